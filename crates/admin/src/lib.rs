@@ -1,0 +1,1 @@
+//! The JSON admin API over the control plane, one endpoint a file.

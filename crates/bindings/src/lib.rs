@@ -1,0 +1,1 @@
+//! Sticky bindings: in memory or in SQLite, behind one trait.

@@ -1,0 +1,1 @@
+//! The control plane: use cases shared by API and CLI.

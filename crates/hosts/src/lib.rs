@@ -1,0 +1,1 @@
+//! How a host is reached: connector, address rules, the relay call.

@@ -1,0 +1,1 @@
+//! The decision log: intent before outcome, hash-chained, one SQLite file a day.

@@ -1,0 +1,1 @@
+//! The verbs of routing, pure: a fleet snapshot and the facts of a request become a plan.

@@ -1,0 +1,1 @@
+//! The fleet's database: one trait, one contract, SQLite today.

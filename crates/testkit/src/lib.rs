@@ -1,0 +1,1 @@
+//! A scripted fake host and fixtures for tests and the demo.
