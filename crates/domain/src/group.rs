@@ -34,7 +34,7 @@ pub enum Failback {
 
 impl Failback {
     /// Idle time after which a moved conversation may return.
-    pub const IDLE: Duration = Duration::from_secs(600);
+    pub const IDLE: Duration = Duration::from_mins(10);
 
     /// The name used on every wire.
     pub fn as_str(self) -> &'static str {

@@ -58,4 +58,4 @@ pub struct Host {
 
 /// How long a host keeps its own sticky session (sub2api-host-api.md §5.1); a
 /// longer TTL of ours would point at a prompt cache that is gone.
-pub const HOST_STICKY_TTL: Duration = Duration::from_secs(3600);
+pub const HOST_STICKY_TTL: Duration = Duration::from_hours(1);
