@@ -1,1 +1,32 @@
 //! The fleet's database: one trait, one contract, SQLite today.
+//!
+//! [`Store`] is all that the control plane sees: hosts, groups, routes and
+//! consumer keys as one published [`Fleet`](relay_domain::Fleet), and beside it
+//! managed resources, the audit trail, admin tokens and settings. Each engine
+//! writes its own SQL and owns its own migrations; `tests/contract` holds the
+//! promises that every one of them keeps.
+//!
+//! Nothing outside this crate writes SQL, and nothing in it decides: fleets
+//! arrive validated, time and ids come from the caller. Secrets leave the
+//! process only sealed by the [`Keyring`] (spec §10).
+#![forbid(unsafe_code)]
+
+pub mod admin_token;
+pub mod audit;
+pub mod error;
+pub mod issue;
+pub mod keyring;
+pub mod managed;
+pub mod master_key;
+pub mod publication;
+pub mod store;
+
+pub use admin_token::{AdminToken, Role, TokenHash, UnknownRole};
+pub use audit::{AuditEntry, NewAuditEntry};
+pub use error::{OpenError, PublishError, StoreError};
+pub use issue::{generate_admin_token, generate_consumer_key};
+pub use keyring::{Keyring, SealError};
+pub use managed::{ManagedResource, ResourceFilter, ResourceKind, UnknownResourceKind};
+pub use master_key::{MasterKey, MasterKeyError};
+pub use publication::{GenerationRecord, Publication};
+pub use store::Store;

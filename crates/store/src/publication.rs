@@ -1,0 +1,35 @@
+//! Publishing a fleet, and the record it leaves.
+
+use relay_domain::{Fleet, Generation, Timestamp};
+
+/// A whole new fleet to publish.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// The fleet, validated; its own `generation` is ignored.
+    pub fleet: Fleet,
+    /// The generation it was made from.
+    pub based_on: Generation,
+    /// Who publishes: an admin token's label, or `file:fleet.toml`.
+    pub actor: String,
+    /// One line for people.
+    pub summary: String,
+    /// What changes, without secrets.
+    pub diff: serde_json::Value,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One published generation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GenerationRecord {
+    /// Its number, from 1.
+    pub number: Generation,
+    /// When it was published.
+    pub at: Timestamp,
+    /// Who published it.
+    pub actor: String,
+    /// One line for people.
+    pub summary: String,
+    /// What it changed.
+    pub diff: serde_json::Value,
+}
