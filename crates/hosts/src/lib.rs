@@ -1,1 +1,17 @@
-//! How a host is reached: connector, address rules, the relay call.
+//! How a host is reached: which addresses may be connected to, the pooled
+//! client, and the one credential that goes out with a request.
+//!
+//! Nothing here decides where a request goes or whether it is tried again; a
+//! failed send only says how far it got.
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod body;
+pub mod client;
+mod connector;
+pub mod endpoint;
+mod tls;
+
+pub use body::RequestBody;
+pub use client::{ClientOptions, HostClient, SendError};
+pub use endpoint::Endpoint;
