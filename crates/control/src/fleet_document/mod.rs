@@ -1,0 +1,283 @@
+//! The fleet file (spec §8): hosts, groups, routes and keys in declarative
+//! form, as TOML text or as the same structure in JSON.
+//!
+//! Reading notes all faults at once instead of stopping at the first, which
+//! is why it walks a generic value rather than deriving a deserializer. It
+//! checks form and references; whether a host answers is not asked.
+
+mod entry;
+mod export;
+mod fault;
+mod group;
+mod host;
+mod key;
+mod lint;
+mod route;
+mod secrets;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+
+use relay_domain::{ConsumerKey, Fleet, Host, IdError, KeyHash, Secret, Timestamp};
+use serde_json::{Map, Value};
+
+use entry::Entry;
+pub(crate) use entry::type_name;
+pub use export::export;
+pub use fault::{Fault, Faults};
+pub use secrets::{NoSecrets, ProcessSecrets, SecretResolver, Unresolved};
+
+/// The four arrays of a document, with the id field of each.
+const SECTIONS: [(&str, &str); 4] =
+    [("host", "host_id"), ("group", "logical_group_id"), ("route", "route_id"), ("key", "key_id")];
+
+/// A document that is well-formed TOML or JSON; its content is not checked yet.
+///
+/// It may hold secrets, so it has no readable `Debug`.
+#[derive(Clone)]
+pub struct FleetDocument(Map<String, Value>);
+
+impl fmt::Debug for FleetDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FleetDocument(…)")
+    }
+}
+
+impl FleetDocument {
+    /// Parses TOML text.
+    ///
+    /// # Errors
+    /// One fault with line and column when it is not TOML.
+    pub fn from_toml(text: &str) -> Result<Self, Faults> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(text));
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+            whole_document_fault(
+                format!("line {line}, column {column}"),
+                format!("is not TOML: {}", error.message()),
+                "correct that line",
+            )
+        })?;
+        Ok(Self(table.into_iter().map(|(name, value)| (name, json_of(value))).collect()))
+    }
+
+    /// Takes the same structure as JSON.
+    ///
+    /// # Errors
+    /// One fault when it is not an object.
+    pub fn from_json(value: Value) -> Result<Self, Faults> {
+        match value {
+            Value::Object(sections) => Ok(Self(sections)),
+            other => Err(whole_document_fault(
+                String::new(),
+                format!("is {}, not an object", type_name(&other)),
+                "send {\"host\": [...], \"group\": [...], \"route\": [...], \"key\": [...]}",
+            )),
+        }
+    }
+
+    /// Puts the values that `resolver` can see beside their references, for
+    /// sending the document to a server. What it cannot see is left for the
+    /// server to look up.
+    pub fn inline_secrets(&mut self, resolver: &dyn SecretResolver) {
+        self.0.values_mut().for_each(|section| secrets::inline(section, resolver));
+    }
+
+    /// The document as JSON, secrets included.
+    pub fn into_json(self) -> Value {
+        Value::Object(self.0)
+    }
+}
+
+/// What reading a document needs from outside.
+pub struct Reading<'a> {
+    /// The fleet in force: keys without a secret keep theirs.
+    pub current: &'a Fleet,
+    /// Looks up secret references that carry no value.
+    pub resolver: &'a dyn SecretResolver,
+    /// Keyed hash of a consumer key.
+    pub hash_key: &'a dyn Fn(&Secret) -> KeyHash,
+    /// Makes a new consumer key.
+    pub generate_key: &'a dyn Fn() -> Secret,
+    /// For warnings about keys that expire.
+    pub now: Timestamp,
+}
+
+/// A consumer key made while reading; it is shown once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeneratedKey {
+    /// Which key.
+    pub key_id: String,
+    /// The secret to hand to the consumer.
+    pub secret: Secret,
+}
+
+/// A document that was read without a fault.
+#[derive(Clone, Debug)]
+pub struct ReadFleet {
+    /// The fleet it describes, with the generation of `current`.
+    pub fleet: Fleet,
+    /// Keys that were generated.
+    pub generated: Vec<GeneratedKey>,
+    /// What is legal and probably not meant.
+    pub warnings: Vec<String>,
+}
+
+/// What the document declares, for checking references before every entry is read.
+struct Declared<'a> {
+    hosts: BTreeMap<&'a str, HostFacts>,
+    groups: BTreeSet<&'a str>,
+    current_hosts: HashMap<&'a str, &'a Host>,
+    current_keys: HashMap<&'a str, &'a ConsumerKey>,
+}
+
+struct HostFacts {
+    has_gateway_key: bool,
+}
+
+/// Reads a document into a fleet.
+///
+/// # Errors
+/// Every fault of the document.
+pub fn read(document: &FleetDocument, reading: &Reading<'_>) -> Result<ReadFleet, Faults> {
+    let mut faults = Vec::new();
+    let hosts = section(&document.0, "host", &mut faults);
+    let groups = section(&document.0, "group", &mut faults);
+    let routes = section(&document.0, "route", &mut faults);
+    let keys = section(&document.0, "key", &mut faults);
+    refuse_unknown_sections(&document.0, &mut faults);
+    let declared = Declared {
+        hosts: hosts
+            .iter()
+            .filter_map(|(_, fields)| Some((id_text(fields, "host_id")?, HostFacts::of(fields))))
+            .collect(),
+        groups: groups.iter().filter_map(|(_, fields)| id_text(fields, "logical_group_id")).collect(),
+        current_hosts: reading.current.hosts.iter().map(|host| (host.id.as_str(), host)).collect(),
+        current_keys: reading.current.keys.iter().map(|key| (key.id.as_str(), key)).collect(),
+    };
+    let mut fleet = Fleet { generation: reading.current.generation, ..Fleet::default() };
+    let mut generated = Vec::new();
+    for_each(0, &hosts, &mut faults, |entry| fleet.hosts.extend(host::read(entry, reading, &declared)));
+    for_each(1, &groups, &mut faults, |entry| fleet.groups.extend(group::read(entry)));
+    for_each(2, &routes, &mut faults, |entry| fleet.routes.extend(route::read(entry, &declared)));
+    let mut seen = key::Seen::new();
+    for_each(3, &keys, &mut faults, |entry| {
+        if let Some((key, new)) = key::read(entry, reading, &declared, &mut seen) {
+            fleet.keys.push(key);
+            generated.extend(new);
+        }
+    });
+    if !faults.is_empty() {
+        return Err(Faults(faults));
+    }
+    let warnings = lint::warnings(&fleet, reading.now);
+    Ok(ReadFleet { fleet, generated, warnings })
+}
+
+impl HostFacts {
+    fn of(fields: &Map<String, Value>) -> Self {
+        Self { has_gateway_key: fields.get("gateway_key").is_some_and(|value| !value.is_null()) }
+    }
+}
+
+type Table<'a> = (usize, &'a Map<String, Value>);
+
+/// The tables of one array; what is no table is noted.
+fn section<'a>(document: &'a Map<String, Value>, name: &str, faults: &mut Vec<Fault>) -> Vec<Table<'a>> {
+    let items = match document.get(name) {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Array(items)) => items,
+        Some(other) => {
+            faults.push(Fault {
+                path: name.to_owned(),
+                entry: "fleet document".to_owned(),
+                message: format!("{name} is {}, not an array of tables", type_name(other)),
+                remedy: format!("write [[{name}]] above each entry"),
+            });
+            return Vec::new();
+        }
+    };
+    let mut tables = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        match item {
+            Value::Object(fields) => tables.push((index, fields)),
+            other => faults.push(Fault {
+                path: format!("{name}[{index}]"),
+                entry: format!("{name} #{}", index + 1),
+                message: format!("is {}, not a table", type_name(other)),
+                remedy: format!("write [[{name}]] above each entry"),
+            }),
+        }
+    }
+    tables
+}
+
+/// Reads each table of a section, noting ids that were used before.
+fn for_each<'a>(
+    section: usize,
+    tables: &[Table<'a>],
+    faults: &mut Vec<Fault>,
+    mut read: impl for<'f> FnMut(Entry<'f>),
+) {
+    let (noun, id_field) = SECTIONS[section];
+    let mut ids = HashSet::new();
+    for (index, fields) in tables {
+        let id = id_text(fields, id_field);
+        let label = id.map_or_else(|| format!("{noun} #{}", index + 1), |id| format!("{noun} \"{id}\""));
+        let mut entry = Entry::new(faults, format!("{noun}[{index}]"), label, fields);
+        if let Some(id) = id.filter(|id| !ids.insert(*id)) {
+            let message = format!("{id_field} \"{id}\" is used by another {noun} above");
+            entry.fault(id_field, message, "give each entry an id of its own");
+        }
+        read(entry);
+    }
+}
+
+fn refuse_unknown_sections(document: &Map<String, Value>, faults: &mut Vec<Fault>) {
+    let names = SECTIONS.map(|(name, _)| name);
+    for name in document.keys().filter(|name| !names.contains(&name.as_str())) {
+        let suggestion = crate::suggest::nearest(name, names).map(|name| format!(", did you mean \"{name}\"?"));
+        faults.push(Fault {
+            path: name.clone(),
+            entry: "fleet document".to_owned(),
+            message: format!("unknown section \"{name}\"{}", suggestion.unwrap_or_default()),
+            remedy: "correct it; the sections are [[host]], [[group]], [[route]] and [[key]]".to_owned(),
+        });
+    }
+}
+
+fn id_text<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
+    fields.get(field)?.as_str().map(str::trim).filter(|id| !id.is_empty())
+}
+
+/// The id of an entry, or a noted fault.
+fn id<T>(entry: &mut Entry<'_>, field: &'static str, parse: impl Fn(&str) -> Result<T, IdError>) -> Option<T> {
+    let text = entry.required_text(field)?;
+    match parse(&text) {
+        Ok(id) => Some(id),
+        Err(error) => {
+            let message = format!("{field} \"{text}\" {error}");
+            entry.fault(field, message, "use letters, digits and . _ - : @, at most 128 bytes");
+            None
+        }
+    }
+}
+
+fn whole_document_fault(path: String, message: String, remedy: &str) -> Faults {
+    Faults(vec![Fault { path, entry: "fleet document".to_owned(), message, remedy: remedy.to_owned() }])
+}
+
+fn json_of(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::String(text),
+        toml::Value::Integer(number) => Value::from(number),
+        toml::Value::Float(number) => serde_json::Number::from_f64(number).map_or(Value::Null, Value::Number),
+        toml::Value::Boolean(flag) => Value::Bool(flag),
+        toml::Value::Datetime(time) => Value::String(time.to_string()),
+        toml::Value::Array(items) => Value::Array(items.into_iter().map(json_of).collect()),
+        toml::Value::Table(fields) => fields.into_iter().map(|(name, value)| (name, json_of(value))).collect(),
+    }
+}

@@ -1,0 +1,95 @@
+//! `[[route]]`.
+
+use relay_domain::{CredentialMode, GroupId, HostId, ModelPattern, ModelPatternError, Route, RouteId};
+use serde_json::Value;
+
+use super::Declared;
+use super::entry::Entry;
+
+/// Largest priority and weight: beyond it a number is a mistake, not a choice.
+pub(super) const MAX_RANK: u64 = 1_000_000;
+
+/// Priority of a route that names none.
+pub(super) const DEFAULT_PRIORITY: u32 = 1;
+
+/// Weight of a route that names none.
+pub(super) const DEFAULT_WEIGHT: u32 = 100;
+
+/// Reads one route; `None` when a fault was noted that leaves nothing to build.
+pub(super) fn read(mut entry: Entry<'_>, declared: &Declared<'_>) -> Option<Route> {
+    let id = super::id(&mut entry, "route_id", RouteId::new);
+    let name = entry.text("name").filter(|name| !name.is_empty());
+    let group = entry.required_text("logical_group_id");
+    if let Some(group) = group.as_deref().filter(|group| !declared.groups.contains(*group)) {
+        let suggestion = entry.did_you_mean(group, declared.groups.iter().copied());
+        let message = format!("logical_group_id \"{group}\" is no group of this document{suggestion}");
+        entry.fault("logical_group_id", message, format!("correct it, or add a [[group]] \"{group}\""));
+    }
+    let public_model = public_model(&mut entry);
+    let host = entry.required_text("shadow_host_id");
+    let credential = credential(&mut entry);
+    if let Some(host) = &host {
+        check_host(&mut entry, declared, host, credential);
+    }
+    let shadow_group = shadow_group(&mut entry);
+    let shadow_model = entry.text("shadow_model").unwrap_or_default();
+    let priority = entry.number("priority", MAX_RANK).map_or(DEFAULT_PRIORITY, |priority| priority as u32);
+    let weight = entry.number("weight", MAX_RANK).map_or(DEFAULT_WEIGHT, |weight| weight as u32);
+    let enabled = entry.flag("enabled", true);
+    entry.refuse_unknown();
+    let id = id?;
+    Some(Route {
+        name: name.unwrap_or_else(|| id.as_str().to_owned()),
+        id,
+        group: GroupId::new(&group?).ok()?,
+        public_model: public_model?,
+        host: HostId::new(&host?).ok()?,
+        shadow_group,
+        shadow_model,
+        priority,
+        weight,
+        credential,
+        enabled,
+    })
+}
+
+fn public_model(entry: &mut Entry<'_>) -> Option<ModelPattern> {
+    let text = entry.required_text("public_model")?;
+    match ModelPattern::parse(&text) {
+        Ok(pattern) => Some(pattern),
+        Err(error @ (ModelPatternError::Empty | ModelPatternError::Star)) => {
+            let message = format!("public_model \"{text}\" {error}");
+            entry.fault("public_model", message, "write a name such as gpt-5, or a prefix such as gpt-5*");
+            None
+        }
+    }
+}
+
+fn credential(entry: &mut Entry<'_>) -> CredentialMode {
+    let modes = [CredentialMode::HostKey, CredentialMode::Managed, CredentialMode::Caller];
+    let mode = entry.choice("credential", CredentialMode::default(), &modes.map(|mode| (mode.as_str(), mode)));
+    if mode == CredentialMode::Managed {
+        entry.fault("credential", "managed keys are not available in this version", "use host_key or caller");
+    }
+    mode
+}
+
+fn check_host(entry: &mut Entry<'_>, declared: &Declared<'_>, host: &str, credential: CredentialMode) {
+    let Some(facts) = declared.hosts.get(host) else {
+        let suggestion = entry.did_you_mean(host, declared.hosts.keys().copied());
+        let message = format!("shadow_host_id \"{host}\" is no host of this document{suggestion}");
+        return entry.fault("shadow_host_id", message, format!("correct it, or add a [[host]] \"{host}\""));
+    };
+    if credential == CredentialMode::HostKey && !facts.has_gateway_key {
+        let message = format!("credential \"host_key\" needs a gateway_key, and host \"{host}\" has none");
+        entry.fault("credential", message, format!("add gateway_key to host \"{host}\", or use caller"));
+    }
+}
+
+/// A numeric id may be written as a number.
+fn shadow_group(entry: &mut Entry<'_>) -> String {
+    match entry.value("shadow_group_id") {
+        Some(Value::Number(number)) if number.is_u64() => number.to_string(),
+        _ => entry.text("shadow_group_id").unwrap_or_default(),
+    }
+}

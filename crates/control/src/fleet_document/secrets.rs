@@ -1,0 +1,241 @@
+//! Where a fleet document's secrets come from: the environment, files, or the
+//! document itself.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use relay_domain::{Secret, SecretSource, StoredSecret};
+use serde_json::{Map, Value};
+
+use super::entry::{Entry, type_name};
+
+/// Environment variables that are the process's own; handing their value to a
+/// host would give the master key away.
+const OWN_VARIABLES: &str = "RELAY_MANAGER_";
+
+/// Largest secret file read, in bytes.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
+/// Why a reference has no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolved {
+    /// The variable is not set, or the file is not there.
+    #[error("is not there")]
+    Missing,
+    /// It is there and may not be used.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// It is there and cannot be read.
+    #[error("cannot be read ({0})")]
+    Unreadable(String),
+}
+
+/// Looks up what secret references name.
+pub trait SecretResolver: Send + Sync {
+    /// The value of an environment variable.
+    fn env(&self, name: &str) -> Result<Secret, Unresolved>;
+    /// The trimmed content of a file.
+    fn file(&self, path: &str) -> Result<Secret, Unresolved>;
+}
+
+/// This process's environment and files.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessSecrets {
+    base: Option<PathBuf>,
+    denied: Vec<PathBuf>,
+}
+
+impl ProcessSecrets {
+    /// Relative file references start from `base` instead of the working directory.
+    #[must_use]
+    pub fn relative_to(mut self, base: impl Into<PathBuf>) -> Self {
+        self.base = Some(base.into());
+        self
+    }
+
+    /// Files under `directory` (the data directory with its master key) are refused.
+    #[must_use]
+    pub fn deny(mut self, directory: impl AsRef<Path>) -> Self {
+        let directory = directory.as_ref();
+        self.denied.push(directory.canonicalize().unwrap_or_else(|_| directory.to_owned()));
+        self
+    }
+}
+
+impl SecretResolver for ProcessSecrets {
+    fn env(&self, name: &str) -> Result<Secret, Unresolved> {
+        if name.to_ascii_uppercase().starts_with(OWN_VARIABLES) {
+            return Err(Unresolved::Refused("belongs to relay-manager itself and is not handed out"));
+        }
+        match std::env::var(name) {
+            Ok(value) => Ok(Secret::new(&value)),
+            Err(std::env::VarError::NotPresent) => Err(Unresolved::Missing),
+            Err(std::env::VarError::NotUnicode(_)) => Err(Unresolved::Unreadable("not UTF-8".to_owned())),
+        }
+    }
+
+    fn file(&self, path: &str) -> Result<Secret, Unresolved> {
+        let path = self.base.as_ref().map_or_else(|| PathBuf::from(path), |base| base.join(path));
+        let unreadable = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => Unresolved::Missing,
+            kind => Unresolved::Unreadable(kind.to_string()),
+        };
+        let path = path.canonicalize().map_err(unreadable)?;
+        if self.denied.iter().any(|directory| path.starts_with(directory)) {
+            return Err(Unresolved::Refused("is in relay-manager's own data directory"));
+        }
+        if !path.metadata().map_err(unreadable)?.is_file() {
+            return Err(Unresolved::Unreadable("not a regular file".to_owned()));
+        }
+        let mut content = String::new();
+        let file = std::fs::File::open(&path).map_err(unreadable)?;
+        file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut content).map_err(unreadable)?;
+        if content.len() as u64 > MAX_SECRET_BYTES {
+            return Err(Unresolved::Unreadable("larger than 64 KiB".to_owned()));
+        }
+        Ok(Secret::new(&content))
+    }
+}
+
+/// Resolves nothing: for documents whose references were all resolved elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSecrets;
+
+impl SecretResolver for NoSecrets {
+    fn env(&self, _: &str) -> Result<Secret, Unresolved> {
+        Err(Unresolved::Missing)
+    }
+
+    fn file(&self, _: &str) -> Result<Secret, Unresolved> {
+        Err(Unresolved::Missing)
+    }
+}
+
+/// What a secret will be used for, which decides what it may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Sent or received in a header: visible ASCII only.
+    Header,
+    /// Sent in a JSON body.
+    Body,
+}
+
+/// A secret field as it was written.
+pub(super) enum Written {
+    /// Not there.
+    Absent,
+    /// There, with a fault that has been noted.
+    Faulty,
+    /// `{ keep = true }`: what is stored stays.
+    Keep,
+    /// A value and its origin.
+    Given(StoredSecret),
+}
+
+/// Reads the secret field `field` of `entry`.
+pub(super) fn read(entry: &mut Entry<'_>, field: &'static str, resolver: &dyn SecretResolver, used: Use) -> Written {
+    let Some(value) = entry.value(field) else { return Written::Absent };
+    let given = match value {
+        Value::String(literal) => Some((Secret::new(literal), SecretSource::Value)),
+        Value::Object(reference) if reference.get("keep") == Some(&Value::Bool(true)) && reference.len() == 1 => {
+            return Written::Keep;
+        }
+        Value::Object(reference) => read_reference(entry, field, reference, resolver),
+        other => {
+            let message = format!("{field} is {}, not a secret", type_name(other));
+            entry.fault(field, message, how_to_write(field));
+            None
+        }
+    };
+    let Some((secret, source)) = given else { return Written::Faulty };
+    let origin = match &source {
+        SecretSource::Env(name) => format!("environment variable {name}"),
+        SecretSource::File(path) => format!("file {path}"),
+        SecretSource::Value => "the value".to_owned(),
+    };
+    if secret.expose().is_empty() {
+        entry.fault(field, format!("{field} is empty: {origin} holds nothing"), "give it a value");
+        return Written::Faulty;
+    }
+    if used == Use::Header && !secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message = format!("{field}: {origin} holds a space, a line break or a character beyond ASCII");
+        entry.fault(field, message, "a key is one word of visible ASCII characters");
+        return Written::Faulty;
+    }
+    Written::Given(StoredSecret { secret, source })
+}
+
+fn how_to_write(field: &str) -> String {
+    format!("write {field} = {{ env = \"NAME\" }} or {field} = {{ file = \"path\" }}")
+}
+
+fn read_reference(
+    entry: &mut Entry<'_>,
+    field: &'static str,
+    reference: &Map<String, Value>,
+    resolver: &dyn SecretResolver,
+) -> Option<(Secret, SecretSource)> {
+    let text = |name: &str| reference.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+    let is_known = |name: &String| matches!(name.as_str(), "env" | "file" | "value");
+    let (source, kind, name) = match (text("env"), text("file")) {
+        _ if !reference.keys().all(is_known) => {
+            let names: Vec<&str> = reference.keys().map(String::as_str).collect();
+            entry.fault(field, format!("{field} has fields {}", names.join(", ")), how_to_write(field));
+            return None;
+        }
+        (Some(name), None) => (SecretSource::Env(name.to_owned()), "environment variable", name),
+        (None, Some(path)) => (SecretSource::File(path.to_owned()), "file", path),
+        (Some(_), Some(_)) => {
+            entry.fault(field, format!("{field} has both env and file"), "keep one of them");
+            return None;
+        }
+        (None, None) => {
+            entry.fault(field, format!("{field} names neither env nor file"), how_to_write(field));
+            return None;
+        }
+    };
+    if let Some(value) = text("value") {
+        return Some((Secret::new(value), source));
+    }
+    let resolved = match &source {
+        SecretSource::File(path) => resolver.file(path),
+        SecretSource::Env(name) => resolver.env(name),
+        SecretSource::Value => Err(Unresolved::Missing),
+    };
+    match resolved {
+        Ok(secret) => Some((secret, source)),
+        Err(Unresolved::Missing) if kind == "file" => {
+            entry.fault(field, format!("{field}: file {name} is not there"), "create the file or correct the path");
+            None
+        }
+        Err(Unresolved::Missing) => {
+            let message = format!("{field}: environment variable {name} is not set");
+            entry.fault(field, message, format!("set {name} where this command or the server runs"));
+            None
+        }
+        Err(why) => {
+            entry.fault(field, format!("{field}: {kind} {name} {why}"), "use another variable or file");
+            None
+        }
+    }
+}
+
+/// Puts the values that `resolver` can see beside their references, so that a
+/// document can be sent to a server that cannot see them. What is missing
+/// here is left for the server.
+pub(super) fn inline(value: &mut Value, resolver: &dyn SecretResolver) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| inline(item, resolver)),
+        Value::Object(fields) => {
+            let resolved = match (fields.get("env"), fields.get("file")) {
+                (Some(Value::String(name)), None) => resolver.env(name.trim()).ok(),
+                (None, Some(Value::String(path))) => resolver.file(path.trim()).ok(),
+                _ => return fields.values_mut().for_each(|field| inline(field, resolver)),
+            };
+            if let (Some(secret), false) = (resolved, fields.contains_key("value")) {
+                fields.insert("value".to_owned(), Value::String(secret.expose().to_owned()));
+            }
+        }
+        _ => {}
+    }
+}

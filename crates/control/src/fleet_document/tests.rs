@@ -1,0 +1,467 @@
+//! Every fault and warning, defaults, secrets, and the round trip.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use relay_domain::{CredentialMode, Failback, HostKind, Scope};
+use serde_json::json;
+
+use super::*;
+
+struct Words(HashMap<&'static str, &'static str>);
+
+impl SecretResolver for Words {
+    fn env(&self, name: &str) -> Result<Secret, Unresolved> {
+        self.0.get(name).map(|value| Secret::new(value)).ok_or(Unresolved::Missing)
+    }
+
+    fn file(&self, path: &str) -> Result<Secret, Unresolved> {
+        self.env(path)
+    }
+}
+
+fn words() -> Words {
+    Words(HashMap::from([
+        ("TOKYO1_ADMIN_KEY", "admin-1"),
+        ("TOKYO1_GATEWAY_KEY", "sk-tokyo"),
+        ("/run/secrets/password", "pass word"),
+        ("TEAM_A_KEY", "rk-team-a-0123456789"),
+        ("EMPTY", ""),
+        ("SPACED", "sk a"),
+    ]))
+}
+
+fn hash(secret: &Secret) -> KeyHash {
+    let mut hash = [0; 32];
+    for (index, byte) in secret.expose().bytes().enumerate() {
+        hash[index % 32] ^= byte.rotate_left(index as u32 / 32);
+    }
+    KeyHash(hash)
+}
+
+fn read_over(current: &Fleet, text: &str) -> Result<ReadFleet, Faults> {
+    let count = Cell::new(0);
+    let generate_key = || {
+        count.set(count.get() + 1);
+        Secret::new(&format!("rk-generated-{}", count.get()))
+    };
+    let resolver = words();
+    let now = "2026-11-01T00:00:00Z".parse().unwrap();
+    let reading = Reading { current, resolver: &resolver, hash_key: &hash, generate_key: &generate_key, now };
+    read(&FleetDocument::from_toml(text)?, &reading)
+}
+
+fn read_new(text: &str) -> Result<ReadFleet, Faults> {
+    read_over(&Fleet::default(), text)
+}
+
+/// A legal fleet; each check replaces a part of it.
+const FLEET: &str = r#"
+[[host]]
+host_id = "tokyo-1"
+kind = "sub2api"
+base_url = "https://tokyo-1.example.com/v1/"
+admin_key = { env = "TOKYO1_ADMIN_KEY" }
+gateway_key = { env = "TOKYO1_GATEWAY_KEY" }
+
+[[group]]
+logical_group_id = "gpt"
+sticky = { scope = "conversation", ttl = "1h" }
+
+[[route]]
+route_id = "gpt-tokyo"
+logical_group_id = "gpt"
+public_model = "gpt-5"
+shadow_host_id = "tokyo-1"
+shadow_group_id = "gpt-pool"
+shadow_model = "gpt-5-2025-08-07"
+
+[[key]]
+key_id = "team-a"
+secret = { env = "TEAM_A_KEY" }
+logical_groups = ["gpt"]
+"#;
+
+/// `old` becomes `new` in the legal fleet, and exactly this fault is found.
+#[track_caller]
+fn fault(old: &str, new: &str, path: &str, entry: &str, message: &str) {
+    assert!(FLEET.contains(old), "{old}");
+    let faults = read_new(&FLEET.replace(old, new)).expect_err("a fault").0;
+    let found: Vec<_> = faults.iter().map(|f| (f.path.as_str(), f.entry.as_str(), f.message.as_str())).collect();
+    assert_eq!(found, [(path, entry, message)]);
+    assert!(!faults[0].remedy.is_empty());
+}
+
+#[track_caller]
+fn warning(old: &str, new: &str, warning: &str) {
+    assert!(FLEET.contains(old), "{old}");
+    let warnings = read_new(&FLEET.replace(old, new)).expect("legal").warnings;
+    assert!(warnings.iter().any(|found| found.contains(warning)), "{warnings:#?}");
+}
+
+const HOST: &str = "host \"tokyo-1\"";
+const ROUTE: &str = "route \"gpt-tokyo\"";
+const KEY: &str = "key \"team-a\"";
+
+#[test]
+fn the_example_of_the_contract_is_read_with_its_defaults() {
+    let fleet = read_new(FLEET).expect("legal").fleet;
+    let host = &fleet.hosts[0];
+    assert_eq!((host.kind, host.enabled, host.allow_private), (HostKind::Sub2api, true, false));
+    assert_eq!(host.base_url.to_string(), "https://tokyo-1.example.com");
+    assert_eq!(host.gateway_key.as_ref().map(|key| key.secret.expose()), Some("sk-tokyo"));
+    let group = &fleet.groups[0];
+    assert_eq!((group.sticky.scope, group.failback, group.enabled), (Scope::Conversation, Failback::Idle, true));
+    assert!(group.retry_on_timeout);
+    let route = &fleet.routes[0];
+    assert_eq!((route.priority, route.weight, route.credential), (1, 100, CredentialMode::HostKey));
+    assert_eq!((route.name.as_str(), route.enabled), ("gpt-tokyo", true));
+    assert_eq!(fleet.keys[0].hash, hash(&Secret::new("rk-team-a-0123456789")));
+}
+
+#[test]
+fn every_field_is_read() {
+    let text = r#"
+[[host]]
+host_id = "a"
+kind = "sub2api"
+base_url = "http://127.0.0.1:9000"
+allow_private = true
+enabled = false
+login = { email = "root@a.example", password = { file = "/run/secrets/password" } }
+[[host]]
+host_id = "b"
+kind = "openai"
+base_url = "https://b.example"
+[[group]]
+logical_group_id = "g"
+enabled = false
+sticky = { scope = "user", ttl = "30m" }
+failback = "never"
+retry_on_timeout = false
+[[route]]
+route_id = "r"
+name = "the route"
+logical_group_id = "g"
+public_model = "gpt-*"
+shadow_host_id = "b"
+shadow_group_id = 12
+priority = 0
+weight = 0
+credential = "caller"
+enabled = false
+[[key]]
+key_id = "k"
+logical_groups = ["g"]
+enabled = false
+expires_at = 2027-01-31T00:00:00Z
+subject_id = "k"
+subscription_user = "k@relay.example"
+expose_routing = true
+limits = { rpm = 600, tpm = 1, tpd = 2, concurrency = 50 }
+"#;
+    let read = read_new(text).expect("legal");
+    insta::assert_debug_snapshot!(read.fleet);
+    insta::assert_debug_snapshot!(read.warnings);
+    let again = read_over(&read.fleet, &export(&read.fleet)).expect("an export is legal");
+    assert_eq!(again.fleet, read.fleet);
+}
+
+#[test]
+fn all_faults_are_reported_at_once() {
+    let text = FLEET
+        .replace("base_url = \"https://tokyo-1.example.com/v1/\"", "base_ulr = \"x\"")
+        .replace("shadow_host_id = \"tokyo-1\"", "shadow_host_id = \"tokyo-2\"\nweight = -1")
+        .replace("logical_groups = [\"gpt\"]", "logical_groups = [\"gtp\"]\ncolour = 3");
+    let faults = read_new(&format!("{text}\n[[gruop]]\nx = 1\n")).expect_err("faults");
+    insta::assert_snapshot!(faults.to_string());
+    insta::assert_json_snapshot!(faults);
+}
+
+#[test]
+fn unknown_fields_and_sections_are_refused_with_a_suggestion() {
+    let modle = "unknown field \"shadow_modle\", did you mean \"shadow_model\"?";
+    fault("shadow_model", "shadow_modle", "route[0].shadow_modle", ROUTE, modle);
+    let tll = "unknown field \"tll\", did you mean \"ttl\"?";
+    fault("ttl = \"1h\"", "tll = \"1h\"", "group[0].sticky.tll", "group \"gpt\"", tll);
+    fault("[[key]]", "[[keys]]", "keys", "fleet document", "unknown section \"keys\", did you mean \"key\"?");
+    fault(
+        "secret =",
+        "limits = { rps = 1 }\nsecret =",
+        "key[0].limits.rps",
+        KEY,
+        "unknown field \"rps\", did you mean \"rpm\"?",
+    );
+}
+
+#[test]
+fn wrong_types_are_named() {
+    let base_url = "base_url = \"https://tokyo-1.example.com/v1/\"";
+    fault(base_url, "base_url = 7", "host[0].base_url", HOST, "base_url is a number, not a string");
+    let public_model = "public_model is an array, not a string";
+    fault("public_model = \"gpt-5\"", "public_model = [\"gpt-5\"]", "route[0].public_model", ROUTE, public_model);
+    let flag = "enabled is a string, not true or false";
+    fault("[[key]]", "[[key]]\nenabled = \"yes\"", "key[0].enabled", KEY, flag);
+    let weight = "weight is a string, not a whole number";
+    fault("[[route]]", "[[route]]\nweight = \"100\"", "route[0].weight", ROUTE, weight);
+    fault("ttl = \"1h\"", "ttl = 60", "group[0].sticky.ttl", "group \"gpt\"", "ttl is a number, not a duration");
+    let sticky = "sticky = { scope = \"conversation\", ttl = \"1h\" }";
+    fault(sticky, "sticky = \"user\"", "group[0].sticky", "group \"gpt\"", "sticky is a string, not a table");
+    let groups = "logical_groups is a string, not an array of strings";
+    fault("[\"gpt\"]", "\"gpt\"", "key[0].logical_groups", KEY, groups);
+    fault("{ env = \"TEAM_A_KEY\" }", "5", "key[0].secret", KEY, "secret is a number, not a secret");
+    let single = FLEET.replace("[[key]]", "[key]");
+    assert_eq!(read_new(&single).expect_err("a fault").0[0].message, "key is a table, not an array of tables");
+}
+
+#[test]
+fn missing_and_empty_fields_are_named() {
+    fault("key_id = \"team-a\"\n", "", "key[0].key_id", "key #1", "key_id is missing");
+    let base_url = "base_url = \"https://tokyo-1.example.com/v1/\"\n";
+    fault(base_url, "", "host[0].base_url", HOST, "base_url is missing");
+    fault("public_model = \"gpt-5\"\n", "", "route[0].public_model", ROUTE, "public_model is missing");
+    fault("public_model = \"gpt-5\"", "public_model = \" \"", "route[0].public_model", ROUTE, "public_model is empty");
+    fault("logical_groups = [\"gpt\"]\n", "", "key[0].logical_groups", KEY, "logical_groups is missing");
+    fault("[\"gpt\"]", "[]", "key[0].logical_groups", KEY, "logical_groups is empty");
+    fault(
+        "gpt-tokyo",
+        "gpt/tokyo",
+        "route[0].route_id",
+        "route \"gpt/tokyo\"",
+        "route_id \"gpt/tokyo\" has '/'; use letters, digits and . _ - : @",
+    );
+}
+
+#[test]
+fn references_must_resolve() {
+    let host = "shadow_host_id \"tokyo-2\" is no host of this document, did you mean \"tokyo-1\"?";
+    fault("shadow_host_id = \"tokyo-1\"", "shadow_host_id = \"tokyo-2\"", "route[0].shadow_host_id", ROUTE, host);
+    let group = "logical_group_id \"claude\" is no group of this document";
+    fault(
+        "logical_group_id = \"gpt\"\npublic",
+        "logical_group_id = \"claude\"\npublic",
+        "route[0].logical_group_id",
+        ROUTE,
+        group,
+    );
+    let key = "logical_groups names \"gtp\", which is no group of this document, did you mean \"gpt\"?";
+    fault("[\"gpt\"]", "[\"gtp\"]", "key[0].logical_groups", KEY, key);
+    fault("[\"gpt\"]", "[\"gpt\", \" gpt \"]", "key[0].logical_groups", KEY, "logical_groups names \"gpt\" twice");
+}
+
+#[test]
+fn an_entry_with_other_faults_still_counts_as_declared() {
+    let faults = read_new(&FLEET.replace("https://tokyo-1", "ftp://tokyo-1")).expect_err("a fault").0;
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+}
+
+#[test]
+fn duplicate_ids_and_secrets_are_refused() {
+    let group = "[[group]]\nlogical_group_id = \"gpt\"\n[[group]]\nlogical_group_id = \" gpt \"\n";
+    let message = "logical_group_id \"gpt\" is used by another group above";
+    fault("[[group]]\nlogical_group_id = \"gpt\"\n", group, "group[1].logical_group_id", "group \"gpt\"", message);
+    let key = "[[key]]\nkey_id = \"b\"\nlogical_groups = [\"gpt\"]\nsecret = \"rk-team-a-0123456789\"\n[[key]]";
+    fault("[[key]]", key, "key[1].secret", KEY, "the secret is the same as that of key \"b\"");
+}
+
+#[test]
+fn bad_urls_are_explained_and_never_show_a_password() {
+    let check =
+        |url: &str, message: &str| fault("https://tokyo-1.example.com/v1/", url, "host[0].base_url", HOST, message);
+    check("tokyo-1", "base_url \"tokyo-1\" is not a URL");
+    check("ftp://a.example", "base_url \"ftp://a.example\" has a scheme that is not HTTP");
+    check("https://u:canary@a.example", "base_url holds user:password@");
+    check("https://a.example/?x", "base_url \"https://a.example/?x\" has a query or fragment");
+}
+
+#[test]
+fn a_private_address_needs_allow_private_in_every_notation() {
+    for host in
+        ["127.0.0.1:9", "10.0.0.1", "[::1]", "2130706433", "0x7f.1", "localhost", "x.localhost", "169.254.169.254"]
+    {
+        let url = format!("http://{host}");
+        let message = format!("base_url \"{url}\" is a loopback, private or other special address");
+        fault("https://tokyo-1.example.com/v1/", &url, "host[0].base_url", HOST, &message);
+        let allowed = format!("{url}\"\nallow_private = true\nenabled = \"");
+        let text =
+            FLEET.replace("https://tokyo-1.example.com/v1/\"", &allowed).replace("enabled = \"\n", "enabled = true\n");
+        assert!(read_new(&text).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn numbers_and_spans_have_bounds() {
+    let check = |line: &str, field: &str, message: &str| {
+        fault("[[route]]", &format!("[[route]]\n{line}"), &format!("route[0].{field}"), ROUTE, message);
+    };
+    check("weight = -5", "weight", "weight = -5 is negative");
+    check("weight = 1000001", "weight", "weight = 1000001 is too large");
+    check("priority = -1", "priority", "priority = -1 is negative");
+    check("priority = 99999999999", "priority", "priority = 99999999999 is too large");
+    check("priority = 1.5", "priority", "priority = 1.5 is not a whole number");
+    let ttl = |text: &str, message: &str| {
+        fault("ttl = \"1h\"", &format!("ttl = \"{text}\""), "group[0].sticky.ttl", "group \"gpt\"", message);
+    };
+    ttl("0s", "ttl is zero");
+    ttl("9000h", "ttl = \"9000h\" is over a year");
+    ttl("soon", "ttl = \"soon\" is not a duration (expected number at 0)");
+    fault(
+        "secret =",
+        "expires_at = 2027-01-31\nsecret =",
+        "key[0].expires_at",
+        KEY,
+        "expires_at \"2027-01-31\" is not a time with a zone",
+    );
+}
+
+#[test]
+fn words_outside_a_set_are_refused() {
+    let kind = "kind = \"openal\" is unknown, did you mean \"openai\"?";
+    fault("\"sub2api\"", "\"openal\"", "host[0].kind", HOST, kind);
+    fault(
+        "\"conversation\"",
+        "\"session\"",
+        "group[0].sticky.scope",
+        "group \"gpt\"",
+        "scope = \"session\" is unknown",
+    );
+    let managed = "managed keys are not available in this version";
+    fault("[[route]]", "[[route]]\ncredential = \"managed\"", "route[0].credential", ROUTE, managed);
+    let star = "public_model \"a*b\" may have one * only, at its end";
+    fault("\"gpt-5\"", "\"a*b\"", "route[0].public_model", ROUTE, star);
+}
+
+#[test]
+fn credentials_must_fit_together() {
+    let gateway_key = "gateway_key = { env = \"TOKYO1_GATEWAY_KEY\" }";
+    let message = "credential \"host_key\" needs a gateway_key, and host \"tokyo-1\" has none";
+    fault(gateway_key, "", "route[0].credential", ROUTE, message);
+    let message = "a host of kind \"openai\" has no admin API, but admin_key is given";
+    fault("\"sub2api\"", "\"openai\"", "host[0].admin_key", HOST, message);
+    let login = format!("{gateway_key}\nlogin = {{ email = \"a@b\", password = \"x\" }}");
+    fault(gateway_key, &login, "host[0].login", HOST, "both admin_key and login are given");
+    let admin_key = "admin_key = { env = \"TOKYO1_ADMIN_KEY\" }";
+    let no_password = "login = { email = \"a@b\" }";
+    fault(admin_key, no_password, "host[0].login.password", HOST, "password is missing");
+}
+
+#[test]
+fn unresolved_secrets_name_the_reference() {
+    let check = |secret: &str, message: &str| fault("{ env = \"TEAM_A_KEY\" }", secret, "key[0].secret", KEY, message);
+    check("{ env = \"NOWHERE\" }", "secret: environment variable NOWHERE is not set");
+    check("{ file = \"/no\" }", "secret: file /no is not there");
+    check("{ env = \"EMPTY\" }", "secret is empty: environment variable EMPTY holds nothing");
+    check("\"\"", "secret is empty: the value holds nothing");
+    check(
+        "{ env = \"SPACED\" }",
+        "secret: environment variable SPACED holds a space, a line break or a character beyond ASCII",
+    );
+    check("{ env = \"A\", file = \"b\" }", "secret has both env and file");
+    check("{ }", "secret names neither env nor file");
+    check("{ envs = \"A\" }", "secret has fields envs");
+    check("{ keep = true }", "secret = { keep = true }, but this key is not stored");
+}
+
+#[test]
+fn a_value_beside_a_reference_is_used_and_the_reference_is_kept() {
+    let text = FLEET.replace("{ env = \"TEAM_A_KEY\" }", "{ env = \"NOWHERE\", value = \" rk-sent \" }");
+    let key = &read_new(&text).expect("legal").fleet.keys[0];
+    assert_eq!(key.hash, hash(&Secret::new("rk-sent")));
+    assert_eq!(key.source, relay_domain::SecretSource::Env("NOWHERE".into()));
+}
+
+#[test]
+fn a_client_sends_the_values_it_can_see_and_leaves_the_rest_to_the_server() {
+    let text = FLEET.replace("TOKYO1_ADMIN_KEY", "ONLY_ON_SERVER");
+    let mut document = FleetDocument::from_toml(&text).expect("TOML");
+    document.inline_secrets(&words());
+    assert_eq!(format!("{document:?}"), "FleetDocument(…)");
+    let sent = document.into_json();
+    assert_eq!(sent["host"][0]["admin_key"], json!({"env": "ONLY_ON_SERVER"}));
+    assert_eq!(sent["key"][0]["secret"], json!({"env": "TEAM_A_KEY", "value": "rk-team-a-0123456789"}));
+}
+
+#[test]
+fn a_key_without_a_secret_keeps_its_own_or_gets_a_new_one() {
+    let text = FLEET.replace("secret = { env = \"TEAM_A_KEY\" }\n", "");
+    let first = read_new(&text).expect("legal");
+    assert_eq!(first.generated.len(), 1);
+    assert_eq!(first.generated[0].key_id, "team-a");
+    assert_eq!(first.fleet.keys[0].hash, hash(&first.generated[0].secret));
+    let second = read_over(&first.fleet, &text).expect("legal");
+    assert_eq!((second.generated.len(), second.fleet), (0, first.fleet));
+}
+
+#[test]
+fn an_export_reads_back_as_the_same_fleet_and_holds_no_secret() {
+    let literal = FLEET
+        .replace("{ env = \"TOKYO1_GATEWAY_KEY\" }", "\"sk-canary\"")
+        .replace("secret = { env = \"TEAM_A_KEY\" }\n", "");
+    for text in [FLEET, &literal] {
+        let fleet = read_new(text).expect("legal").fleet;
+        let exported = export(&fleet);
+        assert!(!exported.contains("canary") && !exported.contains("sk-tokyo"), "{exported}");
+        assert_eq!(read_over(&fleet, &exported).expect("legal").fleet, fleet, "{exported}");
+    }
+    insta::assert_snapshot!(export(&read_new(&literal).expect("legal").fleet));
+}
+
+#[test]
+fn json_and_toml_are_the_same_document() {
+    let json = FleetDocument::from_toml(FLEET).expect("TOML").into_json();
+    let document = FleetDocument::from_json(json).expect("an object");
+    assert_eq!(export(&read_new(FLEET).expect("legal").fleet).len(), {
+        let resolver = words();
+        let reading = Reading {
+            current: &Fleet::default(),
+            resolver: &resolver,
+            hash_key: &hash,
+            generate_key: &|| Secret::new("x"),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        export(&read(&document, &reading).expect("legal").fleet).len()
+    });
+    assert!(FleetDocument::from_json(json!([])).is_err());
+}
+
+#[test]
+fn broken_toml_is_located() {
+    let fault = &read_new("[[host]]\nhost_id = \n").expect_err("a fault").0[0];
+    assert!(fault.path.starts_with("line 2, column"), "{fault}");
+}
+
+#[test]
+fn the_linter_warns_of_what_is_legal_and_hardly_meant() {
+    warning("[[host]]", "[[host]]\nenabled = false", "host \"tokyo-1\" is disabled");
+    warning("[[host]]", "[[host]]\nenabled = false", "no enabled route on an enabled host serves it");
+    warning("[[group]]", "[[group]]\nlogical_group_id = \"b\"\n[[group]]", "group \"b\": it has no route");
+    warning("[[group]]", "[[group]]\nlogical_group_id = \"b\"\n[[group]]", "group \"b\": no key may call it");
+    warning("[[group]]", "[[group]]\nenabled = false", "group \"gpt\" is disabled");
+    warning("[[route]]", "[[route]]\nweight = 0", "every route has weight 0");
+    warning("ttl = \"1h\"", "ttl = \"2h\"", "sticky.ttl 2h is longer than the 1h");
+    warning("[[route]]", "[[route]]\npriority = 2", "its tiers have one host, \"tokyo-1\"");
+    warning("[[key]]", "[[key]]\nlimits = { rpm = 1 }", "limits are kept but not enforced");
+    warning("{ env = \"TOKYO1_GATEWAY_KEY\" }", "\"sk\"", "gateway_key is given by value");
+    warning("https://tokyo", "http://tokyo", "cross the network in clear");
+    warning("[[key]]", "[[key]]\nexpires_at = 2026-10-01T00:00:00Z", "it expired at");
+    warning("[[key]]", "[[key]]\nexpires_at = 2026-11-05T00:00:00Z", "it expires soon");
+    assert_eq!(read_new("").expect("legal").warnings, ["the fleet is empty: nothing will be served"]);
+}
+
+#[test]
+fn the_process_gives_no_secret_of_its_own_away() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    std::fs::create_dir(&data).expect("a directory");
+    std::fs::write(data.join("master.key"), "canary").expect("written");
+    std::fs::write(directory.path().join("team.key"), " sk-file \n").expect("written");
+    let resolver = ProcessSecrets::default().relative_to(directory.path()).deny(&data);
+    assert_eq!(resolver.file("team.key").expect("readable").expose(), "sk-file");
+    assert!(matches!(resolver.file("data/master.key"), Err(Unresolved::Refused(_))));
+    assert!(matches!(resolver.file("data/../data/master.key"), Err(Unresolved::Refused(_))));
+    assert!(matches!(resolver.file("data"), Err(Unresolved::Refused(_))));
+    assert!(matches!(resolver.file("."), Err(Unresolved::Unreadable(_))));
+    assert_eq!(resolver.file("none").expect_err("missing"), Unresolved::Missing);
+    assert!(matches!(resolver.env("RELAY_MANAGER_MASTER_KEY"), Err(Unresolved::Refused(_))));
+    assert!(matches!(resolver.env("relay_manager_x"), Err(Unresolved::Refused(_))));
+}

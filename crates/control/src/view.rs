@@ -1,0 +1,103 @@
+//! Fleet entries as the admin API shows them and as `diff` compares them:
+//! the fleet file's field names, every default written out, no secret.
+
+use relay_domain::{AdminAccess, ConsumerKey, Group, GroupId, Host, Route, SecretSource, StoredSecret};
+use serde_json::{Map, Value, json};
+
+/// A table of named values, in the order of the documentation.
+pub type Fields = Map<String, Value>;
+
+/// Where a secret comes from, in place of the secret.
+fn origin(source: &SecretSource) -> Value {
+    match source {
+        SecretSource::Env(name) => json!({ "env": name }),
+        SecretSource::File(path) => json!({ "file": path }),
+        SecretSource::Value => json!("stored"),
+    }
+}
+
+fn stored(secret: Option<&StoredSecret>) -> Value {
+    secret.map_or(Value::Null, |secret| origin(&secret.source))
+}
+
+fn fields(value: Value) -> Fields {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Fields::new(),
+    }
+}
+
+/// A host.
+pub fn host(host: &Host) -> Fields {
+    let (admin_key, login) = match &host.admin {
+        Some(AdminAccess::Key(key)) => (origin(&key.source), Value::Null),
+        Some(AdminAccess::Login { email, password }) => {
+            (Value::Null, json!({ "email": email, "password": origin(&password.source) }))
+        }
+        None => (Value::Null, Value::Null),
+    };
+    fields(json!({
+        "host_id": host.id.as_str(),
+        "kind": host.kind.as_str(),
+        "base_url": host.base_url.to_string(),
+        "allow_private": host.allow_private,
+        "enabled": host.enabled,
+        "admin_key": admin_key,
+        "login": login,
+        "gateway_key": stored(host.gateway_key.as_ref()),
+    }))
+}
+
+/// A group.
+pub fn group(group: &Group) -> Fields {
+    fields(json!({
+        "logical_group_id": group.id.as_str(),
+        "enabled": group.enabled,
+        "sticky": {
+            "scope": group.sticky.scope.as_str(),
+            "ttl": humantime::format_duration(group.sticky.ttl).to_string(),
+        },
+        "failback": group.failback.as_str(),
+        "retry_on_timeout": group.retry_on_timeout,
+    }))
+}
+
+/// A route.
+pub fn route(route: &Route) -> Fields {
+    fields(json!({
+        "route_id": route.id.as_str(),
+        "name": route.name,
+        "logical_group_id": route.group.as_str(),
+        "public_model": route.public_model.to_string(),
+        "shadow_host_id": route.host.as_str(),
+        "shadow_group_id": route.shadow_group,
+        "shadow_model": route.shadow_model,
+        "priority": route.priority,
+        "weight": route.weight,
+        "credential": route.credential.as_str(),
+        "enabled": route.enabled,
+    }))
+}
+
+/// A consumer key.
+pub fn key(key: &ConsumerKey) -> Fields {
+    let limits = [
+        ("rpm", key.limits.rpm),
+        ("tpm", key.limits.tpm),
+        ("tpd", key.limits.tpd),
+        ("concurrency", key.limits.concurrency.map(u64::from)),
+    ];
+    let limits: Fields =
+        limits.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), limit?.into()))).collect();
+    fields(json!({
+        "key_id": key.id.as_str(),
+        "secret": origin(&key.source),
+        "logical_groups": key.groups.iter().map(GroupId::as_str).collect::<Vec<_>>(),
+        "enabled": key.enabled,
+        "expires_at": key.expires_at.map(|time| time.to_string()),
+        "subject_id": key.subject_id,
+        "subscription_user": key.subscription_user,
+        "expose_routing": key.expose_routing,
+        "limits": limits,
+    }))
+}
