@@ -1,1 +1,43 @@
 //! The decision log: intent before outcome, hash-chained, one SQLite file a day.
+//!
+//! A request's *intent* is on disk before the first byte of an answer reaches
+//! its client; its *outcome* follows when it ends (spec §7). Two threads keep
+//! the log:
+//!
+//! - the **writer** numbers and chains rows and appends them to a journal file
+//!   with one `write` for everything that has queued; it never waits for an
+//!   `fsync`, for SQLite, or for a timer;
+//! - **filing** moves rows from the journal into the day's SQLite file in
+//!   large transactions, with their indexes and hourly roll-ups, and deletes
+//!   journal files once SQLite has synced what they held.
+//!
+//! A row is canonical bytes (`codec`) that both places share, so a crash
+//! anywhere leaves rows in one of the two and the next start files the rest.
+//! The crate knows nothing of the fleet, of HTTP or of the store: whoever
+//! calls it fills plain records in, and hands it the time.
+#![forbid(unsafe_code)]
+
+mod archivist;
+mod codec;
+mod day;
+mod decision;
+mod filing;
+mod filter;
+mod journal;
+mod ledger;
+mod progress;
+mod queue;
+mod reader;
+mod record;
+mod recovery;
+mod retention;
+mod rollup;
+mod schema;
+mod writer;
+
+pub use decision::{Decision, DecisionAttempt, DecisionCandidate, DecisionUsage};
+pub use filter::Filter;
+pub use ledger::{IntentRef, Ledger, LedgerOptions, LedgerStats, OnStall, OpenError, SegmentError, Stalled, Ticket};
+pub use reader::{LedgerReader, Page, ReadError, Rollup, RollupFilter};
+pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict};
+pub use rollup::RollupSums;

@@ -1,0 +1,183 @@
+//! The filing thread: follows the writer, checkpoints, deletes journals, and applies retention.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::day::Day;
+use crate::filing::{FilingError, Segment};
+use crate::journal::{HEADER_BYTES, WriterId};
+use crate::progress::{Chunk, Progress, Round, count};
+use crate::retention::retain;
+
+/// How often retention looks.
+const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+/// Bytes read, and filed in one transaction, at most.
+const READ_BYTES: usize = 2 << 20;
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
+
+pub(crate) struct Archivist {
+    pub(crate) dir: PathBuf,
+    pub(crate) writer: WriterId,
+    pub(crate) retention: Duration,
+    /// The time at `started`; the thread has no clock of its own.
+    pub(crate) opened_at: Timestamp,
+    pub(crate) started: Instant,
+    pub(crate) progress: Arc<Progress>,
+    /// Held until everything is filed.
+    pub(crate) lock: File,
+}
+
+/// How far a journal file is filed.
+struct Followed {
+    file: File,
+    filed: u64,
+}
+
+#[derive(Default)]
+struct Desk {
+    segments: BTreeMap<Day, Segment>,
+    followed: BTreeMap<(Day, u32), Followed>,
+    buffer: Vec<u8>,
+}
+
+impl Archivist {
+    /// Files until the writer has ended and everything is filed.
+    pub(crate) fn run(self) {
+        let mut desk = Desk::default();
+        let mut filed = false;
+        let mut failing = false;
+        let mut retained = Instant::now();
+        loop {
+            let round = self.progress.next_round(filed, RETENTION_EVERY);
+            match self.file_round(&mut desk, &round) {
+                Ok(rows) => {
+                    filed = rows > 0;
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("decisions are filed again");
+                    }
+                    self.progress.filed.notify_waiters();
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::error!(%error, "decisions stay in the journal: they cannot be filed");
+                    }
+                    self.progress.failed(&error);
+                    // A failed transaction leaves counts that were never committed.
+                    desk = Desk::default();
+                    filed = false;
+                    if round.last {
+                        break;
+                    }
+                    self.progress.back_off(PAUSE_AFTER_FAILURE);
+                    self.progress.retry();
+                    continue;
+                }
+            }
+            if round.last {
+                self.finish(&mut desk, &round);
+                break;
+            }
+            if retained.elapsed() >= RETENTION_EVERY {
+                retained = Instant::now();
+                self.retain();
+            }
+        }
+        drop(desk);
+        drop(self.lock);
+    }
+
+    fn file_round(&self, desk: &mut Desk, round: &Round) -> Result<u64, FilingError> {
+        let mut rows = 0;
+        for chunk in &round.chunks {
+            rows += self.file_chunk(desk, *chunk)?;
+        }
+        // Sealed and filed files go once SQLite has synced their rows.
+        for chunk in round.chunks.iter().filter(|chunk| chunk.sealed) {
+            self.discard(desk, *chunk, round)?;
+        }
+        Ok(rows)
+    }
+
+    fn file_chunk(&self, desk: &mut Desk, chunk: Chunk) -> Result<u64, FilingError> {
+        let Desk { segments, followed, buffer } = desk;
+        let followed = match followed.entry((chunk.day, chunk.number)) {
+            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::btree_map::Entry::Vacant(new) => {
+                let file = File::open(chunk.day.journal(&self.dir, chunk.number))?;
+                new.insert(Followed { file, filed: HEADER_BYTES as u64 })
+            }
+        };
+        if followed.filed >= chunk.end {
+            return Ok(0);
+        }
+        let segment = match segments.entry(chunk.day) {
+            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::btree_map::Entry::Vacant(new) => {
+                new.insert(Segment::open(&self.dir, chunk.day, &self.writer)?)
+            }
+        };
+        let mut rows = 0;
+        while followed.filed < chunk.end {
+            let length = READ_BYTES.max(buffer.capacity()).min((chunk.end - followed.filed) as usize);
+            buffer.resize(length, 0);
+            followed.file.read_exact_at(buffer, followed.filed)?;
+            let before = segment.meta().link.entry;
+            let consumed = segment.file(buffer, true)?;
+            if consumed == 0 {
+                // One record longer than the buffer: the next read is twice as long.
+                buffer.reserve(buffer.len() * 2);
+                if length as u64 == chunk.end - followed.filed {
+                    return Err(FilingError::Chain { expected: before + 1 });
+                }
+                continue;
+            }
+            followed.filed += consumed as u64;
+            let new = segment.meta().link.entry - before;
+            count(&self.progress.counters.filed, new);
+            rows += new;
+        }
+        if buffer.capacity() > READ_BYTES {
+            *buffer = Vec::new();
+        }
+        Ok(rows)
+    }
+
+    /// Deletes a sealed journal file whose rows are safe in their segment, and closes a segment that is over.
+    fn discard(&self, desk: &mut Desk, chunk: Chunk, round: &Round) -> Result<(), FilingError> {
+        let Some(segment) = desk.segments.get(&chunk.day) else { return Ok(()) };
+        if !segment.checkpoint()? {
+            return Ok(());
+        }
+        desk.followed.remove(&(chunk.day, chunk.number));
+        std::fs::remove_file(chunk.day.journal(&self.dir, chunk.number))?;
+        self.progress.deleted(chunk.day, chunk.number);
+        let over = round.chunks.iter().all(|other| other.day != chunk.day || other.number <= chunk.number);
+        let newest = round.chunks.iter().map(|other| other.day).max();
+        if over && newest > Some(chunk.day) {
+            desk.segments.remove(&chunk.day);
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing behind but segments.
+    fn finish(&self, desk: &mut Desk, round: &Round) {
+        for chunk in &round.chunks {
+            if let Err(error) = self.discard(desk, *chunk, round) {
+                tracing::warn!(%error, segment = chunk.day.segment(), "a journal stays for the next start");
+            }
+        }
+    }
+
+    fn retain(&self) {
+        let elapsed = SignedDuration::try_from(self.started.elapsed()).unwrap_or_default();
+        if let Err(error) = retain(&self.dir, self.retention, self.opened_at + elapsed) {
+            tracing::error!(%error, "old segments of the decision log could not be removed");
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! Filing: from the journal into the day's SQLite file.
+//!
+//! A segment's rows arrive here as the canonical bytes that are already on
+//! disk in the journal, so nothing is lost whatever happens here, and the
+//! path after a crash is the everyday path. Rows, indexes, roll-ups and the
+//! segment's own row (counts and head of the chain) change in one
+//! transaction; a row whose entry number is already filed is skipped, which
+//! makes filing idempotent.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Statement};
+use rustc_hash::FxHashSet;
+
+use crate::codec::{Decoder, Hash, Kind, Value, chained};
+use crate::day::Day;
+use crate::journal::{Link, WriterId, next_record};
+use crate::record::{Outcome, Usage, Verdict};
+use crate::rollup::{Dimensions, HOUR, Pending};
+use crate::schema;
+
+/// Distinct roll-up dimensions remembered; beyond it they are forgotten and found again.
+const KNOWN_DIMENSIONS: usize = 16_384;
+
+/// The segment's own row.
+#[derive(Clone, Debug)]
+pub(crate) struct Meta {
+    pub(crate) writer: String,
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+    pub(crate) intents: u64,
+    pub(crate) outcomes: u64,
+    pub(crate) settled_seq: u64,
+    pub(crate) link: Link,
+}
+
+impl Meta {
+    /// Reads the row; `None` when there is none.
+    pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Option<Self>> {
+        connection
+            .query_row(
+                "SELECT writer, first_seq, last_seq, intents, outcomes, settled_seq, entries, head FROM segment",
+                [],
+                |row| {
+                    Ok(Self {
+                        writer: row.get(0)?,
+                        first_seq: row.get(1)?,
+                        last_seq: row.get(2)?,
+                        intents: row.get(3)?,
+                        outcomes: row.get(4)?,
+                        settled_seq: row.get(5)?,
+                        link: Link { entry: row.get(6)?, head: row.get(7)? },
+                    })
+                },
+            )
+            .optional()
+    }
+
+    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(
+                "UPDATE segment SET first_seq = ?, last_seq = ?, intents = ?, outcomes = ?, settled_seq = ?, \
+                 entries = ?, head = ?",
+            )?
+            .execute((
+                self.first_seq,
+                self.last_seq,
+                self.intents,
+                self.outcomes,
+                self.settled_seq,
+                self.link.entry,
+                self.link.head,
+            ))
+            .map(drop)
+    }
+}
+
+/// Why rows could not be filed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FilingError {
+    #[error("SQLite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("journal: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("entry {expected} is missing or damaged in the journal")]
+    Chain { expected: u64 },
+    #[error("the segment was written by {found}, this log by {expected}")]
+    Writer { found: String, expected: String },
+    #[error("the segment has schema {0}, which this version does not know")]
+    Schema(i64),
+}
+
+/// An intent that waits for its outcome.
+struct Waiting {
+    hour: i64,
+    dimensions: Arc<Dimensions>,
+    /// Where it was going, known only of intents of an earlier run.
+    planned: Option<Box<Planned>>,
+}
+
+/// The route that an interrupted request was planned for.
+#[derive(Default)]
+struct Planned {
+    route_id: Option<Arc<str>>,
+    host_id: Option<Arc<str>>,
+    shadow_group_id: Option<Arc<str>>,
+}
+
+/// A segment's database while rows are filed in it.
+pub(crate) struct Segment {
+    connection: Connection,
+    meta: Meta,
+    waiting: BTreeMap<u64, Waiting>,
+    known: FxHashSet<Arc<Dimensions>>,
+    pending: Pending,
+}
+
+impl Segment {
+    /// Opens the segment of a day, or creates it.
+    pub(crate) fn open(dir: &Path, day: Day, writer: &WriterId) -> Result<Self, FilingError> {
+        let connection = schema::open_writable(&day.database(dir))?;
+        connection.busy_timeout(std::time::Duration::from_millis(500))?;
+        connection.set_prepared_statement_cache_capacity(16);
+        let writer = hex::encode(writer);
+        let exists: bool =
+            connection.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'segment'", [], |row| row.get(0))?;
+        if !exists {
+            let begun = connection.unchecked_transaction()?;
+            schema::create(&connection)?;
+            let first = Link::first(&parse_writer(&writer), day);
+            connection.execute(
+                "INSERT INTO segment VALUES (1, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?)",
+                (schema::VERSION, &writer, day.0, first.head),
+            )?;
+            begun.commit()?;
+        }
+        let version: i64 = connection.query_row("SELECT schema FROM segment", [], |row| row.get(0))?;
+        if version != schema::VERSION {
+            return Err(FilingError::Schema(version));
+        }
+        let meta = Meta::read(&connection)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        if meta.writer != writer {
+            return Err(FilingError::Writer { found: meta.writer, expected: writer });
+        }
+        let mut segment = Self {
+            connection,
+            meta,
+            waiting: BTreeMap::new(),
+            known: FxHashSet::default(),
+            pending: Pending::default(),
+        };
+        segment.load_waiting()?;
+        Ok(segment)
+    }
+
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Whether some intent waits for its outcome.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Files the records at the head of `bytes` in one transaction, and returns how many bytes those were.
+    ///
+    /// With `trusted`, the hashes are taken as they are: the writer of this
+    /// very process made them. After an error the segment must be opened anew.
+    pub(crate) fn file(&mut self, bytes: &[u8], trusted: bool) -> Result<usize, FilingError> {
+        let begun = Transaction::begin(&self.connection)?;
+        let mut consumed = 0;
+        let mut filed = 0_u64;
+        {
+            let mut inserts = [
+                self.connection.prepare_cached(&Kind::Intent.insert())?,
+                self.connection.prepare_cached(&Kind::Outcome.insert())?,
+            ];
+            while let Some(record) = next_record(&bytes[consumed..]) {
+                let expected = self.meta.link.entry + 1;
+                let (kind, values) = decode(record.row).ok_or(FilingError::Chain { expected })?;
+                let entry = values[1].integer().unwrap_or(0) as u64;
+                if entry >= expected {
+                    let sound = trusted || chained(&self.meta.link.head, record.row) == *record.hash;
+                    if entry > expected || !sound {
+                        return Err(FilingError::Chain { expected });
+                    }
+                    insert(&mut inserts[kind as usize - 1], values.slice(), record.hash)?;
+                    note(&mut self.meta, &mut self.waiting, &mut self.known, &mut self.pending, kind, values.slice());
+                    self.meta.link = Link { entry, head: *record.hash };
+                    filed += 1;
+                }
+                consumed += record.length;
+            }
+        }
+        if filed > 0 {
+            let settled = self.waiting.first_key_value().map_or(self.meta.last_seq + 1, |(seq, _)| *seq);
+            self.meta.settled_seq = settled;
+            self.pending.write(&self.connection)?;
+            self.meta.write(&self.connection)?;
+        }
+        begun.commit()?;
+        Ok(consumed)
+    }
+
+    /// Gives every intent that still waits the outcome `interrupted`: its process is gone.
+    pub(crate) fn interrupt(&mut self, at: Timestamp) -> Result<u64, FilingError> {
+        // Those filed just now from a journal are read again, for their routes.
+        self.load_waiting()?;
+        let mut link = self.meta.link;
+        let mut records = Vec::new();
+        for (seq, waiting) in &self.waiting {
+            link.entry += 1;
+            let outcome = interrupted(at, waiting.planned.as_deref().unwrap_or(&Planned::default()));
+            let row_at = crate::journal::begin_record(&mut records);
+            schema::encode_outcome(&mut records, *seq, link.entry, &outcome);
+            crate::journal::end_record(&mut records, row_at, &mut link.head);
+        }
+        let interrupted = self.waiting.len() as u64;
+        self.file(&records, true)?;
+        Ok(interrupted)
+    }
+
+    /// Moves the write-ahead log into the database and syncs it. `false` when a reader was in the way.
+    pub(crate) fn checkpoint(&self) -> rusqlite::Result<bool> {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0).map(|busy: i64| busy == 0))
+    }
+
+    fn load_waiting(&mut self) -> rusqlite::Result<()> {
+        if self.meta.intents == self.meta.outcomes {
+            return Ok(());
+        }
+        let mut statement = self.connection.prepare(
+            "SELECT i.seq, i.at, coalesce(i.consumer, ''), i.logical_group_id, i.public_model, \
+             i.route_id, i.host_id, i.shadow_group_id FROM intents i \
+             LEFT JOIN outcomes o ON o.seq = i.seq WHERE i.seq >= ? AND o.seq IS NULL",
+        )?;
+        let mut rows = statement.query([self.meta.settled_seq])?;
+        while let Some(row) = rows.next()? {
+            let dimensions = Dimensions { consumer: row.get(2)?, group: row.get(3)?, model: row.get(4)? };
+            let at: i64 = row.get(1)?;
+            let planned = Planned { route_id: row.get(5)?, host_id: row.get(6)?, shadow_group_id: row.get(7)? };
+            let waiting = Waiting {
+                hour: at - at.rem_euclid(HOUR),
+                dimensions: Arc::new(dimensions),
+                planned: Some(Box::new(planned)),
+            };
+            self.waiting.insert(row.get(0)?, waiting);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the counts, the waiting and the roll-ups in step with a filed row.
+fn note(
+    meta: &mut Meta,
+    waiting: &mut BTreeMap<u64, Waiting>,
+    known: &mut FxHashSet<Arc<Dimensions>>,
+    pending: &mut Pending,
+    kind: Kind,
+    values: &[Value<'_>],
+) {
+    let seq = values[0].integer().unwrap_or(0) as u64;
+    match kind {
+        Kind::Intent => {
+            if meta.intents == 0 {
+                meta.first_seq = seq;
+            }
+            meta.intents += 1;
+            meta.last_seq = meta.last_seq.max(seq);
+            let at = values[schema::intent_at::AT].integer().unwrap_or(0);
+            let dimensions = intern(known, values);
+            waiting.insert(seq, Waiting { hour: at - at.rem_euclid(HOUR), dimensions, planned: None });
+        }
+        Kind::Outcome => {
+            meta.outcomes += 1;
+            if let Some(intent) = waiting.remove(&seq) {
+                pending.add(intent.hour, &intent.dimensions, values);
+            }
+        }
+    }
+}
+
+fn intern(known: &mut FxHashSet<Arc<Dimensions>>, values: &[Value<'_>]) -> Arc<Dimensions> {
+    let text = |at: usize| match values[at] {
+        Value::Text(text) => text.to_owned(),
+        _ => String::new(),
+    };
+    let dimensions = Dimensions {
+        consumer: text(schema::intent_at::CONSUMER),
+        group: text(schema::intent_at::GROUP),
+        model: text(schema::intent_at::MODEL),
+    };
+    if let Some(found) = known.get(&dimensions) {
+        return Arc::clone(found);
+    }
+    if known.len() >= KNOWN_DIMENSIONS {
+        known.clear();
+    }
+    let dimensions = Arc::new(dimensions);
+    known.insert(Arc::clone(&dimensions));
+    dimensions
+}
+
+fn insert(statement: &mut Statement<'_>, values: &[Value<'_>], hash: &Hash) -> rusqlite::Result<()> {
+    for (at, value) in values.iter().enumerate() {
+        match value {
+            Value::Null => statement.raw_bind_parameter(at + 1, rusqlite::types::Null)?,
+            Value::Integer(value) => statement.raw_bind_parameter(at + 1, value)?,
+            Value::Text(value) => statement.raw_bind_parameter(at + 1, value)?,
+        }
+    }
+    statement.raw_bind_parameter(values.len() + 1, &hash[..])?;
+    statement.raw_execute().map(drop)
+}
+
+/// The values of a row, without an allocation.
+pub(crate) struct Values<'r> {
+    values: [Value<'r>; Kind::Outcome.width()],
+    length: usize,
+}
+
+impl<'r> Values<'r> {
+    pub(crate) fn slice(&self) -> &[Value<'r>] {
+        &self.values[..self.length]
+    }
+}
+
+impl<'r> std::ops::Index<usize> for Values<'r> {
+    type Output = Value<'r>;
+
+    fn index(&self, at: usize) -> &Value<'r> {
+        &self.slice()[at]
+    }
+}
+
+/// Decodes a row of exactly its kind's width.
+pub(crate) fn decode(row: &[u8]) -> Option<(Kind, Values<'_>)> {
+    let mut decoder = Decoder(row);
+    let kind = decoder.kind()?;
+    let mut values = Values { values: [Value::Null; Kind::Outcome.width()], length: kind.width() };
+    for value in &mut values.values[..kind.width()] {
+        *value = decoder.next()?;
+    }
+    decoder.0.is_empty().then_some((kind, values))
+}
+
+fn interrupted(at: Timestamp, planned: &Planned) -> Outcome {
+    Outcome {
+        at,
+        verdict: Verdict::Interrupted,
+        error_class: None,
+        error_message: None,
+        route_id: planned.route_id.clone(),
+        host_id: planned.host_id.clone(),
+        shadow_group_id: planned.shadow_group_id.clone(),
+        sticky_action: "none",
+        client_status: None,
+        upstream_status: None,
+        latency_us: 0,
+        first_output_us: None,
+        overhead_us: None,
+        request_bytes: 0,
+        response_bytes: 0,
+        usage: Usage::default(),
+        cost_micros: None,
+        key_source: None,
+        key_fingerprint: None,
+        upstream_request_id: None,
+        possible_double_bill: false,
+        panic: false,
+        attempts: Vec::new(),
+    }
+}
+
+/// A transaction with cached statements for its begin and end; rolled back when dropped.
+struct Transaction<'c> {
+    connection: Option<&'c Connection>,
+}
+
+impl<'c> Transaction<'c> {
+    fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self { connection: Some(connection) })
+    }
+
+    fn commit(mut self) -> rusqlite::Result<()> {
+        if let Some(connection) = self.connection {
+            connection.prepare_cached("COMMIT")?.execute([])?;
+            self.connection = None;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection {
+            // An error here means that SQLite has rolled back by itself.
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+pub(crate) fn parse_writer(text: &str) -> WriterId {
+    let mut id = WriterId::default();
+    // Anything else than 32 hex digits is refused where the file is read; zeros lead to a chain fault.
+    let _ = hex::decode_to_slice(text, &mut id);
+    id
+}

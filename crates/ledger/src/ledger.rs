@@ -1,0 +1,420 @@
+//! The handle: what a request calls, and what starts and stops the threads.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::archivist::Archivist;
+use crate::filing::FilingError;
+use crate::journal::Capacity;
+use crate::progress::{Progress, count};
+use crate::queue::{Queue, Rejected, Slot, SlotState};
+use crate::reader::LedgerReader;
+use crate::record::{Intent, Outcome};
+use crate::recovery::{recover, writer_id};
+use crate::retention::{retain, retired_last_seq};
+use crate::writer::{Start, Writer};
+
+/// How often the lock is tried: a verification running just now holds it for a moment.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
+
+/// How a log is kept.
+#[derive(Clone, Debug)]
+pub struct LedgerOptions {
+    /// Where the segments are: `<data_dir>/log`. Made when it is not there.
+    pub dir: PathBuf,
+    /// Intents that may wait for the disk at once.
+    pub queue: usize,
+    /// What becomes of a request that waited in vain.
+    pub on_stall: OnStall,
+    /// How long a request waits for a full queue or a failing disk.
+    pub stall_limit: Duration,
+    /// How long segments are kept.
+    pub retention: Duration,
+    /// Bytes that journals may still take; stands in for a full disk in tests.
+    pub capacity: Option<Capacity>,
+}
+
+impl LedgerOptions {
+    /// The defaults of spec §2 and §7: 65,536 intents, refuse after 1 s, 30 days.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            queue: 65_536,
+            on_stall: OnStall::Refuse,
+            stall_limit: Duration::from_secs(1),
+            retention: Duration::from_secs(30 * 86_400),
+            capacity: None,
+        }
+    }
+}
+
+/// What becomes of a request that the log kept waiting for too long (`log.on_stall`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStall {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It goes on, and is counted.
+    Continue,
+}
+
+/// The log did not take an intent in time: the request is to be refused with 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the decision log cannot be written")]
+pub struct Stalled;
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process writes this log.
+    #[error("the decision log in {} is written by another process; stop it, or give this one its own data directory", dir.display())]
+    Locked {
+        /// The log's directory.
+        dir: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file that names the writer holds something else.
+    #[error("{} does not hold a writer's id of 32 hex digits; restore it from a backup", path.display())]
+    Writer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A segment could not be recovered.
+    #[error("{segment}: {source}")]
+    Segment {
+        /// The segment's name.
+        segment: String,
+        /// Why.
+        source: SegmentError,
+    },
+}
+
+/// Why a segment could not be opened or filed in.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SegmentError(#[from] FilingError);
+
+/// Counts since the start, and how the log is now.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct LedgerStats {
+    /// Intents waiting for the disk now.
+    pub queued: u64,
+    /// Rows accepted from requests.
+    pub accepted: u64,
+    /// Rows on disk.
+    pub written: u64,
+    /// Rows in their segment, where lists see them.
+    pub filed: u64,
+    /// Requests refused because the log kept them waiting.
+    pub stalled: u64,
+    /// Requests that went on although the log kept them waiting.
+    pub continued: u64,
+    /// Rows that will never be written.
+    pub lost: u64,
+    /// The last error of writing or filing.
+    pub last_error: Option<String>,
+    /// For how long writing or filing has been failing, in milliseconds; absent when it works.
+    pub failing_ms: Option<u64>,
+}
+
+/// A cheap handle on the log; clones share it.
+#[derive(Clone, Debug)]
+pub struct Ledger(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    queue: Arc<Queue>,
+    progress: Arc<Progress>,
+    on_stall: OnStall,
+    stall_limit: Duration,
+    dir: PathBuf,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    recovered: (u64, u64),
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The threads end by themselves once nothing can be queued any more.
+        self.queue.close();
+    }
+}
+
+/// Names an intent's row, also before it is written; clones are cheap.
+#[derive(Clone, Debug)]
+pub struct IntentRef(Arc<Slot>);
+
+impl IntentRef {
+    /// The row's sequence number; `None` before the writer gave one.
+    pub fn seq(&self) -> Option<u64> {
+        self.0.place().map(|(_, seq)| seq)
+    }
+}
+
+/// An intent on its way to the disk. Dropping it changes nothing.
+#[derive(Debug)]
+pub struct Ticket {
+    reference: IntentRef,
+    ledger: Ledger,
+}
+
+impl Ticket {
+    /// Names the intent, for its outcome.
+    pub fn reference(&self) -> &IntentRef {
+        &self.reference
+    }
+
+    /// Waits until the intent is on disk, at most for the stall limit.
+    ///
+    /// # Errors
+    /// [`Stalled`] when it is not in time and the log refuses; the row is
+    /// still written when the disk is back. Dropping the future changes nothing.
+    pub async fn committed(&self) -> Result<(), Stalled> {
+        let slot = &self.reference.0;
+        if slot.state() == SlotState::Queued {
+            // The timer only guards against a disk that hangs.
+            let _ = tokio::time::timeout(self.ledger.0.stall_limit, slot.changed()).await;
+        }
+        match slot.state() {
+            SlotState::Committed => Ok(()),
+            SlotState::Queued | SlotState::Dropped => self.ledger.stalled(),
+        }
+    }
+}
+
+impl Ledger {
+    /// Opens the log in a directory and starts its threads: blocking, at start-up.
+    ///
+    /// Rows that an earlier run left in journals are filed, its unfinished
+    /// requests get the outcome `interrupted`, and segments past retention
+    /// are removed.
+    pub fn open(options: LedgerOptions, now: Timestamp) -> Result<Self, OpenError> {
+        let dir = options.dir;
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::Io { path, source }
+        };
+        std::fs::create_dir_all(&dir).map_err(io(&dir))?;
+        let lock = lock(&dir)?;
+        let writer = writer_id(&dir)?;
+        let mut recovered = recover(&dir, &writer, now)?;
+        let archive = |source: FilingError| OpenError::Segment { segment: "rollups".to_owned(), source: source.into() };
+        retain(&dir, options.retention, now).map_err(archive)?;
+        recovered.last_seq = recovered.last_seq.max(retired_last_seq(&dir).map_err(archive)?);
+        if recovered.interrupted > 0 {
+            tracing::warn!(requests = recovered.interrupted, "requests of an earlier run were interrupted");
+        }
+        let queue = Arc::new(Queue::new(options.queue));
+        let progress = Arc::new(Progress::default());
+        let started = (recovered.refiled, recovered.interrupted);
+        let start = Start {
+            dir: dir.clone(),
+            writer,
+            last_seq: recovered.last_seq,
+            links: recovered.links,
+            give_up_after: options.stall_limit,
+            capacity: options.capacity,
+        };
+        let archivist = Archivist {
+            dir: dir.clone(),
+            writer,
+            retention: options.retention,
+            opened_at: now,
+            started: Instant::now(),
+            progress: Arc::clone(&progress),
+            lock,
+        };
+        let writer = Writer::new(start, Arc::clone(&queue), Arc::clone(&progress));
+        let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let threads = vec![
+            named("log-writer").spawn(move || writer.run()).map_err(io(&dir))?,
+            named("log-filing").spawn(move || archivist.run()).map_err(io(&dir))?,
+        ];
+        Ok(Self(Arc::new(Inner {
+            queue,
+            progress,
+            on_stall: options.on_stall,
+            stall_limit: options.stall_limit,
+            dir,
+            threads: Mutex::new(threads),
+            recovered: started,
+        })))
+    }
+
+    /// Queues an intent; waits for room at most for the stall limit.
+    ///
+    /// # Errors
+    /// [`Stalled`] when there is none in time and the log refuses, or when it
+    /// is closed. A future dropped before its end has queued nothing.
+    pub async fn intent(&self, intent: Box<Intent>) -> Result<Ticket, Stalled> {
+        let slot = Arc::new(Slot::default());
+        match self.0.queue.push_intent(&slot, intent) {
+            Ok(()) => {
+                count(&self.0.progress.counters.accepted, 1);
+                Ok(self.ticket(slot))
+            }
+            Err(Rejected::Full(intent)) => self.intent_when_room(slot, intent).await,
+            Err(Rejected::Closed) => self.without_row(slot),
+        }
+    }
+
+    async fn intent_when_room(&self, slot: Arc<Slot>, intent: Box<Intent>) -> Result<Ticket, Stalled> {
+        let mut held = Some(intent);
+        let queued = tokio::time::timeout(self.0.stall_limit, async {
+            loop {
+                self.0.queue.space().await;
+                let Some(intent) = held.take() else { return false };
+                match self.0.queue.push_intent(&slot, intent) {
+                    Ok(()) => return true,
+                    Err(Rejected::Full(intent)) => held = Some(intent),
+                    Err(Rejected::Closed) => return false,
+                }
+            }
+        });
+        if queued.await == Ok(true) {
+            count(&self.0.progress.counters.accepted, 1);
+            return Ok(self.ticket(slot));
+        }
+        self.without_row(slot)
+    }
+
+    /// A request that found no room: refused, or let go on without a row.
+    fn without_row(&self, slot: Arc<Slot>) -> Result<Ticket, Stalled> {
+        slot.settle(SlotState::Dropped);
+        if self.0.on_stall == OnStall::Refuse {
+            count(&self.0.progress.counters.stalled, 1);
+            return Err(Stalled);
+        }
+        count(&self.0.progress.counters.lost, 1);
+        Ok(self.ticket(slot))
+    }
+
+    fn ticket(&self, slot: Arc<Slot>) -> Ticket {
+        Ticket { reference: IntentRef(slot), ledger: self.clone() }
+    }
+
+    fn stalled(&self) -> Result<(), Stalled> {
+        match self.0.on_stall {
+            OnStall::Refuse => {
+                count(&self.0.progress.counters.stalled, 1);
+                Err(Stalled)
+            }
+            OnStall::Continue => {
+                count(&self.0.progress.counters.continued, 1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Queues the outcome of an intent. Never waits, and takes it however full the queue is.
+    pub fn outcome(&self, reference: &IntentRef, outcome: Box<Outcome>) {
+        let counters = &self.0.progress.counters;
+        if reference.0.state() == SlotState::Dropped || !self.0.queue.push_outcome(&reference.0, outcome) {
+            count(&counters.lost, 1);
+        } else {
+            count(&counters.accepted, 1);
+        }
+    }
+
+    /// How the log is doing.
+    pub fn stats(&self) -> LedgerStats {
+        let counters = &self.0.progress.counters;
+        let (last_error, failing) = self.0.progress.failure();
+        LedgerStats {
+            queued: self.0.queue.pending_intents() as u64,
+            accepted: counters.accepted.load(Ordering::Relaxed),
+            written: counters.written.load(Ordering::Relaxed),
+            filed: counters.filed.load(Ordering::Relaxed),
+            stalled: counters.stalled.load(Ordering::Relaxed),
+            continued: counters.continued.load(Ordering::Relaxed),
+            lost: counters.lost.load(Ordering::Relaxed),
+            last_error,
+            failing_ms: failing.map(|lasting| lasting.as_millis() as u64),
+        }
+    }
+
+    /// Rows of the last run that were only in its journals, and its requests that were interrupted.
+    pub fn recovered(&self) -> (u64, u64) {
+        self.0.recovered
+    }
+
+    /// Reads this log. Call it on a thread that may block.
+    pub fn reader(&self) -> LedgerReader {
+        LedgerReader::open(&self.0.dir)
+    }
+
+    /// Waits until everything accepted so far is where lists see it, at most for the stall limit.
+    ///
+    /// Lists lag by some 20 ms otherwise. Dropping the future changes nothing.
+    pub async fn settle(&self) {
+        let progress = &self.0.progress;
+        let accepted = progress.counters.accepted.load(Ordering::SeqCst);
+        self.0.queue.hurry();
+        progress.hurry();
+        let _ = tokio::time::timeout(self.0.stall_limit, async {
+            loop {
+                let filed = progress.filed.notified();
+                let counters = &progress.counters;
+                if counters.filed.load(Ordering::SeqCst) + counters.lost.load(Ordering::SeqCst) >= accepted {
+                    return;
+                }
+                filed.await;
+            }
+        })
+        .await;
+    }
+
+    /// Writes and files everything accepted, then stops the threads. Can be called again.
+    ///
+    /// Once called it goes on also when the future is dropped.
+    pub async fn close(&self) {
+        self.0.queue.close();
+        let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the decision log panicked");
+                }
+            }
+        });
+        let _ = joined.await;
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let path = dir.join("lock");
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(OpenError::Io { path, source }),
+        }
+    }
+    Err(OpenError::Locked { dir: dir.to_owned() })
+}
+
+/// Whether some process writes the log in `dir` now.
+pub(crate) fn is_written(dir: &Path) -> bool {
+    let Ok(file) = File::open(dir.join("lock")) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}

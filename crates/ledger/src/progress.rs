@@ -1,0 +1,178 @@
+//! How far the journal is written, for filing to follow; and both threads' counters.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::day::Day;
+
+/// Filing makes at most one transaction in this time, unless [`FILE_AT_ONCE`] waits.
+///
+/// Rows are safe in the journal; this only sets how old a list may be, and
+/// how many rows share the cost of a transaction.
+const FILE_EVERY: Duration = Duration::from_millis(20);
+/// Unfiled bytes at which filing does not wait.
+const FILE_AT_ONCE: u64 = 1 << 20;
+
+/// A journal file, and how far it holds acknowledged rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    pub(crate) day: Day,
+    pub(crate) number: u32,
+    /// Offset after the last acknowledged row.
+    pub(crate) end: u64,
+    /// Nothing more will be written to it.
+    pub(crate) sealed: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    chunks: Vec<Chunk>,
+    unfiled_bytes: u64,
+    asleep: bool,
+    hurry: bool,
+    writer_done: bool,
+}
+
+/// Shared by the writer, filing, and the handle.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    state: Mutex<State>,
+    wake: Condvar,
+    pub(crate) counters: Counters,
+    failing: Mutex<Option<Failure>>,
+    pub(crate) filed: Notify,
+}
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) written: AtomicU64,
+    pub(crate) filed: AtomicU64,
+    pub(crate) stalled: AtomicU64,
+    pub(crate) continued: AtomicU64,
+    pub(crate) lost: AtomicU64,
+}
+
+#[derive(Clone, Debug)]
+struct Failure {
+    since: Instant,
+    error: String,
+    over: bool,
+}
+
+/// What filing is to do next.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) chunks: Vec<Chunk>,
+    /// The writer has ended: this is all there will be.
+    pub(crate) last: bool,
+}
+
+impl Progress {
+    /// Tells how far a file is written, by `added` bytes more than before.
+    pub(crate) fn wrote(&self, chunk: Chunk, added: u64) {
+        let mut state = self.lock();
+        state.unfiled_bytes += added;
+        match state.chunks.iter_mut().rfind(|known| known.day == chunk.day && known.number == chunk.number) {
+            Some(known) => *known = chunk,
+            None => state.chunks.push(chunk),
+        }
+        if state.asleep && added > 0
+            || state.unfiled_bytes >= FILE_AT_ONCE && state.unfiled_bytes - added < FILE_AT_ONCE
+        {
+            state.asleep = false;
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Forgets a file that is deleted.
+    pub(crate) fn deleted(&self, day: Day, number: u32) {
+        self.lock().chunks.retain(|chunk| (chunk.day, chunk.number) != (day, number));
+    }
+
+    pub(crate) fn writer_done(&self) {
+        self.lock().writer_done = true;
+        self.wake.notify_all();
+    }
+
+    /// Has everything written so far filed at once.
+    pub(crate) fn hurry(&self) {
+        self.lock().hurry = true;
+        self.wake.notify_all();
+    }
+
+    /// Waits for something to file, at most `longest`; after a round that `filed`, no sooner than [`FILE_EVERY`].
+    pub(crate) fn next_round(&self, filed: bool, longest: Duration) -> Round {
+        let mut state = self.lock();
+        if filed {
+            state = self
+                .wake
+                .wait_timeout_while(state, FILE_EVERY, |state| {
+                    !state.writer_done && !state.hurry && state.unfiled_bytes < FILE_AT_ONCE
+                })
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        if state.unfiled_bytes == 0 && !state.writer_done {
+            state.asleep = true;
+            state = self
+                .wake
+                .wait_timeout_while(state, longest, |state| {
+                    state.unfiled_bytes == 0 && !state.writer_done && !state.hurry
+                })
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        state.asleep = false;
+        state.hurry = false;
+        state.unfiled_bytes = 0;
+        Round { chunks: state.chunks.clone(), last: state.writer_done }
+    }
+
+    /// Waits before filing is tried again.
+    pub(crate) fn back_off(&self, pause: Duration) {
+        let state = self.lock();
+        let waited = self.wake.wait_timeout_while(state, pause, |state| !state.writer_done);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Has the next round look at everything again, after one that failed.
+    pub(crate) fn retry(&self) {
+        self.lock().hurry = true;
+    }
+
+    /// Notes that writing fails.
+    pub(crate) fn failed(&self, error: &dyn std::error::Error) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = failing.as_ref().filter(|failure| !failure.over).map_or_else(Instant::now, |failure| failure.since);
+        *failing = Some(Failure { since, error: error.to_string(), over: false });
+    }
+
+    /// Notes that writing works again; the error stays for the record.
+    pub(crate) fn recovered(&self) {
+        if let Some(failure) = self.failing.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            failure.over = true;
+        }
+    }
+
+    /// The last error, and for how long writing has failed if it still does.
+    pub(crate) fn failure(&self) -> (Option<String>, Option<Duration>) {
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let lasting = failing.as_ref().filter(|failure| !failure.over).map(|failure| failure.since.elapsed());
+        (failing.as_ref().map(|failure| failure.error.clone()), lasting)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds to a counter that only informs.
+pub(crate) fn count(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}

@@ -1,0 +1,454 @@
+//! Reading the log: pages, one decision, roll-ups, the tail.
+//!
+//! Every call opens read-only connections of its own, so that the writer
+//! never waits for a reader, and works on a directory whose server runs, is
+//! stopped, or is elsewhere (a copy). All calls block: use a thread that may.
+//! Pages are keyset pages, newest first, without `COUNT(*)`; a page takes
+//! what it finds within [`PAGE_BUDGET`], and is then short but has a cursor.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, types::Value as SqlValue};
+use serde::Serialize;
+
+use crate::day::{self, Day};
+use crate::decision::{Decision, Origin, columns, timestamp};
+use crate::filing::Meta;
+use crate::filter::{Drive, Filter};
+use crate::ledger::is_written;
+use crate::retention::ARCHIVE;
+use crate::rollup::{RollupSums, SUMS};
+use crate::schema::{self, REQUEST_BLOCK_BITS, request_key};
+
+/// After this time a page is returned with what it has.
+const PAGE_BUDGET: Duration = Duration::from_millis(25);
+/// Sequence numbers looked at in one statement at first; more when that was quick.
+const FIRST_WINDOW: u64 = 2_048;
+/// A window that took less than this is followed by one four times as long.
+const QUICK: Duration = Duration::from_millis(3);
+/// Arrival times follow sequence numbers but for the time a request may wait for the queue.
+const DISORDER: i64 = 120_000_000;
+/// Connections kept for the next call.
+const IDLE_CONNECTIONS: usize = 6;
+/// Rows of a page at most.
+const LONGEST_PAGE: usize = 1_000;
+
+/// Why the log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The cursor is not one of ours.
+    #[error("the cursor is not one that a list returned")]
+    Cursor,
+    /// SQLite failed.
+    #[error("the decision log cannot be read: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The directory cannot be listed.
+    #[error("the decision log cannot be read: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Some decisions, newest first.
+#[derive(Clone, Debug, Serialize)]
+pub struct Page {
+    /// The decisions.
+    pub items: Vec<Decision>,
+    /// Where to go on; absent at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// The requests of one hour, consumer, group, model and route.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rollup {
+    /// When the hour began.
+    pub hour: Timestamp,
+    /// The consumer; empty for operators' actions.
+    pub consumer: String,
+    /// The logical group.
+    pub logical_group_id: String,
+    /// The model as asked for.
+    pub public_model: String,
+    /// The route finally used; empty when there was none.
+    pub route_id: String,
+    /// The counts and sums.
+    #[serde(flatten)]
+    pub sums: RollupSums,
+}
+
+/// Which roll-ups to read; an absent part takes all.
+#[derive(Clone, Debug, Default)]
+pub struct RollupFilter {
+    /// One consumer.
+    pub consumer: Option<String>,
+    /// One logical group.
+    pub logical_group_id: Option<String>,
+    /// One model.
+    pub public_model: Option<String>,
+    /// One route.
+    pub route_id: Option<String>,
+}
+
+/// Reads the log in a directory; clones share a few idle connections.
+#[derive(Clone, Debug)]
+pub struct LedgerReader {
+    dir: PathBuf,
+    idle: Arc<Mutex<Vec<(Day, Connection)>>>,
+}
+
+/// An open segment, with its own row.
+struct Opened {
+    day: Day,
+    name: String,
+    connection: Connection,
+    meta: Meta,
+}
+
+impl LedgerReader {
+    /// A reader of the log in `dir`, which need not exist yet.
+    pub fn open(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), idle: Arc::default() }
+    }
+
+    /// The directory that is read.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A page of decisions, newest first; `cursor` is the last page's.
+    ///
+    /// A page may be shorter than `limit`, even empty, and still have a
+    /// cursor: the filter was rare, and there is more to look through.
+    pub fn list(&self, filter: &Filter, cursor: Option<&str>, limit: usize) -> Result<Page, ReadError> {
+        let started = Instant::now();
+        let limit = limit.clamp(1, LONGEST_PAGE);
+        let from = cursor.map(parse_cursor).transpose()?;
+        let without_outcome = self.without_outcome();
+        let mut items = Vec::new();
+        let days = self.days()?;
+        let mut days = days
+            .iter()
+            .rev()
+            .copied()
+            .filter(|day| from.is_none_or(|(last, _)| *day <= last) && filter.includes_day(*day))
+            .peekable();
+        while let Some(day) = days.next() {
+            let Some(segment) = self.segment(day)? else { continue };
+            let before = match from {
+                Some((last, seq)) if last == day => seq,
+                _ => segment.meta.last_seq + 1,
+            };
+            let origin = segment.origin(without_outcome);
+            let stopped =
+                Scan { segment: &segment, origin: &origin, filter, limit, started }.run(before, &mut items)?;
+            let next = match stopped {
+                Some(seq) => Some((day, seq)),
+                // The segment is done: what comes next is the end of the one before it.
+                None if items.len() >= limit || started.elapsed() >= PAGE_BUDGET => {
+                    days.peek().map(|next| (*next, i64::MAX as u64))
+                }
+                None => None,
+            };
+            self.put_back(segment);
+            if let Some((day, seq)) = next {
+                return Ok(Page { items, next_cursor: Some(format_cursor(day, seq)) });
+            }
+            if items.len() >= limit {
+                break;
+            }
+        }
+        Ok(Page { items, next_cursor: None })
+    }
+
+    /// The newest decision with this request id.
+    pub fn get(&self, request_id: &str) -> Result<Option<Decision>, ReadError> {
+        let filter = Filter { request_id: Some(request_id.to_owned()), ..Filter::default() };
+        let without_outcome = self.without_outcome();
+        for day in self.days()?.into_iter().rev() {
+            let Some(segment) = self.segment(day)? else { continue };
+            let origin = segment.origin(without_outcome);
+            let mut items = Vec::new();
+            let scan = Scan { segment: &segment, origin: &origin, filter: &filter, limit: 1, started: Instant::now() };
+            scan.by_request(request_id, segment.meta.last_seq + 1, &mut items)?;
+            self.put_back(segment);
+            if let Some(decision) = items.pop() {
+                return Ok(Some(decision));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Decisions after a sequence number, oldest first: a live view asks again with the last it saw.
+    pub fn tail(&self, after_seq: u64, limit: usize) -> Result<Vec<Decision>, ReadError> {
+        let without_outcome = self.without_outcome();
+        let mut segments = Vec::new();
+        for day in self.days()?.into_iter().rev() {
+            let Some(segment) = self.segment(day)? else { continue };
+            if segment.meta.last_seq <= after_seq {
+                break;
+            }
+            segments.push(segment);
+        }
+        let limit = limit.clamp(1, LONGEST_PAGE);
+        let mut items = Vec::new();
+        for segment in segments.into_iter().rev() {
+            let origin = segment.origin(without_outcome);
+            let sql = format!(
+                "SELECT {} FROM intents i LEFT JOIN outcomes o ON o.seq = i.seq WHERE i.seq > ? ORDER BY i.seq LIMIT ?",
+                columns()
+            );
+            let mut statement = segment.connection.prepare_cached(&sql)?;
+            let mut rows = statement.query((after_seq as i64, (limit - items.len()) as i64))?;
+            while let Some(row) = rows.next()? {
+                items.push(Decision::from_row(row, &origin)?);
+            }
+            drop(rows);
+            drop(statement);
+            self.put_back(segment);
+        }
+        Ok(items)
+    }
+
+    /// The last sequence number of the log; 0 when it is empty.
+    pub fn last_seq(&self) -> Result<u64, ReadError> {
+        for day in self.days()?.into_iter().rev() {
+            if let Some(segment) = self.segment(day)? {
+                return Ok(segment.meta.last_seq);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Roll-ups of the hours from `from` to before `to`, oldest first, deleted segments' included.
+    pub fn rollups(&self, from: Timestamp, to: Timestamp, filter: &RollupFilter) -> Result<Vec<Rollup>, ReadError> {
+        let mut found = Vec::new();
+        let archive = self.dir.join(ARCHIVE);
+        let days = self.days()?;
+        if archive.exists() {
+            read_rollups(&schema::open_readable(&archive)?, from, to, filter, &mut found)?;
+            // A segment that was copied and could not be deleted yet counts once: the segment's rows are the newer.
+            found.retain(|rollup| !days.contains(&Day::of(rollup.hour)));
+        }
+        for day in days.into_iter().filter(|day| *day >= Day::of(from) && *day <= Day::of(to)) {
+            if let Some(segment) = self.segment(day)? {
+                read_rollups(&segment.connection, from, to, filter, &mut found)?;
+                self.put_back(segment);
+            }
+        }
+        Ok(found)
+    }
+
+    fn without_outcome(&self) -> &'static str {
+        if is_written(&self.dir) { "open" } else { "interrupted" }
+    }
+
+    fn days(&self) -> Result<Vec<Day>, ReadError> {
+        let days = day::databases(&self.dir)?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).retain(|(day, _)| days.contains(day));
+        Ok(days)
+    }
+
+    /// Opens a segment; `None` when retention was faster, or it has no row yet.
+    fn segment(&self, day: Day) -> Result<Option<Opened>, ReadError> {
+        let idle = {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.iter().position(|(known, _)| *known == day).map(|at| idle.swap_remove(at).1)
+        };
+        let connection = match idle {
+            Some(connection) => connection,
+            None => match schema::open_readable(&day.database(&self.dir)) {
+                Ok(connection) => connection,
+                Err(_) if !day.database(&self.dir).exists() => return Ok(None),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let exists: bool = connection
+            .prepare_cached("SELECT count(*) FROM sqlite_master WHERE name = 'segment'")?
+            .query_row([], |row| row.get(0))?;
+        let meta = if exists { Meta::read(&connection)? } else { None };
+        Ok(meta.filter(|meta| meta.intents > 0).map(|meta| Opened { day, name: day.segment(), connection, meta }))
+    }
+
+    fn put_back(&self, segment: Opened) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() >= IDLE_CONNECTIONS {
+            idle.remove(0);
+        }
+        idle.push((segment.day, segment.connection));
+    }
+}
+
+impl Opened {
+    fn origin(&self, without_outcome: &'static str) -> Origin<'_> {
+        Origin { day: self.day, segment: &self.name, writer: &self.meta.writer, without_outcome }
+    }
+
+    /// The first sequence number whose request arrived after `at`, give or take [`DISORDER`].
+    fn first_after(&self, at: i64) -> Result<u64, ReadError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT seq, at FROM intents WHERE seq >= ? ORDER BY seq LIMIT 1")?;
+        let (mut low, mut high) = (self.meta.first_seq, self.meta.last_seq + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found = statement.query_row([middle as i64], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+            match found {
+                Ok((_, arrived)) if arrived > at => high = middle,
+                Ok((seq, _)) => low = seq as u64 + 1,
+                Err(rusqlite::Error::QueryReturnedNoRows) => high = middle,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(low)
+    }
+}
+
+/// A walk through one segment, newest first.
+struct Scan<'s> {
+    segment: &'s Opened,
+    origin: &'s Origin<'s>,
+    filter: &'s Filter,
+    limit: usize,
+    started: Instant,
+}
+
+impl Scan<'_> {
+    /// Adds what matches below `before`; returns where to go on, or `None` when the segment is done.
+    fn run(&self, before: u64, items: &mut Vec<Decision>) -> Result<Option<u64>, ReadError> {
+        if let Some(request_id) = &self.filter.request_id {
+            return self.by_request(request_id, before, items);
+        }
+        let mut before = before.min(self.segment.meta.last_seq + 1);
+        let mut lowest = self.segment.meta.first_seq;
+        if let Some(to) = self.filter.to {
+            before = before.min(self.segment.first_after(to.as_microsecond() + DISORDER)?);
+        }
+        if let Some(from) = self.filter.from {
+            lowest = lowest.max(self.segment.first_after(from.as_microsecond() - DISORDER)?);
+        }
+        let (condition, parameters) = self.filter.condition(self.origin.without_outcome);
+        let sql = format!(
+            "SELECT {} {} WHERE {condition} AND {seq} >= ?1 AND {seq} < ?2 ORDER BY {seq} DESC LIMIT ?3",
+            columns(),
+            self.filter.drive().from_clause(),
+            seq = self.filter.drive().seq(),
+        );
+        let mut statement = self.segment.connection.prepare_cached(&sql)?;
+        let mut window = FIRST_WINDOW;
+        while before > lowest {
+            let bottom = before.saturating_sub(window).max(lowest);
+            let room = self.limit - items.len();
+            let bounds = [bottom as i64, before as i64, room as i64].map(SqlValue::Integer);
+            let began = Instant::now();
+            let mut rows = statement.query(rusqlite::params_from_iter(bounds.iter().chain(&parameters)))?;
+            while let Some(row) = rows.next()? {
+                items.push(Decision::from_row(row, self.origin)?);
+            }
+            if items.len() >= self.limit {
+                return Ok(items.last().map(|last| last.key(self.origin).1));
+            }
+            before = bottom;
+            if before > lowest && self.started.elapsed() >= PAGE_BUDGET {
+                return Ok(Some(before));
+            }
+            if began.elapsed() < QUICK {
+                window = window.saturating_mul(4);
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_request(&self, request_id: &str, before: u64, items: &mut Vec<Decision>) -> Result<Option<u64>, ReadError> {
+        let meta = &self.segment.meta;
+        let (condition, parameters) = self.filter.condition(self.origin.without_outcome);
+        let sql = format!(
+            "SELECT {} {} WHERE i.request_key = ?1 AND {condition} AND i.seq < ?2 ORDER BY i.seq DESC LIMIT ?3",
+            columns(),
+            Drive::Request.from_clause(),
+        );
+        let mut statement = self.segment.connection.prepare_cached(&sql)?;
+        let before = before.min(meta.last_seq + 1);
+        let blocks = (meta.first_seq >> REQUEST_BLOCK_BITS)..=(before.saturating_sub(1) >> REQUEST_BLOCK_BITS);
+        for block in blocks.rev() {
+            let room = (self.limit - items.len()) as i64;
+            let bounds = [request_key(request_id, block), before as i64, room].map(SqlValue::Integer);
+            let mut rows = statement.query(rusqlite::params_from_iter(bounds.iter().chain(&parameters)))?;
+            while let Some(row) = rows.next()? {
+                items.push(Decision::from_row(row, self.origin)?);
+            }
+            if items.len() >= self.limit {
+                return Ok(items.last().map(|last| last.seq));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn read_rollups(
+    connection: &Connection,
+    from: Timestamp,
+    to: Timestamp,
+    filter: &RollupFilter,
+    found: &mut Vec<Rollup>,
+) -> Result<(), ReadError> {
+    let sql = format!(
+        "SELECT hour, consumer, logical_group_id, public_model, route_id, {} FROM rollups \
+         WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR consumer = ?3) AND (?4 IS NULL OR logical_group_id = ?4) \
+         AND (?5 IS NULL OR public_model = ?5) AND (?6 IS NULL OR route_id = ?6) ORDER BY 1, 2, 3, 4, 5",
+        SUMS.join(", ")
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((
+        from.as_microsecond(),
+        to.as_microsecond(),
+        &filter.consumer,
+        &filter.logical_group_id,
+        &filter.public_model,
+        &filter.route_id,
+    ))?;
+    while let Some(row) = rows.next()? {
+        let mut values = [0; SUMS.len()];
+        for (at, value) in values.iter_mut().enumerate() {
+            *value = row.get(5 + at)?;
+        }
+        found.push(Rollup {
+            hour: timestamp(row.get(0)?),
+            consumer: row.get(1)?,
+            logical_group_id: row.get(2)?,
+            public_model: row.get(3)?,
+            route_id: row.get(4)?,
+            sums: RollupSums::from_values(&values),
+        });
+    }
+    Ok(())
+}
+
+/// Opaque to clients: the segment's day and the sequence number, in hex.
+fn format_cursor(day: Day, seq: u64) -> String {
+    format!("{:08x}{seq:x}", day.0)
+}
+
+fn parse_cursor(cursor: &str) -> Result<(Day, u64), ReadError> {
+    let (day, seq) = cursor.split_at_checked(8).ok_or(ReadError::Cursor)?;
+    let day = u32::from_str_radix(day, 16).map_err(|_| ReadError::Cursor)?;
+    let seq = u64::from_str_radix(seq, 16).map_err(|_| ReadError::Cursor)?;
+    if seq > i64::MAX as u64 {
+        return Err(ReadError::Cursor);
+    }
+    Ok((Day(day.cast_signed()), seq))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was() {
+        for (day, seq) in [(Day(20_780), 1), (Day(-1), 10_000_000), (Day(0), i64::MAX as u64)] {
+            assert_eq!(parse_cursor(&format_cursor(day, seq)).expect("parses"), (day, seq));
+        }
+        for wrong in ["", "1234", "zzzzzzzz1", "00005126", "00005126ffffffffffffffff"] {
+            assert!(parse_cursor(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Hourly roll-ups: what is left of a request when its segment is deleted.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params_from_iter, types::Value as SqlValue};
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+
+use crate::codec::Value;
+use crate::schema::outcome_at;
+
+/// Microseconds of an hour.
+pub(crate) const HOUR: i64 = 3_600_000_000;
+
+/// What an intent is counted under.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Dimensions {
+    pub(crate) consumer: String,
+    pub(crate) group: String,
+    pub(crate) model: String,
+}
+
+/// The sums' columns, in order; all are added up but the maximum.
+pub(crate) const SUMS: [&str; 19] = [
+    "requests",
+    "complete",
+    "resolved",
+    "failed",
+    "cut",
+    "client_gone",
+    "interrupted",
+    "latency_us_sum",
+    "latency_us_max",
+    "first_output_us_sum",
+    "first_output_count",
+    "request_bytes",
+    "response_bytes",
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_micros",
+];
+const LATENCY_MAX: usize = 8;
+
+/// The counts and sums of one group of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RollupSums {
+    /// Requests that have ended.
+    pub requests: i64,
+    /// … with a whole answer.
+    pub complete: i64,
+    /// … that only asked for a route.
+    pub resolved: i64,
+    /// … answered with an error.
+    pub failed: i64,
+    /// … cut after output had begun: truncated, gone idle, or an error inside the stream.
+    pub cut: i64,
+    /// … whose client went away.
+    pub client_gone: i64,
+    /// … that the process did not live to end.
+    pub interrupted: i64,
+    /// Sum of latencies, in microseconds.
+    pub latency_us_sum: i64,
+    /// Longest latency, in microseconds.
+    pub latency_us_max: i64,
+    /// Sum of the times to first output, in microseconds.
+    pub first_output_us_sum: i64,
+    /// Requests that had a first output.
+    pub first_output_count: i64,
+    /// Bytes of requests' bodies.
+    pub request_bytes: i64,
+    /// Bytes of answers' bodies.
+    pub response_bytes: i64,
+    /// Input tokens.
+    pub input_tokens: i64,
+    /// Input tokens read from caches.
+    pub cached_input_tokens: i64,
+    /// Input tokens written to caches.
+    pub cache_write_tokens: i64,
+    /// Output tokens.
+    pub output_tokens: i64,
+    /// Reasoning tokens.
+    pub reasoning_tokens: i64,
+    /// Cost in millionths of the currency unit.
+    pub cost_micros: i64,
+}
+
+impl RollupSums {
+    /// The sums in the order of [`SUMS`].
+    pub(crate) fn values(&self) -> [i64; SUMS.len()] {
+        [
+            self.requests,
+            self.complete,
+            self.resolved,
+            self.failed,
+            self.cut,
+            self.client_gone,
+            self.interrupted,
+            self.latency_us_sum,
+            self.latency_us_max,
+            self.first_output_us_sum,
+            self.first_output_count,
+            self.request_bytes,
+            self.response_bytes,
+            self.input_tokens,
+            self.cached_input_tokens,
+            self.cache_write_tokens,
+            self.output_tokens,
+            self.reasoning_tokens,
+            self.cost_micros,
+        ]
+    }
+
+    pub(crate) fn from_values(values: &[i64; SUMS.len()]) -> Self {
+        let [
+            requests,
+            complete,
+            resolved,
+            failed,
+            cut,
+            client_gone,
+            interrupted,
+            latency_us_sum,
+            latency_us_max,
+            first_output_us_sum,
+            first_output_count,
+            request_bytes,
+            response_bytes,
+            input_tokens,
+            cached_input_tokens,
+            cache_write_tokens,
+            output_tokens,
+            reasoning_tokens,
+            cost_micros,
+        ] = *values;
+        Self {
+            requests,
+            complete,
+            resolved,
+            failed,
+            cut,
+            client_gone,
+            interrupted,
+            latency_us_sum,
+            latency_us_max,
+            first_output_us_sum,
+            first_output_count,
+            request_bytes,
+            response_bytes,
+            input_tokens,
+            cached_input_tokens,
+            cache_write_tokens,
+            output_tokens,
+            reasoning_tokens,
+            cost_micros,
+        }
+    }
+
+    fn add_outcome(&mut self, values: &[Value<'_>]) {
+        let number = |at: usize| values[at].integer().unwrap_or(0);
+        self.requests += 1;
+        if let Value::Text(verdict) = values[outcome_at::VERDICT] {
+            match verdict {
+                "complete" => self.complete += 1,
+                "resolved" => self.resolved += 1,
+                "client_gone" => self.client_gone += 1,
+                "interrupted" => self.interrupted += 1,
+                "failed" => self.failed += 1,
+                _ => self.cut += 1,
+            }
+        }
+        let latency = number(outcome_at::LATENCY);
+        self.latency_us_sum += latency;
+        self.latency_us_max = self.latency_us_max.max(latency);
+        if let Some(first) = values[outcome_at::FIRST_OUTPUT].integer() {
+            self.first_output_us_sum += first;
+            self.first_output_count += 1;
+        }
+        self.request_bytes += number(outcome_at::REQUEST_BYTES);
+        self.response_bytes += number(outcome_at::RESPONSE_BYTES);
+        self.input_tokens += number(outcome_at::FIRST_TOKENS);
+        self.cached_input_tokens += number(outcome_at::FIRST_TOKENS + 1);
+        self.cache_write_tokens += number(outcome_at::FIRST_TOKENS + 2);
+        self.output_tokens += number(outcome_at::FIRST_TOKENS + 3);
+        self.reasoning_tokens += number(outcome_at::FIRST_TOKENS + 4);
+        self.cost_micros += number(outcome_at::COST);
+    }
+}
+
+/// Roll-ups of the rows in one transaction, before they are written with it.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    sums: FxHashMap<(i64, Arc<Dimensions>), FxHashMap<String, RollupSums>>,
+}
+
+impl Pending {
+    /// Counts an outcome under the hour and dimensions of its intent.
+    pub(crate) fn add(&mut self, hour: i64, dimensions: &Arc<Dimensions>, outcome: &[Value<'_>]) {
+        let route = match outcome[outcome_at::ROUTE] {
+            Value::Text(route) => route,
+            _ => "",
+        };
+        let routes = self.sums.entry((hour, Arc::clone(dimensions))).or_default();
+        if let Some(sums) = routes.get_mut(route) {
+            sums.add_outcome(outcome);
+        } else {
+            routes.entry(route.to_owned()).or_default().add_outcome(outcome);
+        }
+    }
+
+    /// Adds what is pending to the segment's table, and forgets it.
+    pub(crate) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.sums.is_empty() {
+            return Ok(());
+        }
+        let mut statement = connection.prepare_cached(&upsert())?;
+        for ((hour, dimensions), routes) in self.sums.drain() {
+            for (route, sums) in routes {
+                let key = [&dimensions.consumer, &dimensions.group, &dimensions.model, &route];
+                let values = std::iter::once(SqlValue::Integer(hour))
+                    .chain(key.into_iter().map(|text| SqlValue::Text(text.clone())))
+                    .chain(sums.values().into_iter().map(SqlValue::Integer));
+                statement.execute(params_from_iter(values))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn upsert() -> String {
+    let marks = vec!["?"; SUMS.len() + 5].join(", ");
+    let updates: Vec<String> = SUMS
+        .iter()
+        .enumerate()
+        .map(|(at, column)| match at {
+            LATENCY_MAX => format!("{column} = max({column}, excluded.{column})"),
+            _ => format!("{column} = {column} + excluded.{column}"),
+        })
+        .collect();
+    format!("INSERT INTO rollups VALUES ({marks}) ON CONFLICT DO UPDATE SET {}", updates.join(", "))
+}

@@ -1,0 +1,360 @@
+//! The tables of a segment, and the order of their columns.
+//!
+//! The column lists are the one place that knows the order: the encoder
+//! writes in it, filing binds by it, verification reads by it. A change of a
+//! list is a new [`VERSION`].
+
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::codec::{Encoder, Kind};
+use crate::record::{Intent, Outcome};
+
+/// The version of the segments' schema.
+pub(crate) const VERSION: i64 = 1;
+
+/// Request ids are indexed inside blocks of this many sequence numbers (as a power of two).
+///
+/// An index over ids that clients choose is written at random places. Inside
+/// one block it stays within some 70 pages, so that filing writes few pages
+/// however large the day grows; a look-up asks block after block, newest
+/// first, at a few microseconds each.
+pub(crate) const REQUEST_BLOCK_BITS: u32 = 14;
+
+/// Columns of `intents`, without the hash.
+pub(crate) const INTENT: [(&str, &str); 26] = [
+    ("seq", "INTEGER PRIMARY KEY"),
+    ("entry", "INTEGER NOT NULL"),
+    ("at", "INTEGER NOT NULL"),
+    ("request_id", "TEXT NOT NULL"),
+    ("request_key", "INTEGER NOT NULL"),
+    ("client_request_id", "TEXT"),
+    ("generation", "INTEGER NOT NULL"),
+    ("surface", "TEXT NOT NULL"),
+    ("consumer", "TEXT"),
+    ("logical_group_id", "TEXT NOT NULL"),
+    ("public_model", "TEXT NOT NULL"),
+    ("scope", "TEXT NOT NULL"),
+    ("sticky_key", "TEXT"),
+    ("sticky_type", "TEXT"),
+    ("sticky_source", "TEXT"),
+    ("sticky_hit", "INTEGER NOT NULL"),
+    ("sticky_action", "TEXT NOT NULL"),
+    ("route_id", "TEXT"),
+    ("host_id", "TEXT"),
+    ("shadow_group_id", "TEXT"),
+    ("shadow_model", "TEXT"),
+    ("fallback_used", "INTEGER NOT NULL"),
+    ("stream", "INTEGER NOT NULL"),
+    ("user_key", "TEXT"),
+    ("conversation_key", "TEXT"),
+    ("seed", "INTEGER NOT NULL"),
+];
+
+/// The last column of `intents` before the hash: the candidates as JSON.
+pub(crate) const INTENT_DETAIL: &str = "candidates";
+
+/// Columns of `outcomes`, without the hash.
+pub(crate) const OUTCOME: [(&str, &str); 29] = [
+    ("seq", "INTEGER PRIMARY KEY"),
+    ("entry", "INTEGER NOT NULL"),
+    ("at", "INTEGER NOT NULL"),
+    ("verdict", "TEXT NOT NULL"),
+    ("error_class", "TEXT"),
+    ("error_message", "TEXT"),
+    ("route_id", "TEXT"),
+    ("host_id", "TEXT"),
+    ("shadow_group_id", "TEXT"),
+    ("sticky_action", "TEXT NOT NULL"),
+    ("client_status", "INTEGER"),
+    ("upstream_status", "INTEGER"),
+    ("latency_us", "INTEGER NOT NULL"),
+    ("first_output_us", "INTEGER"),
+    ("overhead_us", "INTEGER"),
+    ("request_bytes", "INTEGER NOT NULL"),
+    ("response_bytes", "INTEGER NOT NULL"),
+    ("input_tokens", "INTEGER"),
+    ("cached_input_tokens", "INTEGER"),
+    ("cache_write_tokens", "INTEGER"),
+    ("output_tokens", "INTEGER"),
+    ("reasoning_tokens", "INTEGER"),
+    ("usage_provenance", "TEXT"),
+    ("cost_micros", "INTEGER"),
+    ("key_source", "TEXT"),
+    ("key_fingerprint", "TEXT"),
+    ("upstream_request_id", "TEXT"),
+    ("possible_double_bill", "INTEGER NOT NULL"),
+    ("panic", "INTEGER NOT NULL"),
+];
+
+/// The last column of `outcomes` before the hash: the attempts as JSON.
+pub(crate) const OUTCOME_DETAIL: &str = "attempts";
+
+/// Where filing finds what the roll-ups need among an intent's values.
+pub(crate) mod intent_at {
+    pub(crate) const AT: usize = 2;
+    pub(crate) const CONSUMER: usize = 8;
+    pub(crate) const GROUP: usize = 9;
+    pub(crate) const MODEL: usize = 10;
+}
+
+/// Where filing finds what the roll-ups need among an outcome's values.
+pub(crate) mod outcome_at {
+    pub(crate) const VERDICT: usize = 3;
+    pub(crate) const ROUTE: usize = 6;
+    pub(crate) const LATENCY: usize = 12;
+    pub(crate) const FIRST_OUTPUT: usize = 13;
+    pub(crate) const REQUEST_BYTES: usize = 15;
+    pub(crate) const RESPONSE_BYTES: usize = 16;
+    pub(crate) const FIRST_TOKENS: usize = 17;
+    pub(crate) const COST: usize = 23;
+}
+
+impl Kind {
+    pub(crate) const BOTH: [Self; 2] = [Self::Intent, Self::Outcome];
+
+    pub(crate) fn table(self) -> &'static str {
+        match self {
+            Self::Intent => "intents",
+            Self::Outcome => "outcomes",
+        }
+    }
+
+    /// Columns that are hashed: all but the hash itself.
+    pub(crate) fn columns(self) -> impl Iterator<Item = &'static str> {
+        let (columns, detail): (&[(&str, &str)], _) = match self {
+            Self::Intent => (&INTENT, INTENT_DETAIL),
+            Self::Outcome => (&OUTCOME, OUTCOME_DETAIL),
+        };
+        columns.iter().map(|(name, _)| *name).chain([detail])
+    }
+
+    /// How many values a row has without its hash.
+    pub(crate) const fn width(self) -> usize {
+        match self {
+            Self::Intent => INTENT.len() + 1,
+            Self::Outcome => OUTCOME.len() + 1,
+        }
+    }
+
+    fn create(self) -> String {
+        let (columns, detail): (&[(&str, &str)], _) = match self {
+            Self::Intent => (&INTENT, INTENT_DETAIL),
+            Self::Outcome => (&OUTCOME, OUTCOME_DETAIL),
+        };
+        let columns: Vec<String> = columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+        format!(
+            "CREATE TABLE {} ({}, {detail} TEXT NOT NULL, hash BLOB NOT NULL) STRICT;",
+            self.table(),
+            columns.join(", ")
+        )
+    }
+
+    /// The statement that files a row; the hash is its last parameter.
+    pub(crate) fn insert(self) -> String {
+        let marks = vec!["?"; self.width() + 1].join(", ");
+        format!("INSERT INTO {} VALUES ({marks})", self.table())
+    }
+}
+
+/// Four indexes, each for one question that the console and the API ask.
+const INDEXES: &str = "
+    -- GET decisions/{request_id}, explain, and the list's request_id filter.
+    CREATE INDEX intents_by_request ON intents (request_key);
+    -- The page of one consumer: its newest decisions.
+    CREATE INDEX intents_by_consumer ON intents (consumer, seq) WHERE consumer IS NOT NULL;
+    -- The page of one route (and, route by route, of one host): its newest decisions.
+    CREATE INDEX outcomes_by_route ON outcomes (route_id, seq) WHERE route_id IS NOT NULL;
+    -- The list of what went wrong. Complete answers, nearly all rows, are left out.
+    CREATE INDEX outcomes_by_verdict ON outcomes (verdict, seq) WHERE verdict <> 'complete';
+";
+
+const META: &str = "
+    CREATE TABLE segment (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        schema INTEGER NOT NULL,
+        writer TEXT NOT NULL,
+        day INTEGER NOT NULL,
+        first_seq INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL,
+        entries INTEGER NOT NULL,
+        intents INTEGER NOT NULL,
+        outcomes INTEGER NOT NULL,
+        -- No row below this sequence number waits for its outcome.
+        settled_seq INTEGER NOT NULL,
+        head BLOB NOT NULL
+    ) STRICT;
+";
+
+/// The table of roll-ups, in a segment and in `rollups.db` alike.
+pub(crate) const ROLLUPS: &str = "
+    CREATE TABLE IF NOT EXISTS rollups (
+        hour INTEGER NOT NULL,
+        consumer TEXT NOT NULL,
+        logical_group_id TEXT NOT NULL,
+        public_model TEXT NOT NULL,
+        route_id TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        complete INTEGER NOT NULL,
+        resolved INTEGER NOT NULL,
+        failed INTEGER NOT NULL,
+        cut INTEGER NOT NULL,
+        client_gone INTEGER NOT NULL,
+        interrupted INTEGER NOT NULL,
+        latency_us_sum INTEGER NOT NULL,
+        latency_us_max INTEGER NOT NULL,
+        first_output_us_sum INTEGER NOT NULL,
+        first_output_count INTEGER NOT NULL,
+        request_bytes INTEGER NOT NULL,
+        response_bytes INTEGER NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        cached_input_tokens INTEGER NOT NULL,
+        cache_write_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        reasoning_tokens INTEGER NOT NULL,
+        cost_micros INTEGER NOT NULL,
+        PRIMARY KEY (hour, consumer, logical_group_id, public_model, route_id)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Creates the tables of a new segment.
+pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    let (intents, outcomes) = (Kind::Intent.create(), Kind::Outcome.create());
+    connection.execute_batch(&format!("{META}{intents}{outcomes}{INDEXES}{ROLLUPS}"))
+}
+
+/// Opens a database that this process alone writes.
+///
+/// No automatic checkpoints: filing runs them itself when a journal file is
+/// to be deleted. 8 MiB of cache hold the right edges of all B-trees.
+pub(crate) fn open_writable(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch(
+        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+         PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;",
+    )?;
+    Ok(connection)
+}
+
+/// Opens a database that somebody else may be writing.
+pub(crate) fn open_readable(path: &Path) -> rusqlite::Result<Connection> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch("PRAGMA query_only = TRUE; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;")?;
+    Ok(connection)
+}
+
+/// The indexed stand-in for a request id, inside the block of `seq`.
+pub(crate) fn request_key(request_id: &str, block: u64) -> i64 {
+    // FNV-1a: the key only narrows a look-up to a handful of rows, whose ids are then compared.
+    let hash =
+        request_id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (block as i64) << 32 | i64::from(hash)
+}
+
+/// Encodes an intent: the values of its row, in the order of [`INTENT`].
+pub(crate) fn encode_intent(buffer: &mut Vec<u8>, seq: u64, entry: u64, intent: &Intent) {
+    let mut row = Encoder(buffer);
+    row.kind(Kind::Intent);
+    row.unsigned(seq);
+    row.unsigned(entry);
+    row.integer(intent.at.as_microsecond());
+    row.text(&intent.request_id);
+    row.integer(request_key(&intent.request_id, seq >> REQUEST_BLOCK_BITS));
+    row.optional_text(intent.client_request_id.as_deref());
+    row.unsigned(intent.generation);
+    row.text(intent.surface);
+    row.optional_text(intent.consumer.as_deref());
+    row.text(&intent.logical_group_id);
+    row.text(&intent.public_model);
+    row.text(intent.scope);
+    row.optional_text(intent.sticky_key.as_deref());
+    row.optional_text(intent.sticky_type);
+    row.optional_text(intent.sticky_source);
+    row.integer(intent.sticky_hit.into());
+    row.text(intent.sticky_action);
+    row.optional_text(intent.route_id.as_deref());
+    row.optional_text(intent.host_id.as_deref());
+    row.optional_text(intent.shadow_group_id.as_deref());
+    row.optional_text(intent.shadow_model.as_deref());
+    row.integer(intent.fallback_used.into());
+    row.integer(intent.stream.into());
+    row.optional_text(intent.user_key.as_deref());
+    row.optional_text(intent.conversation_key.as_deref());
+    row.unsigned(intent.seed);
+    row.json(&intent.candidates);
+}
+
+/// Encodes an outcome: the values of its row, in the order of [`OUTCOME`].
+pub(crate) fn encode_outcome(buffer: &mut Vec<u8>, seq: u64, entry: u64, outcome: &Outcome) {
+    let mut row = Encoder(buffer);
+    row.kind(Kind::Outcome);
+    row.unsigned(seq);
+    row.unsigned(entry);
+    row.integer(outcome.at.as_microsecond());
+    row.text(outcome.verdict.as_str());
+    row.optional_text(outcome.error_class);
+    row.optional_text(outcome.error_message.as_deref());
+    row.optional_text(outcome.route_id.as_deref());
+    row.optional_text(outcome.host_id.as_deref());
+    row.optional_text(outcome.shadow_group_id.as_deref());
+    row.text(outcome.sticky_action);
+    row.optional_unsigned(outcome.client_status.map(u64::from));
+    row.optional_unsigned(outcome.upstream_status.map(u64::from));
+    row.unsigned(outcome.latency_us);
+    row.optional_unsigned(outcome.first_output_us);
+    row.optional_unsigned(outcome.overhead_us);
+    row.unsigned(outcome.request_bytes);
+    row.unsigned(outcome.response_bytes);
+    row.optional_unsigned(outcome.usage.input);
+    row.optional_unsigned(outcome.usage.cached_input);
+    row.optional_unsigned(outcome.usage.cache_write);
+    row.optional_unsigned(outcome.usage.output);
+    row.optional_unsigned(outcome.usage.reasoning);
+    row.optional_text(outcome.usage.provenance);
+    row.optional_unsigned(outcome.cost_micros.map(|cost| cost as u64));
+    row.optional_text(outcome.key_source);
+    row.optional_text(outcome.key_fingerprint.as_deref());
+    row.optional_text(outcome.upstream_request_id.as_deref());
+    row.integer(outcome.possible_double_bill.into());
+    row.integer(outcome.panic.into());
+    row.json(&outcome.attempts);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_name_the_columns_they_stand_for() {
+        let intent: Vec<&str> = Kind::Intent.columns().collect();
+        assert_eq!(intent[intent_at::AT], "at");
+        assert_eq!(intent[intent_at::CONSUMER], "consumer");
+        assert_eq!(intent[intent_at::GROUP], "logical_group_id");
+        assert_eq!(intent[intent_at::MODEL], "public_model");
+        let outcome: Vec<&str> = Kind::Outcome.columns().collect();
+        assert_eq!(outcome[outcome_at::VERDICT], "verdict");
+        assert_eq!(outcome[outcome_at::ROUTE], "route_id");
+        assert_eq!(outcome[outcome_at::LATENCY], "latency_us");
+        assert_eq!(outcome[outcome_at::FIRST_OUTPUT], "first_output_us");
+        assert_eq!(outcome[outcome_at::REQUEST_BYTES], "request_bytes");
+        assert_eq!(outcome[outcome_at::RESPONSE_BYTES], "response_bytes");
+        assert_eq!(outcome[outcome_at::FIRST_TOKENS], "input_tokens");
+        assert_eq!(outcome[outcome_at::COST], "cost_micros");
+    }
+
+    #[test]
+    fn a_segment_has_at_most_four_indexes() {
+        let connection = Connection::open_in_memory().expect("opens");
+        create(&connection).expect("creates");
+        let indexes: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL", [], |row| {
+                row.get(0)
+            })
+            .expect("counts");
+        assert_eq!(indexes, 4);
+    }
+}

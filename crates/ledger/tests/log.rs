@@ -1,0 +1,100 @@
+//! What is written is what is read; and who may write.
+
+use jiff::ToSpan as _;
+use relay_ledger::{Filter, Ledger, LedgerOptions, LedgerReader, OpenError, Verdict};
+
+mod support;
+use support::{intent, noon, open, outcome, write};
+
+#[tokio::test]
+async fn a_decision_is_read_as_it_was_written() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    write(&ledger, "r-1", noon(), Verdict::Complete).await;
+    ledger.settle().await;
+    let decision = ledger.reader().get("r-1").expect("reads").expect("is there");
+    let json = serde_json::to_value(&decision).expect("serializes");
+    assert_eq!(json["at"], "2026-11-23T12:00:00.000000Z");
+    assert_eq!(json["seq"], 1);
+    assert_eq!(json["segment"], "decisions-2026-11-23");
+    assert_eq!(json["writer"].as_str().map(str::len), Some(32));
+    assert_eq!(json["verdict"], "complete");
+    assert_eq!(json["seed"], u64::MAX - 7);
+    assert_eq!(json["usage"]["reasoning"], 0);
+    assert_eq!(json["usage"]["cache_write"], serde_json::Value::Null);
+    assert_eq!(json["candidates"][1]["reason"], "cooling down until 12:00:05");
+    assert_eq!(json["attempts"][0]["end"], "answered");
+    assert_eq!(json["upstream_request_id"], "req_8f7a8c7d6e5f4a3b");
+    ledger.close().await;
+    let again = LedgerReader::open(dir.path().join("log")).get("r-1").expect("reads").expect("is there");
+    assert_eq!(serde_json::to_value(&again).expect("serializes"), json);
+    let left: Vec<_> = std::fs::read_dir(dir.path().join("log"))
+        .expect("lists")
+        .map(|entry| entry.expect("is read").file_name().into_string().expect("is text"))
+        .filter(|name| name.ends_with(".journal"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_open_and_its_outcome_may_be_queued_before_its_commit() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    let first = ledger.intent(intent("r-1", noon())).await.expect("is taken");
+    let second = ledger.intent(intent("r-2", noon())).await.expect("is taken");
+    ledger.outcome(second.reference(), outcome(Verdict::ClientGone, noon()));
+    ledger.settle().await;
+    let reader = ledger.reader();
+    assert_eq!(reader.get("r-1").expect("reads").expect("is there").verdict, "open");
+    assert_eq!(reader.get("r-2").expect("reads").expect("is there").verdict, "client_gone");
+    assert_eq!(first.reference().seq(), Some(1));
+    ledger.outcome(first.reference(), outcome(Verdict::Complete, noon()));
+    ledger.close().await;
+    assert_eq!(reader.get("r-1").expect("reads").expect("is there").verdict, "complete");
+}
+
+#[tokio::test]
+async fn a_second_writer_is_refused_with_a_clear_error() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    let second = Ledger::open(LedgerOptions::new(dir.path().join("log")), noon());
+    let error = second.expect_err("is refused");
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    assert!(error.to_string().contains("another process"), "{error}");
+    ledger.close().await;
+    open(dir.path()).close().await;
+}
+
+#[tokio::test]
+async fn numbers_and_chain_go_on_after_a_restart() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    for run in 0..3 {
+        let ledger = open(dir.path());
+        for request in 0..5 {
+            write(&ledger, &format!("r-{run}-{request}"), noon() + run.hours(), Verdict::Complete).await;
+        }
+        ledger.close().await;
+        ledger.close().await;
+    }
+    let reader = LedgerReader::open(dir.path().join("log"));
+    let page = reader.list(&Filter::default(), None, 50).expect("lists");
+    let seqs: Vec<u64> = page.items.iter().map(|decision| decision.seq).collect();
+    assert_eq!(seqs, (1..=15).rev().collect::<Vec<_>>());
+    assert_eq!(page.next_cursor, None);
+}
+
+#[tokio::test]
+async fn the_outcome_of_a_request_begun_yesterday_goes_to_its_own_segment() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    let midnight = "2026-11-24T00:00:00Z".parse::<jiff::Timestamp>().expect("parses");
+    let late = ledger.intent(intent("late", midnight - 1.microsecond())).await.expect("is taken");
+    write(&ledger, "early", midnight, Verdict::Complete).await;
+    ledger.outcome(late.reference(), outcome(Verdict::Complete, midnight + 5.minutes()));
+    ledger.close().await;
+    let reader = LedgerReader::open(dir.path().join("log"));
+    let decision = reader.get("late").expect("reads").expect("is there");
+    assert_eq!((decision.segment.as_str(), decision.verdict.as_str()), ("decisions-2026-11-23", "complete"));
+    let decision = reader.get("early").expect("reads").expect("is there");
+    assert_eq!((decision.segment.as_str(), decision.seq), ("decisions-2026-11-24", 2));
+}
