@@ -19,6 +19,8 @@ pub mod keyring;
 pub mod managed;
 pub mod master_key;
 pub mod publication;
+mod records;
+pub mod sqlite;
 pub mod store;
 
 pub use admin_token::{AdminToken, Role, TokenHash, UnknownRole};
@@ -29,4 +31,5 @@ pub use keyring::{Keyring, SealError};
 pub use managed::{ManagedResource, ResourceFilter, ResourceKind, UnknownResourceKind};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use publication::{GenerationRecord, Publication};
+pub use sqlite::{SqliteStore, open_sqlite};
 pub use store::Store;

@@ -1,0 +1,107 @@
+//! The fleet as it is stored, whatever the engine: one record per noun, secrets
+//! sealed. The same records are the rows of the current generation and the
+//! parts of the document kept of every generation.
+//!
+//! Documents live for long: a field added later needs `#[serde(default)]`, and
+//! none may change its meaning.
+
+mod convert;
+
+use relay_domain::{Fleet, Generation};
+use serde::{Deserialize, Serialize};
+
+use crate::{Keyring, StoreError};
+
+/// A whole generation.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct FleetRecords {
+    pub(crate) hosts: Vec<HostRecord>,
+    pub(crate) groups: Vec<GroupRecord>,
+    pub(crate) routes: Vec<RouteRecord>,
+    pub(crate) keys: Vec<KeyRecord>,
+}
+
+/// A host. Admin access is a login when there is an e-mail address, a key when
+/// there is only a secret.
+#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub(crate) struct HostRecord {
+    pub(crate) host_id: String,
+    pub(crate) kind: String,
+    pub(crate) base_url: String,
+    pub(crate) allow_private: bool,
+    pub(crate) enabled: bool,
+    pub(crate) admin_email: Option<String>,
+    pub(crate) admin_secret: Option<String>,
+    pub(crate) admin_source: Option<String>,
+    pub(crate) gateway_key: Option<String>,
+    pub(crate) gateway_key_source: Option<String>,
+}
+
+/// A logical group.
+#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub(crate) struct GroupRecord {
+    pub(crate) logical_group_id: String,
+    pub(crate) enabled: bool,
+    pub(crate) sticky_scope: String,
+    pub(crate) sticky_ttl_us: i64,
+    pub(crate) failback: String,
+    pub(crate) retry_on_timeout: bool,
+}
+
+/// A route.
+#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub(crate) struct RouteRecord {
+    pub(crate) route_id: String,
+    pub(crate) name: String,
+    pub(crate) logical_group_id: String,
+    pub(crate) public_model: String,
+    pub(crate) host_id: String,
+    pub(crate) shadow_group: String,
+    pub(crate) shadow_model: String,
+    pub(crate) priority: i64,
+    pub(crate) weight: i64,
+    pub(crate) credential: String,
+    pub(crate) enabled: bool,
+}
+
+/// A consumer key. Its groups are rows of their own.
+#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub(crate) struct KeyRecord {
+    pub(crate) key_id: String,
+    pub(crate) hash: String,
+    pub(crate) source: String,
+    pub(crate) enabled: bool,
+    pub(crate) expires_at: Option<i64>,
+    #[sqlx(skip)]
+    pub(crate) groups: Vec<String>,
+    pub(crate) subject_id: Option<String>,
+    pub(crate) subscription_user: Option<String>,
+    pub(crate) expose_routing: bool,
+    pub(crate) rpm: Option<i64>,
+    pub(crate) tpm: Option<i64>,
+    pub(crate) tpd: Option<i64>,
+    pub(crate) concurrency: Option<i64>,
+}
+
+impl FleetRecords {
+    /// Seals a fleet.
+    pub(crate) fn seal(fleet: &Fleet, keyring: &Keyring) -> Self {
+        Self {
+            hosts: fleet.hosts.iter().map(|host| convert::seal_host(host, keyring)).collect(),
+            groups: fleet.groups.iter().map(convert::group_record).collect(),
+            routes: fleet.routes.iter().map(convert::route_record).collect(),
+            keys: fleet.keys.iter().map(convert::key_record).collect(),
+        }
+    }
+
+    /// Opens a fleet.
+    pub(crate) fn open(self, generation: Generation, keyring: &Keyring) -> Result<Fleet, StoreError> {
+        Ok(Fleet {
+            generation,
+            hosts: self.hosts.into_iter().map(|host| convert::open_host(host, keyring)).collect::<Result<_, _>>()?,
+            groups: self.groups.iter().map(convert::group).collect::<Result<_, _>>()?,
+            routes: self.routes.into_iter().map(convert::route).collect::<Result<_, _>>()?,
+            keys: self.keys.into_iter().map(convert::key).collect::<Result<_, _>>()?,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Fleets and publications to test with.
+
+use std::time::Duration;
+
+use relay_domain::{
+    AdminAccess, BaseUrl, ConsumerKey, CredentialMode, Failback, Fleet, Generation, Group, GroupId, Host, HostId,
+    HostKind, KeyHash, KeyId, Limits, ModelPattern, Route, RouteId, Scope, Secret, SecretSource, Sticky, StoredSecret,
+    Timestamp,
+};
+use relay_store::Publication;
+
+/// Every secret of [`full_fleet`]; none of them may be found at rest.
+pub(crate) const CANARIES: [&str; 3] =
+    ["sk-canary-gateway-4f1d", "canary-admin-key-93ab", "canary-admin-password-07c2"];
+
+pub(crate) fn host_id(text: &str) -> HostId {
+    HostId::new(text).unwrap()
+}
+
+pub(crate) fn group_id(text: &str) -> GroupId {
+    GroupId::new(text).unwrap()
+}
+
+/// `seconds` after a fixed beginning, and some microseconds to lose.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_microsecond(1_790_000_000_123_457 + seconds * 1_000_000).unwrap()
+}
+
+fn stored(secret: &str, source: SecretSource) -> StoredSecret {
+    StoredSecret { secret: Secret::new(secret), source }
+}
+
+pub(crate) fn host(id: &str) -> Host {
+    Host {
+        id: host_id(id),
+        kind: HostKind::OpenAi,
+        base_url: BaseUrl::parse("https://a.example").unwrap(),
+        allow_private: false,
+        enabled: true,
+        admin: None,
+        gateway_key: None,
+    }
+}
+
+pub(crate) fn group(id: &str) -> Group {
+    Group {
+        id: group_id(id),
+        enabled: true,
+        sticky: Sticky::default(),
+        failback: Failback::default(),
+        retry_on_timeout: true,
+    }
+}
+
+pub(crate) fn route(id: &str, group: &str, host: &str) -> Route {
+    Route {
+        id: RouteId::new(id).unwrap(),
+        name: id.to_owned(),
+        group: group_id(group),
+        public_model: ModelPattern::Exact("gpt-5".into()),
+        host: host_id(host),
+        shadow_group: String::new(),
+        shadow_model: String::new(),
+        priority: 0,
+        weight: 100,
+        credential: CredentialMode::HostKey,
+        enabled: true,
+    }
+}
+
+pub(crate) fn key(id: &str, hash: u8) -> ConsumerKey {
+    ConsumerKey {
+        id: KeyId::new(id).unwrap(),
+        hash: KeyHash([hash; 32]),
+        source: SecretSource::Value,
+        enabled: true,
+        expires_at: None,
+        groups: Vec::new(),
+        subject_id: None,
+        subscription_user: None,
+        expose_routing: false,
+        limits: Limits::default(),
+    }
+}
+
+/// A fleet that uses every field and every variant, in an order that is not the
+/// alphabet's.
+pub(crate) fn full_fleet() -> Fleet {
+    let tokyo = Host {
+        kind: HostKind::Sub2api,
+        base_url: BaseUrl::parse("http://[::1]:8080/relay").unwrap(),
+        allow_private: true,
+        enabled: false,
+        admin: Some(AdminAccess::Key(stored(CANARIES[1], SecretSource::File("/run/secrets/admin: 1".into())))),
+        gateway_key: Some(stored(CANARIES[0], SecretSource::Env("TOKYO1_GATEWAY_KEY".into()))),
+        ..host("tokyo-1")
+    };
+    let osaka = Host {
+        admin: Some(AdminAccess::Login {
+            email: "admin@osaka.example".into(),
+            password: stored(CANARIES[2], SecretSource::Value),
+        }),
+        ..host("osaka-1")
+    };
+    let gpt = Group {
+        sticky: Sticky { scope: Scope::User, ttl: Duration::from_micros(1_500_001) },
+        failback: Failback::Ttl,
+        retry_on_timeout: false,
+        ..group("gpt")
+    };
+    let claude = Group {
+        enabled: false,
+        sticky: Sticky { scope: Scope::None, ttl: Duration::from_hours(1) },
+        failback: Failback::Never,
+        ..group("claude-团队")
+    };
+    let by_prefix = Route {
+        name: "GPT over Tokyo, 'quoted' \"twice\"".into(),
+        public_model: ModelPattern::Prefix("gpt-5".into()),
+        shadow_group: "gpt-pool".into(),
+        shadow_model: "gpt-5-2025-08-07".into(),
+        priority: u32::MAX,
+        weight: 0,
+        credential: CredentialMode::Caller,
+        enabled: false,
+        ..route("gpt-tokyo", "gpt", "tokyo-1")
+    };
+    let managed = Route { credential: CredentialMode::Managed, ..route("claude-osaka", "claude-团队", "osaka-1") };
+    let full_key = ConsumerKey {
+        source: SecretSource::Env("TEAM_A_KEY".into()),
+        enabled: false,
+        expires_at: Some(at(86_400)),
+        groups: vec![group_id("gpt"), group_id("claude-团队")],
+        subject_id: Some("team-a".into()),
+        subscription_user: Some("team-a@relay.example".into()),
+        expose_routing: true,
+        limits: Limits { rpm: Some(600), tpm: Some(0), tpd: Some(u64::MAX), concurrency: Some(u32::MAX) },
+        ..key("team-b", 0xfe)
+    };
+    Fleet {
+        generation: 0,
+        hosts: vec![tokyo, osaka, host("kyoto-1")],
+        groups: vec![gpt, claude, group("empty")],
+        routes: vec![by_prefix, managed, route("gpt-osaka", "gpt", "osaka-1")],
+        keys: vec![full_key, key("team-a", 1)],
+    }
+}
+
+/// The smallest fleet that is told apart by its one host.
+pub(crate) fn fleet_of(host_name: &str) -> Fleet {
+    Fleet { hosts: vec![host(host_name)], ..Fleet::default() }
+}
+
+pub(crate) fn publication(fleet: Fleet, based_on: Generation) -> Publication {
+    Publication {
+        fleet,
+        based_on,
+        actor: "ops".into(),
+        summary: format!("change of {based_on}"),
+        diff: serde_json::json!({"added": [based_on]}),
+        at: at(based_on as i64),
+    }
+}
+
+/// `fleet` as it reads when it is published as `generation`.
+pub(crate) fn as_generation(fleet: Fleet, generation: Generation) -> Fleet {
+    Fleet { generation, ..fleet }
+}

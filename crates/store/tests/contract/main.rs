@@ -1,0 +1,64 @@
+//! What every store promises, run for every engine.
+//!
+//! A promise is a function generic over [`Engine`]; `contract!` makes it a test
+//! of each engine. What only one engine can be asked is in that engine's file.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod engine;
+mod fixture;
+mod fleets;
+mod records;
+mod secrecy;
+mod sqlite;
+
+use engine::Engine;
+
+macro_rules! contract {
+    ($engine:ident: $($subject:ident { $($promise:ident)* })*) => {
+        $(mod $subject {
+            $(#[tokio::test]
+            async fn $promise() {
+                crate::$subject::$promise::<crate::$engine::Database>().await;
+            })*
+        })*
+    };
+}
+
+mod on_sqlite {
+    contract! { sqlite:
+        fleets {
+            a_new_store_has_the_empty_fleet_of_generation_zero
+            every_field_survives_publication_and_reopening
+            a_publication_replaces_the_whole_fleet
+            a_publication_based_on_an_old_generation_is_refused
+            an_inconsistent_fleet_changes_nothing
+            a_failure_in_the_last_step_changes_nothing
+            of_concurrent_publishers_exactly_one_wins
+            generations_are_listed_newest_first_in_pages
+            an_old_generation_can_be_read_whole
+            forgotten_fleets_leave_their_records
+            a_reader_never_sees_half_a_publication
+            ten_thousand_routes_are_published_and_read_back
+        }
+        records {
+            a_managed_resource_is_known_by_host_kind_and_name
+            recording_again_updates_and_keeps_the_number
+            managed_resources_are_filtered_and_paged
+            a_managed_resource_outlives_its_host
+            the_audit_trail_is_paged_newest_first
+            a_publication_is_audited_with_its_diff
+            admin_tokens_are_found_by_hash_and_revoked
+            adding_a_known_token_again_updates_it
+            settings_are_set_and_overwritten
+            a_store_answers_a_ping
+            everything_survives_reopening
+        }
+        secrecy {
+            no_secret_is_readable_at_rest
+            opening_again_applies_no_migration_twice
+            another_master_key_is_refused_at_open
+            a_rotated_master_key_opens_with_the_previous_one_at_hand
+            a_store_opens_once_for_many_at_the_same_time
+        }
+    }
+}
