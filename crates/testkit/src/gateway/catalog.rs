@@ -1,0 +1,50 @@
+//! The cheap authenticated calls: models and usage (sub2api-host-api.md §4.1, §3.4).
+
+use serde_json::{Value, json};
+
+use super::Personality;
+use crate::reply::Reply;
+use crate::server::HostState;
+
+/// Listed when the test named no models.
+const DEFAULT_MODELS: &[&str] = &["gpt-5", "gpt-5-mini"];
+
+fn names(host: &HostState) -> Vec<String> {
+    if host.models.is_empty() { DEFAULT_MODELS.iter().map(ToString::to_string).collect() } else { host.models.clone() }
+}
+
+pub(crate) fn models(host: &HostState) -> Reply {
+    let entry = |id: &String| -> Value {
+        match host.personality {
+            Personality::OpenAi => {
+                json!({"id": id, "object": "model", "created": 1_755_000_000, "owned_by": host.name})
+            }
+            Personality::S | Personality::N => {
+                json!({"id": id, "type": "model", "display_name": id, "created_at": "2024-01-01T00:00:00Z"})
+            }
+        }
+    };
+    let data: Vec<Value> = names(host).iter().map(entry).collect();
+    Reply::json(&json!({"data": data, "object": "list"}))
+}
+
+pub(crate) fn gemini_models(host: &HostState) -> Reply {
+    let entry = |id: &String| json!({"name": format!("models/{id}"), "supportedGenerationMethods": ["generateContent", "streamGenerateContent"]});
+    let models: Vec<Value> = names(host).iter().map(entry).collect();
+    Reply::json(&json!({ "models": models }))
+}
+
+pub(crate) fn usage(host: &HostState) -> Reply {
+    Reply::json(&match host.personality {
+        Personality::N => json!({
+            "isValid": true, "mode": "unrestricted", "planName": host.name, "remaining": -1, "unit": "USD",
+            "subscription": {
+                "daily_usage_usd": 0, "weekly_usage_usd": 0, "monthly_usage_usd": 0,
+                "expires_at": "2099-12-31T23:59:59+08:00",
+            },
+        }),
+        Personality::S | Personality::OpenAi => {
+            json!({"isValid": true, "planName": host.name, "remaining": -1, "unit": "USD"})
+        }
+    })
+}

@@ -1,0 +1,427 @@
+//! The server behind a fake host: accepts, reads requests whole, plays replies step by step, and can die in the middle of anything.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, Panel};
+use crate::errors;
+use crate::gateway::{Personality, Place, Surface, auth, fixed_reply, place};
+use crate::received::{Arrival, Ending, Journal, Ticket};
+use crate::reply::{Cut, Facts, Pause, Rendered, Reply, Step};
+use crate::wire::{HeadTap, Wire, parse_headers};
+
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// What a host is; shared by all its connections.
+pub(crate) struct HostState {
+    pub(crate) personality: Personality,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) keys: Vec<String>,
+    pub(crate) models: Vec<String>,
+    pub(crate) pace: Option<Duration>,
+    pub(crate) panel: Panel,
+    pub(crate) journal: Journal,
+    pub(crate) scripts: Mutex<Scripts>,
+}
+
+/// The replies a test has laid out.
+pub(crate) struct Scripts {
+    pub(crate) queue: VecDeque<Reply>,
+    pub(crate) default: Reply,
+    /// By path without query: these come before everything else, also for paths that are no relay calls.
+    pub(crate) by_path: Vec<(String, Reply)>,
+}
+
+impl HostState {
+    fn next_reply(&self) -> Reply {
+        let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        scripts.queue.pop_front().unwrap_or_else(|| scripts.default.clone())
+    }
+
+    fn reply_for_path(&self, path: &str) -> Option<Reply> {
+        let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = scripts.by_path.iter().position(|(candidate, _)| candidate == path)?;
+        Some(scripts.by_path.remove(at).1)
+    }
+}
+
+/// A running listener and its connections.
+pub(crate) struct Running {
+    token: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn start(listener: TcpListener, host: Arc<HostState>) -> Self {
+        let token = CancellationToken::new();
+        let task = tokio::spawn(accept(listener, host, token.clone()));
+        Self { token, task }
+    }
+
+    /// Closes the listener and resets every connection; returns when all is gone.
+    pub(crate) async fn kill(self) {
+        self.token.cancel();
+        // A task that panicked has shown its panic; the host is dead either way.
+        let _ = self.task.await;
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.token.cancel();
+    }
+}
+
+/// Binds, so that the port is known and connections are taken from this moment on.
+pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+async fn accept(listener: TcpListener, host: Arc<HostState>, token: CancellationToken) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // Out of descriptors or a peer that left while queued: neither ends the host.
+                let Ok((stream, _)) = accepted else { continue };
+                connections.spawn(serve(stream, Arc::clone(&host), token.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+            () = token.cancelled() => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// What a reply may do to the connection it is on.
+enum Seizure {
+    Reset,
+    Bytes(Bytes, Cut),
+}
+
+#[derive(Clone)]
+struct Connection {
+    number: u64,
+    tap: HeadTap,
+    seize: mpsc::UnboundedSender<Seizure>,
+}
+
+struct Connected(Journal);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.disconnected();
+    }
+}
+
+async fn serve(stream: TcpStream, host: Arc<HostState>, token: CancellationToken) {
+    // Each write of a reply is a segment of its own, as a flush of the real host is.
+    let _ = stream.set_nodelay(true);
+    let number = host.journal.connected();
+    let _connected = Connected(host.journal.clone());
+    let (seize, mut seizures) = mpsc::unbounded_channel();
+    let tap = HeadTap::default();
+    let connection = Connection { number, tap: tap.clone(), seize };
+    let service = service_fn(move |request| {
+        let answering = answer(Arc::clone(&host), connection.clone(), request);
+        Box::pin(answering) as Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>
+    });
+    let mut http =
+        http1::Builder::new().title_case_headers(true).serve_connection(TokioIo::new(Wire::new(stream, tap)), service);
+    let seizure = tokio::select! {
+        biased;
+        () = token.cancelled() => Seizure::Reset,
+        Some(seizure) = seizures.recv() => seizure,
+        // Broken requests and peers that left are what tests are made of: not an error of the host.
+        _ = Pin::new(&mut http) => return,
+    };
+    let wire = http.into_parts().io.into_inner();
+    match seizure {
+        Seizure::Reset => wire.reset(),
+        Seizure::Bytes(bytes, cut) => write_and_end(wire.into_stream(), &bytes, cut).await,
+    }
+}
+
+async fn write_and_end(mut stream: TcpStream, bytes: &[u8], cut: Cut) {
+    // The peer may be gone; then there is nobody to tell.
+    let _ = stream.write_all(bytes).await;
+    match cut {
+        Cut::Reset => {
+            let _ = stream.set_zero_linger();
+        }
+        Cut::Clean | Cut::Eof => {
+            let _ = stream.shutdown().await;
+        }
+    }
+}
+
+async fn answer(
+    host: Arc<HostState>,
+    connection: Connection,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let head = connection.tap.take();
+    let ticket = host.journal.arrive(Arrival {
+        connection: connection.number,
+        method: parts.method.clone(),
+        target: parts.uri.path_and_query().map_or_else(|| parts.uri.to_string(), ToString::to_string),
+        headers: if head.is_empty() { folded_headers(&parts.headers) } else { parse_headers(&head) },
+        head,
+    });
+    let reply = choose(&host, &parts, body, &ticket, &connection.tap).await;
+    let Ok((reply, facts)) = reply else {
+        // The peer left inside its own request.
+        ticket.end(Ending::HungUp);
+        return seize(&connection, Seizure::Bytes(Bytes::new(), Cut::Eof)).await;
+    };
+    let rendered = reply.render(&facts, host.pace);
+    Ok(play(&host, &parts.headers, rendered, ticket, connection).await)
+}
+
+struct BodyBroken;
+
+fn folded_headers(headers: &HeaderMap) -> Vec<(String, Bytes)> {
+    headers.iter().map(|(name, value)| (name.to_string(), Bytes::copy_from_slice(value.as_bytes()))).collect()
+}
+
+/// Reads the body and finds the reply: scripted by path, refused by the key check, fixed by the place, or scripted in the queue.
+async fn choose(
+    host: &HostState,
+    parts: &Parts,
+    body: Incoming,
+    ticket: &Ticket,
+    tap: &HeadTap,
+) -> Result<(Reply, Facts), BodyBroken> {
+    let path = parts.uri.path();
+    let query = parts.uri.query().unwrap_or_default();
+    let place = place(host.personality, &parts.method, path);
+    let surface = match place {
+        Place::Relay(surface) | Place::Models(surface) => surface,
+        _ if path.starts_with("/v1beta/") => Surface::Gemini,
+        _ => Surface::Chat,
+    };
+    let facts = |body: &Value| Facts::read(host.personality, surface, &host.name, ticket.index(), (path, query), body);
+    let wants_key = matches!(place, Place::Relay(_) | Place::Models(_) | Place::Usage);
+    let google = path.starts_with("/v1beta/");
+    let refused =
+        if wants_key { auth::admit(host.personality, google, &parts.headers, query, &host.keys).err() } else { None };
+    let mut early = host.reply_for_path(path);
+    if early.is_none() && refused.is_none() && matches!(place, Place::Relay(_)) {
+        early = Some(host.next_reply());
+    }
+    if early.as_ref().is_some_and(|reply| reply.before_body)
+        && let Some(reply) = early
+    {
+        return Ok((reply, facts(&Value::Null)));
+    }
+    let body = read_body(body, ticket).await?;
+    tap.rearm();
+    let json: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let facts = facts(&json);
+    let fault = || match place {
+        Place::Relay(surface) => refuse_body(host, surface, &body, &json, &facts),
+        _ => None,
+    };
+    let reply = match (refused, early) {
+        (Some(error), None) => Reply::error(error),
+        (_, Some(reply)) => fault().unwrap_or(reply),
+        (None, None) if place == Place::Panel && host.personality != Personality::OpenAi => admin::reply(host, parts),
+        (None, None) => fixed_reply(host, place, &parts.method, path),
+    };
+    Ok((reply, facts))
+}
+
+/// The checks a host makes before it asks an upstream.
+fn refuse_body(host: &HostState, surface: Surface, body: &[u8], json: &Value, facts: &Facts) -> Option<Reply> {
+    let of_json = !matches!(surface, Surface::Images | Surface::Gemini);
+    let error = match () {
+        () if of_json && body.is_empty() => errors::EMPTY_BODY,
+        () if of_json && json.is_null() => errors::UNPARSABLE_BODY,
+        () if of_json && facts.model.is_empty() => errors::MODEL_REQUIRED,
+        () if !host.models.is_empty() && !host.models.contains(&facts.model) && surface != Surface::Images => {
+            match host.personality {
+                Personality::N => errors::MODEL_NOT_FOUND,
+                Personality::S => errors::NO_AVAILABLE_ACCOUNTS,
+                Personality::OpenAi => errors::OPENAI_MODEL_NOT_FOUND,
+            }
+        }
+        () => return None,
+    };
+    Some(Reply::error(error))
+}
+
+async fn read_body(mut body: Incoming, ticket: &Ticket) -> Result<Bytes, BodyBroken> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            ticket.body(bytes.freeze(), false);
+            return Err(BodyBroken);
+        };
+        bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
+    }
+    let bytes = bytes.freeze();
+    ticket.body(bytes.clone(), true);
+    Ok(bytes)
+}
+
+async fn play(
+    host: &HostState,
+    request: &HeaderMap,
+    rendered: Rendered,
+    ticket: Ticket,
+    connection: Connection,
+) -> Response<Body> {
+    for pause in &rendered.before_head {
+        match pause {
+            Pause::Gate(gate) => gate.pass().await,
+            Pause::Time(time) => tokio::time::sleep(*time).await,
+        }
+    }
+    if let Some((bytes, cut)) = rendered.wire.clone() {
+        ticket.end(Ending::Cut);
+        return seize(&connection, Seizure::Bytes(bytes, cut)).await;
+    }
+    let mut response = Response::new(());
+    let Ok(status) = http::StatusCode::from_u16(rendered.status) else {
+        panic!("{} is not an HTTP status", rendered.status);
+    };
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    standing_headers(host.personality, request, &rendered, headers);
+    for (name, value) in &rendered.headers {
+        append(headers, name, value);
+    }
+    if rendered.steps.is_empty() {
+        ticket.end(Ending::Answered);
+    }
+    let player = Player { steps: rendered.steps, ticket, connection, written: false };
+    let frames = futures_util::stream::unfold(player, Player::next).map(|frame| frame.map(Frame::data));
+    response.map(|()| BodyExt::boxed_unsync(StreamBody::new(frames)))
+}
+
+fn append(headers: &mut HeaderMap, name: &str, value: &str) {
+    match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        (Ok(name), Ok(value)) => headers.append(name, value),
+        _ => panic!("{name:?}: {value:?} is not a header; use Reply::wire for what HTTP does not allow"),
+    };
+}
+
+/// The headers every answer of the host carries (sub2api-host-api.md §4.4, §4.5).
+fn standing_headers(personality: Personality, request: &HeaderMap, rendered: &Rendered, headers: &mut HeaderMap) {
+    if rendered.stream {
+        append(headers, "Cache-Control", "no-cache");
+        append(headers, "Connection", "keep-alive");
+        append(headers, "X-Accel-Buffering", "no");
+    }
+    let upstream = rendered.upstream_request_id.as_deref();
+    if personality != Personality::N {
+        if let Some(id) = upstream {
+            append(headers, "X-Request-Id", id);
+        }
+        return;
+    }
+    let sent = request.get("x-request-id").and_then(|value| value.to_str().ok()).map(str::trim);
+    let own = sent.filter(|id| (1..=64).contains(&id.len())).map_or_else(fresh_id, str::to_owned);
+    match upstream {
+        Some(id) if rendered.stream => append(headers, "X-Request-Id", id),
+        Some(id) => {
+            append(headers, "X-Request-Id", &own);
+            append(headers, "X-Request-Id", id);
+        }
+        None => append(headers, "X-Request-Id", &own),
+    }
+    append(headers, "X-Client-Request-Id", &fresh_id());
+    append(headers, "X-Content-Type-Options", "nosniff");
+    append(headers, "X-Frame-Options", "DENY");
+    append(headers, "Referrer-Policy", "strict-origin-when-cross-origin");
+}
+
+fn fresh_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// Plays the steps of one body.
+struct Player {
+    steps: VecDeque<Step>,
+    ticket: Ticket,
+    connection: Connection,
+    written: bool,
+}
+
+impl Player {
+    async fn next(mut self) -> Option<(io::Result<Bytes>, Self)> {
+        loop {
+            if self.written {
+                // The server flushes what it has whenever the body is not ready: every write is a flush of its own.
+                tokio::task::yield_now().await;
+                self.written = false;
+            }
+            match self.steps.pop_front() {
+                Some(Step::Write(bytes)) => {
+                    self.written = true;
+                    if self.steps.is_empty() {
+                        // A body of known length is not polled again.
+                        self.ticket.end(Ending::Answered);
+                    }
+                    return Some((Ok(bytes), self));
+                }
+                Some(Step::Wait(time)) => tokio::time::sleep(time).await,
+                Some(Step::Gate(gate)) => {
+                    // Also after the head alone, so that a test at the gate knows it was sent.
+                    tokio::task::yield_now().await;
+                    gate.pass().await;
+                }
+                Some(Step::Stall) => std::future::pending::<()>().await,
+                Some(Step::Cut(Cut::Clean)) => {
+                    self.ticket.end(Ending::Cut);
+                    return None;
+                }
+                Some(Step::Cut(Cut::Eof)) => {
+                    // A turn for the head, which is flushed only when the body is not ready.
+                    tokio::task::yield_now().await;
+                    self.ticket.end(Ending::Cut);
+                    return Some((Err(io::Error::other("the script ends the connection here")), self));
+                }
+                Some(Step::Cut(Cut::Reset)) => {
+                    tokio::task::yield_now().await;
+                    self.ticket.end(Ending::Cut);
+                    return seize(&self.connection, Seizure::Reset).await;
+                }
+                None => {
+                    self.ticket.end(Ending::Answered);
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Takes the connection away from the HTTP server. The caller is dropped while it waits here.
+async fn seize<T>(connection: &Connection, how: Seizure) -> T {
+    // The receiver lives as long as the connection's task, of which this is a part.
+    let _ = connection.seize.send(how);
+    std::future::pending().await
+}
