@@ -33,6 +33,7 @@ mod recovery;
 mod retention;
 mod rollup;
 mod schema;
+mod verify;
 mod writer;
 
 pub use decision::{Decision, DecisionAttempt, DecisionCandidate, DecisionUsage};
@@ -41,3 +42,4 @@ pub use ledger::{IntentRef, Ledger, LedgerOptions, LedgerStats, OnStall, OpenErr
 pub use reader::{LedgerReader, Page, ReadError, Rollup, RollupFilter};
 pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict};
 pub use rollup::RollupSums;
+pub use verify::{Fault, InterruptedRow, SegmentReport, VerifyReport, verify};

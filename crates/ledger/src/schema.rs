@@ -112,8 +112,6 @@ pub(crate) mod outcome_at {
 }
 
 impl Kind {
-    pub(crate) const BOTH: [Self; 2] = [Self::Intent, Self::Outcome];
-
     pub(crate) fn table(self) -> &'static str {
         match self {
             Self::Intent => "intents",
