@@ -1,1 +1,129 @@
-//! The data plane: admit, attempt, commit, stream, settle.
+//! The data plane: one OpenAI-compatible endpoint in front of the fleet.
+//!
+//! A request passes through five rooms, each a module: it is *admitted*
+//! (`admit`: credential, body, facts, plan, intent row), *attempted* on
+//! candidates in order (`attempt`, walked by `run`), *committed* to one
+//! answer (`commit`), *streamed* (`stream`) and *settled* (`exchange`).
+//! `run` is the one place where another host is tried.
+//!
+//! It reads an in-memory snapshot, knows no database and no admin API, holds no
+//! lock across an await, and copies bodies only to put another model name in.
+#![forbid(unsafe_code)]
+
+mod admit;
+mod answer;
+mod attempt;
+mod auth;
+mod body;
+mod chat;
+mod commit;
+mod connection;
+mod envelope;
+mod error;
+mod events;
+mod exchange;
+mod headers;
+mod listener;
+mod models;
+mod options;
+mod record;
+mod request_id;
+mod reshape;
+mod router;
+mod run;
+mod serving;
+mod splice;
+mod sse;
+mod stream;
+mod subject;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use relay_bindings::BindingStore;
+use relay_domain::{Clock, KeyHash};
+use relay_hosts::HostClient;
+use relay_ledger::Ledger;
+use relay_routing::{HealthView, Snapshot, StickySecret};
+
+pub use listener::Shutdown;
+pub use options::GatewayOptions;
+use serving::Serving;
+
+/// Keyed hash of a presented consumer key (spec §6).
+pub type KeyHasher = Arc<dyn Fn(&str) -> KeyHash + Send + Sync>;
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// The generation to begin with.
+    pub snapshot: Arc<Snapshot>,
+    /// Sticky bindings.
+    pub bindings: Arc<dyn BindingStore>,
+    /// The decision log.
+    pub ledger: Ledger,
+    /// Connections to hosts.
+    pub hosts: HostClient,
+    /// The health of routes.
+    pub health: Arc<dyn HealthView + Send + Sync>,
+    /// Wall-clock time.
+    pub clock: Arc<dyn Clock>,
+    /// Hashes consumer keys.
+    pub hash_key: KeyHasher,
+    /// Hashes subjects; shared by all replicas.
+    pub sticky_secret: StickySecret,
+    /// Limits and times.
+    pub options: GatewayOptions,
+    /// The steps of a shutdown.
+    pub shutdown: Shutdown,
+}
+
+/// The data plane. Shared by all connections.
+pub struct Gateway {
+    serving: ArcSwap<Serving>,
+    bindings: Arc<dyn BindingStore>,
+    ledger: Ledger,
+    hosts: HostClient,
+    health: Arc<dyn HealthView + Send + Sync>,
+    clock: Arc<dyn Clock>,
+    hash_key: KeyHasher,
+    sticky_secret: StickySecret,
+    options: GatewayOptions,
+    shutdown: Shutdown,
+}
+
+impl Gateway {
+    /// Puts the parts together; nothing listens until [`Gateway::serve`].
+    pub fn new(parts: GatewayParts) -> Self {
+        Self {
+            serving: ArcSwap::from_pointee(Serving::new(parts.snapshot)),
+            bindings: parts.bindings,
+            ledger: parts.ledger,
+            hosts: parts.hosts,
+            health: parts.health,
+            clock: parts.clock,
+            hash_key: parts.hash_key,
+            sticky_secret: parts.sticky_secret,
+            options: parts.options,
+            shutdown: parts.shutdown,
+        }
+    }
+
+    /// Serves new requests from `snapshot`; those in flight keep the generation
+    /// that they began with.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.serving.store(Arc::new(Serving::new(snapshot)));
+    }
+
+    /// The generation new requests are served from.
+    pub fn generation(&self) -> u64 {
+        self.serving.load().snapshot.generation()
+    }
+
+    pub(crate) fn options(&self) -> &GatewayOptions {
+        &self.options
+    }
+
+    pub(crate) fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+}

@@ -1,10 +1,13 @@
 //! A host made ready for requests: its address and the header values that
 //! every request to it carries, built once per generation.
 
+use std::sync::Arc;
+
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Uri};
 use relay_domain::{BaseUrl, Host, Secret};
+use sha2::{Digest, Sha256};
 
 /// Where requests to one host go and what they carry.
 #[derive(Clone, Debug)]
@@ -13,6 +16,13 @@ pub struct Endpoint {
     allow_private: bool,
     host_header: HeaderValue,
     authorization: Option<HeaderValue>,
+    fingerprint: Option<Arc<str>>,
+}
+
+/// `sha256:` and the hexadecimal digest of a gateway key: how a record names a
+/// key without holding it (spec §3).
+pub fn fingerprint(key: &Secret) -> Arc<str> {
+    format!("sha256:{}", hex::encode(Sha256::digest(key.expose()))).into()
 }
 
 /// The key holds a byte that no header may carry.
@@ -33,8 +43,10 @@ pub fn bearer(key: &Secret) -> Result<HeaderValue, UnsendableKey> {
 impl Endpoint {
     /// Prepares a host of the fleet.
     pub fn new(host: &Host) -> Self {
-        let authorization = host.gateway_key.as_ref().and_then(|key| bearer(&key.secret).ok());
-        Self::at(host.base_url.clone(), host.allow_private, authorization)
+        let key = host.gateway_key.as_ref().map(|key| &key.secret);
+        let authorization = key.and_then(|key| bearer(key).ok());
+        let fingerprint = key.map(fingerprint);
+        Self { fingerprint, ..Self::at(host.base_url.clone(), host.allow_private, authorization) }
     }
 
     /// An endpoint that is no host of the fleet.
@@ -42,7 +54,7 @@ impl Endpoint {
         // An authority is visible ASCII by its own grammar, so it is a header value.
         let host_header =
             HeaderValue::from_str(base_url.authority().as_str()).unwrap_or(HeaderValue::from_static("invalid"));
-        Self { base_url, allow_private, host_header, authorization }
+        Self { base_url, allow_private, host_header, authorization, fingerprint: None }
     }
 
     /// The base URL.
@@ -58,6 +70,11 @@ impl Endpoint {
     /// Whether the host has a shared key of its own.
     pub fn has_key(&self) -> bool {
         self.authorization.is_some()
+    }
+
+    /// Fingerprint of the host's shared key.
+    pub fn fingerprint(&self) -> Option<Arc<str>> {
+        self.fingerprint.clone()
     }
 
     /// The URL of a path (with its query) on this host.
@@ -83,5 +100,32 @@ impl Endpoint {
             Some(value) => headers.insert(AUTHORIZATION, value.clone()),
             None => headers.remove(AUTHORIZATION),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_sha256_of_the_trimmed_key() {
+        assert_eq!(
+            &*fingerprint(&Secret::new(" abc ")),
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn exactly_one_credential_goes_out() {
+        let url = BaseUrl::parse("https://a.example:444/relay").unwrap();
+        let endpoint = Endpoint::at(url, false, Some(HeaderValue::from_static("Bearer host")));
+        let mut headers = HeaderMap::new();
+        endpoint.authorize(&mut headers, None);
+        assert_eq!(
+            (&headers[HOST], &headers[AUTHORIZATION]),
+            (&"a.example:444".parse().unwrap(), &"Bearer host".parse().unwrap())
+        );
+        endpoint.authorize(&mut headers, Some(&HeaderValue::from_static("Bearer own")));
+        assert_eq!(headers.get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), ["Bearer own"]);
     }
 }

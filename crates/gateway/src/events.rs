@@ -1,0 +1,126 @@
+//! A host's event stream on its way to the client: cut into events, each one
+//! read, its `model` shown as the public name, its usage noted.
+
+use bytes::Bytes;
+use relay_ledger::Usage;
+
+use crate::chat::{self, Meaning};
+use crate::splice;
+use crate::sse::{self, Piece, Splitter};
+
+/// One event, ready to be sent on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) bytes: Bytes,
+    pub(crate) meaning: Meaning,
+}
+
+/// Reads a stream of events.
+#[derive(Debug)]
+pub(crate) struct Events {
+    splitter: Splitter,
+    /// JSON text of the public model name, when the host knows it by another.
+    public_model: Option<Bytes>,
+    usage: Option<Usage>,
+    mid_event: bool,
+}
+
+impl Events {
+    pub(crate) fn new(public_model: Option<Bytes>) -> Self {
+        Self { splitter: Splitter::default(), public_model, usage: None, mid_event: false }
+    }
+
+    /// Takes the next bytes; [`Events::next_event`] must have run dry before.
+    pub(crate) fn push(&mut self, chunk: Bytes) {
+        self.splitter.push(chunk);
+    }
+
+    /// The next whole event (or part of one too long to hold).
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        match self.splitter.next_piece()? {
+            Piece::Event(bytes) => {
+                self.mid_event = false;
+                Some(self.read(bytes))
+            }
+            Piece::Oversize(bytes) => {
+                self.mid_event = !(bytes.ends_with(b"\n\n") || bytes.ends_with(b"\n\r\n"));
+                Some(Event { bytes, meaning: Meaning::Output })
+            }
+        }
+    }
+
+    fn read(&mut self, bytes: Bytes) -> Event {
+        let reading = chat::read_event(&bytes, &sse::fields(&bytes));
+        self.usage = reading.usage.or(self.usage);
+        let bytes = match (&self.public_model, &reading.model) {
+            (Some(public), Some(span)) => splice::answer(&bytes, span, public),
+            _ => bytes,
+        };
+        Event { bytes, meaning: reading.meaning }
+    }
+
+    /// The last event of a stream that ended without its blank line, if it is
+    /// one: half an event is dropped (spec §5).
+    pub(crate) fn take_last(&mut self) -> Option<Event> {
+        let rest = std::mem::take(&mut self.splitter).into_rest();
+        if self.mid_event || rest.is_empty() {
+            return None;
+        }
+        let event = self.read(rest);
+        match event.meaning {
+            // Half a JSON text is no JSON, so what parses is whole.
+            Meaning::Output | Meaning::Terminal | Meaning::Error => Some(event),
+            Meaning::Start | Meaning::Junk => None,
+        }
+    }
+
+    /// Whether part of an event was already passed on.
+    pub(crate) fn is_mid_event(&self) -> bool {
+        self.mid_event
+    }
+
+    /// What the stream has said of its usage.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(events: &mut Events) -> Vec<String> {
+        std::iter::from_fn(|| events.next_event())
+            .map(|event| String::from_utf8(event.bytes.to_vec()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn only_the_model_changes() {
+        let mut events = Events::new(Some(Bytes::from_static(b"\"gpt-5\"")));
+        events.push(Bytes::from_static(
+            b"data: {\"id\":1e400, \"model\" : \"shadow\",\"choices\":[{\"delta\":{\"content\":\"\\ud83d \xe4\xb8\xad\"}}]}\r\n\r\n: c\n\n",
+        ));
+        assert_eq!(
+            texts(&mut events),
+            [
+                "data: {\"id\":1e400, \"model\" : \"gpt-5\",\"choices\":[{\"delta\":{\"content\":\"\\ud83d 中\"}}]}\r\n\r\n",
+                ": c\n\n"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_event_without_its_blank_line_counts_only_when_it_is_whole() {
+        let last = |rest: &'static str| {
+            let mut events = Events::new(None);
+            events.push(Bytes::from_static(rest.as_bytes()));
+            assert_eq!(events.next_event(), None);
+            events.take_last().map(|event| event.meaning)
+        };
+        assert_eq!(last("data: [DONE]"), Some(Meaning::Terminal));
+        assert_eq!(last("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n"), Some(Meaning::Output));
+        assert_eq!(last("data: {\"choices\":[{\"del"), None);
+        assert_eq!(last("data"), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! One open decision: everything its outcome row will say, collected while the
+//! request runs and written exactly once (spec §7).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use relay_domain::Clock;
+use relay_ledger::{AttemptRecord, IntentRef, Ledger, Outcome, Usage, Verdict};
+use tokio::time::Instant;
+
+use crate::connection::ConnectionHandle;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    verdict: Verdict,
+    class: Option<&'static str>,
+    client_status: Option<StatusCode>,
+}
+
+impl Ending {
+    /// A whole answer went to the client.
+    pub(crate) fn complete(client_status: StatusCode) -> Self {
+        Self { verdict: Verdict::Complete, class: None, client_status: Some(client_status) }
+    }
+
+    /// The client was answered with an error.
+    pub(crate) fn failed(class: Option<&'static str>, client_status: StatusCode) -> Self {
+        Self { verdict: Verdict::Failed, class, client_status: Some(client_status) }
+    }
+
+    /// A committed answer broke.
+    pub(crate) fn broken(verdict: Verdict, class: &'static str) -> Self {
+        Self { verdict, class: Some(class), client_status: None }
+    }
+}
+
+/// The open decision. Dropping it unsettled means that the client went away.
+pub(crate) struct Exchange {
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    reference: IntentRef,
+    connection: Option<ConnectionHandle>,
+    started: Instant,
+    first_output: Option<Instant>,
+    /// Time spent waiting for hosts.
+    upstream_us: u64,
+    current: Option<Current>,
+    /// Taken when the row is written.
+    outcome: Option<Box<Outcome>>,
+}
+
+/// The attempt that is running.
+struct Current {
+    route_id: Arc<str>,
+    host_id: Arc<str>,
+    since: Instant,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        reference: IntentRef,
+        connection: Option<ConnectionHandle>,
+        started: Instant,
+        sticky_action: &'static str,
+    ) -> Self {
+        let outcome = Box::new(Outcome {
+            at: clock.now(),
+            verdict: Verdict::ClientGone,
+            error_class: None,
+            error_message: None,
+            route_id: None,
+            host_id: None,
+            shadow_group_id: None,
+            sticky_action,
+            client_status: None,
+            upstream_status: None,
+            latency_us: 0,
+            first_output_us: None,
+            overhead_us: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            usage: Usage::default(),
+            cost_micros: None,
+            key_source: None,
+            key_fingerprint: None,
+            upstream_request_id: None,
+            possible_double_bill: false,
+            panic: false,
+            attempts: Vec::with_capacity(1),
+        });
+        Self {
+            ledger,
+            clock,
+            reference,
+            connection,
+            started,
+            first_output: None,
+            upstream_us: 0,
+            current: None,
+            outcome: Some(outcome),
+        }
+    }
+
+    /// The row being filled; gone once it is settled.
+    pub(crate) fn outcome(&mut self) -> Option<&mut Outcome> {
+        self.outcome.as_deref_mut()
+    }
+
+    /// Time that ended attempts have taken.
+    pub(crate) fn upstream_time(&self) -> Duration {
+        Duration::from_micros(self.upstream_us)
+    }
+
+    /// An attempt begins.
+    pub(crate) fn begin_attempt(&mut self, route_id: Arc<str>, host_id: Arc<str>) {
+        self.current = Some(Current { route_id, host_id, since: Instant::now() });
+    }
+
+    /// The running attempt failed, or its answer is committed.
+    pub(crate) fn end_attempt(&mut self, end: &'static str, class: Option<&'static str>, status: Option<u16>) {
+        let Some(current) = self.current.take() else { return };
+        let us = micros(current.since.elapsed());
+        self.upstream_us += us;
+        if let Some(outcome) = &mut self.outcome {
+            outcome.route_id = Some(Arc::clone(&current.route_id));
+            outcome.host_id = Some(Arc::clone(&current.host_id));
+            outcome.upstream_status = status;
+            let (route_id, host_id) = (current.route_id, current.host_id);
+            outcome.attempts.push(AttemptRecord { route_id, host_id, end, class, status, us });
+        }
+    }
+
+    /// The first real output is there.
+    pub(crate) fn first_output(&mut self) {
+        self.first_output = Some(Instant::now());
+    }
+
+    /// Microseconds of the latency so far that are our own.
+    pub(crate) fn overhead_us(&self) -> u64 {
+        let until = self.first_output.unwrap_or_else(Instant::now);
+        micros(until - self.started).saturating_sub(self.upstream_us)
+    }
+
+    /// The client has this status; the body is on its way.
+    pub(crate) fn answered_with(&mut self, status: StatusCode) {
+        if let Some(outcome) = &mut self.outcome {
+            outcome.client_status = Some(status.as_u16());
+        }
+    }
+
+    pub(crate) fn count_sent(&mut self, bytes: usize) {
+        if let Some(outcome) = &mut self.outcome {
+            outcome.response_bytes += bytes as u64;
+        }
+    }
+
+    pub(crate) fn usage(&mut self, usage: Option<Usage>) {
+        if let (Some(outcome), Some(usage)) = (&mut self.outcome, usage) {
+            outcome.usage = usage;
+        }
+    }
+
+    /// The client's connection takes no further request.
+    pub(crate) fn close_connection(&self) {
+        if let Some(connection) = &self.connection {
+            connection.close_after_answer();
+        }
+    }
+
+    /// Writes the outcome row; further calls do nothing.
+    pub(crate) fn settle(&mut self, ending: Ending) {
+        if self.current.is_some() {
+            let end = if ending.verdict == Verdict::Complete { "answered" } else { "maybe_executed" };
+            self.end_attempt(end, ending.class, None);
+        }
+        let overhead_us = self.overhead_us();
+        let Some(mut outcome) = self.outcome.take() else { return };
+        outcome.at = self.clock.now();
+        outcome.verdict = ending.verdict;
+        outcome.error_class = ending.class;
+        outcome.client_status = ending.client_status.map(|status| status.as_u16()).or(outcome.client_status);
+        outcome.latency_us = micros(self.started.elapsed());
+        outcome.first_output_us = self.first_output.map(|at| micros(at - self.started));
+        outcome.overhead_us = Some(overhead_us);
+        if outcome.verdict != Verdict::Complete && outcome.usage.provenance.is_some() {
+            outcome.usage.provenance = Some("partial");
+        }
+        self.ledger.outcome(&self.reference, outcome);
+    }
+}
+
+impl Drop for Exchange {
+    /// Only marks what was not settled: the future or body was dropped, so the client is gone.
+    fn drop(&mut self) {
+        self.settle(Ending { verdict: Verdict::ClientGone, class: Some("client_gone"), client_status: None });
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,135 @@
+//! The subject ladder (spec §4): which conversation or user a request belongs
+//! to, and which rung told us.
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use relay_domain::{ConsumerKey, Scope};
+
+use crate::envelope::Envelope;
+
+/// Headers that name a conversation, strongest first.
+const CONVERSATION_HEADERS: [(&str, &str); 11] = [
+    ("x-relay-conversation", "header:x-relay-conversation"),
+    ("session_id", "header:session_id"),
+    ("session-id", "header:session-id"),
+    ("conversation_id", "header:conversation_id"),
+    ("conversation-id", "header:conversation-id"),
+    ("thread-id", "header:thread-id"),
+    ("x-session-affinity", "header:x-session-affinity"),
+    ("x-session-id", "header:x-session-id"),
+    ("x-conversation-id", "header:x-conversation-id"),
+    ("x-opencode-session", "header:x-opencode-session"),
+    ("x-claude-code-session-id", "header:x-claude-code-session-id"),
+];
+
+/// A subject and the rung that named it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Subject<'a> {
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) source: &'static str,
+}
+
+impl<'a> Subject<'a> {
+    fn new(id: impl Into<Cow<'a, str>>, source: &'static str) -> Option<Self> {
+        Some(Self { id: id.into(), source })
+    }
+}
+
+/// The first rung that is present; `None` for scope `none`, or when nothing
+/// names a subject: such a request is weighed by itself.
+///
+/// With scope `user` a conversation's id must not split the user, so only the
+/// key's own `subject_id` (or the key itself) counts.
+pub(crate) fn subject<'a>(
+    scope: Scope,
+    headers: &'a HeaderMap,
+    envelope: &'a Envelope,
+    key: &'a ConsumerKey,
+) -> Option<Subject<'a>> {
+    match scope {
+        Scope::None => None,
+        Scope::User => key_subject(key).or_else(|| Subject::new(key.id.as_str(), "key")),
+        Scope::Conversation => from_headers(headers)
+            .or_else(|| Subject::new(envelope.prompt_cache_key.as_deref()?, "body:prompt_cache_key"))
+            .or_else(|| Subject::new(envelope.metadata_session.as_deref()?, "body:metadata.user_id"))
+            .or_else(|| {
+                let hash = u128::from_be_bytes(envelope.stable_prefix?);
+                Subject::new(format!("{hash:032x}"), "body:stable_prefix")
+            })
+            .or_else(|| key_subject(key)),
+    }
+}
+
+fn from_headers(headers: &HeaderMap) -> Option<Subject<'_>> {
+    CONVERSATION_HEADERS.iter().find_map(|(name, source)| {
+        let value = headers.get(*name)?.to_str().ok()?.trim();
+        if value.is_empty() { None } else { Subject::new(value, source) }
+    })
+}
+
+fn key_subject(key: &ConsumerKey) -> Option<Subject<'_>> {
+    Subject::new(key.subject_id.as_deref()?, "key:subject_id")
+}
+
+#[cfg(test)]
+mod tests {
+    use relay_domain::{KeyHash, KeyId, Limits, SecretSource};
+
+    use super::*;
+
+    fn key(subject_id: Option<&str>) -> ConsumerKey {
+        ConsumerKey {
+            id: KeyId::new("team-a").unwrap(),
+            hash: KeyHash([0; 32]),
+            source: SecretSource::Value,
+            enabled: true,
+            expires_at: None,
+            groups: vec![],
+            subject_id: subject_id.map(Into::into),
+            subscription_user: None,
+            expose_routing: false,
+            limits: Limits::default(),
+        }
+    }
+
+    #[test]
+    fn every_rung_yields_to_the_one_above_it() {
+        let key = key(Some("team"));
+        let mut envelope = Envelope::default();
+        let mut headers = HeaderMap::new();
+        let source = |headers: &HeaderMap, envelope: &Envelope| {
+            subject(Scope::Conversation, headers, envelope, &key).unwrap().source
+        };
+        assert_eq!(source(&headers, &envelope), "key:subject_id");
+        envelope.stable_prefix = Some([7; 16]);
+        assert_eq!(source(&headers, &envelope), "body:stable_prefix");
+        envelope.metadata_session = Some("s".into());
+        assert_eq!(source(&headers, &envelope), "body:metadata.user_id");
+        envelope.prompt_cache_key = Some("p".into());
+        assert_eq!(source(&headers, &envelope), "body:prompt_cache_key");
+        for (name, expected) in CONVERSATION_HEADERS.iter().rev() {
+            headers.insert(*name, " c1 ".parse().unwrap());
+            let found = subject(Scope::Conversation, &headers, &envelope, &key).unwrap();
+            assert_eq!((found.source, &*found.id), (*expected, "c1"));
+        }
+    }
+
+    #[test]
+    fn blank_headers_name_nobody() {
+        let mut headers = HeaderMap::new();
+        headers.insert("session_id", "  ".parse().unwrap());
+        assert_eq!(subject(Scope::Conversation, &headers, &Envelope::default(), &key(None)), None);
+    }
+
+    #[test]
+    fn scope_user_ignores_conversations() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-relay-conversation", "c1".parse().unwrap());
+        let envelope = Envelope::default();
+        let id = |key: &ConsumerKey| subject(Scope::User, &headers, &envelope, key).map(|s| s.id.into_owned());
+        assert_eq!(id(&key(Some("team"))), Some("team".into()));
+        assert_eq!(id(&key(None)), Some("team-a".into()));
+        assert_eq!(subject(Scope::None, &headers, &envelope, &key(None)), None);
+    }
+}
