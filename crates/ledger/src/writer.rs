@@ -60,14 +60,14 @@ pub(crate) struct Writer {
     chains: BTreeMap<Day, Chain>,
     next_seq: u64,
     waiting: Vec<Arc<Slot>>,
-    /// Closed while the disk failed: nothing more is waited for.
-    gave_up: bool,
+    /// Set when the log is closed while the disk fails: then nothing more is waited for.
+    give_up_at: Option<Instant>,
 }
 
 impl Writer {
     pub(crate) fn new(start: Start, queue: Arc<Queue>, progress: Arc<Progress>) -> Self {
         let next_seq = start.last_seq + 1;
-        Self { start, queue, progress, chains: BTreeMap::new(), next_seq, waiting: Vec::new(), gave_up: false }
+        Self { start, queue, progress, chains: BTreeMap::new(), next_seq, waiting: Vec::new(), give_up_at: None }
     }
 
     /// Writes until the queue is closed and empty.
@@ -119,20 +119,22 @@ impl Writer {
 
     /// Puts everything encoded on disk, however long that takes, and tells the tickets.
     fn commit(&mut self, rows: u64) {
-        let mut failing: Option<(Instant, Duration)> = None;
+        let mut failing: Option<Duration> = None;
         let state = loop {
             let Err(error) = self.append_all() else {
                 break SlotState::Committed;
             };
-            let (since, pause) = failing.unwrap_or_else(|| {
+            let pause = failing.unwrap_or_else(|| {
                 tracing::error!(%error, "the decision log cannot be written; requests wait");
-                (Instant::now(), FIRST_PAUSE)
+                FIRST_PAUSE
             });
-            failing = Some((since, (pause * 2).min(LONGEST_PAUSE)));
+            failing = Some((pause * 2).min(LONGEST_PAUSE));
             self.progress.failed(&error);
-            if self.gave_up || self.queue.back_off(pause) && since.elapsed() >= self.start.give_up_after {
-                self.gave_up = true;
+            if self.give_up_at.is_some_and(|at| Instant::now() >= at) {
                 break SlotState::Dropped;
+            }
+            if self.queue.back_off(pause) && self.give_up_at.is_none() {
+                self.give_up_at = Some(Instant::now() + self.start.give_up_after);
             }
         };
         if state == SlotState::Committed {
