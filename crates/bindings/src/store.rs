@@ -1,96 +1,77 @@
-//! The promise that every engine keeps (its contract suite is `tests/contract`).
+//! The trait every engine implements.
 
 use async_trait::async_trait;
-use relay_domain::{GroupId, HostId, RouteId, Scope, Timestamp};
+use relay_domain::{KeyId, Timestamp};
 use relay_routing::{Binding, StickyKey};
 
-/// A binding with what it can be found by. The subject is not in it: only its hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BindingEntry {
-    /// The sticky key.
-    pub key: StickyKey,
-    /// The consumer's key id; empty for an operator's action.
-    pub consumer: String,
-    /// The logical group.
-    pub group: GroupId,
-    /// The public model.
-    pub model: String,
-    /// What the binding is keyed by.
-    pub scope: Scope,
-    /// The binding itself.
-    pub binding: Binding,
+use crate::{BindingEntry, BindingFilter, BindingPage, ResponseOwner};
+
+/// Changes did not reach the disk. They are kept and tried again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("bindings cannot be written: {reason}")]
+pub struct FlushError {
+    /// What the engine said.
+    pub reason: String,
 }
 
-/// Which bindings are meant: all given fields must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BindingFilter {
-    /// Of this consumer.
-    pub consumer: Option<String>,
-    /// Of this logical group.
-    pub group: Option<String>,
-    /// Of this public model.
-    pub model: Option<String>,
-    /// To this route.
-    pub route_id: Option<String>,
-    /// To this host.
-    pub host_id: Option<String>,
-    /// This one.
-    pub sticky_key: Option<StickyKey>,
-}
-
-/// One page of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BindingPage {
-    /// Entries by sticky key.
-    pub items: Vec<BindingEntry>,
-    /// Where the next page begins; `None` at the end.
-    pub next_cursor: Option<String>,
-}
-
-/// Who made a response: the only host and user that can continue it (spec §4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResponseOwner {
-    /// The route it came over.
-    pub route_id: RouteId,
-    /// The host.
-    pub host_id: HostId,
-    /// Which credential it was made with: its fingerprint.
-    pub credential: String,
-    /// From then on the host has forgotten it.
-    pub expires_at: Timestamp,
-}
-
-/// Keeps sticky bindings. Look-ups are on the request path: no engine may make
-/// them wait for a disk.
+/// Where sticky bindings are kept.
+///
+/// No method fails for want of the engine: without it a conversation loses its
+/// place, which is better than a request that fails. `now` is the caller's clock;
+/// what has expired by it is not there. Dropping a future either leaves a change
+/// undone or done whole.
 #[async_trait]
 pub trait BindingStore: Send + Sync {
-    /// `memory`, `sqlite` or `redis` (spec §3).
+    /// `memory`, `sqlite` or `redis`: the `backend` of decisions (spec §3).
     fn backend(&self) -> &'static str;
 
-    /// The binding of a key; `None` when there is none or it has expired.
+    /// The binding of a key; `None` when it has expired. Counts as a use for the
+    /// order in which bindings go when the table is full.
     async fn lookup(&self, key: &StickyKey, now: Timestamp) -> Option<Binding>;
 
-    /// Writes a binding, whatever is there.
+    /// Writes a binding over whatever is there.
     async fn put(&self, entry: BindingEntry);
 
-    /// Writes a binding unless there is one that has not expired; gives the one in force.
+    /// Writes a binding unless there is one that has not expired, in one step, and
+    /// answers the one in force: of parallel first requests one decides for all.
     async fn bind_if_absent(&self, entry: BindingEntry, now: Timestamp) -> Binding;
 
-    /// Refreshes a binding unless the stored one is for another route by now.
-    async fn touch(&self, key: &StickyKey, binding: Binding);
+    /// Refreshes a binding: later `expires_at` and `last_used_at` are taken over.
+    /// Nothing happens, and the answer is `false`, when it is gone or by now for
+    /// another route or host.
+    async fn touch(&self, key: &StickyKey, binding: &Binding) -> bool;
 
-    /// Lists by sticky key, from `cursor` on.
-    async fn list(&self, filter: &BindingFilter, cursor: Option<&str>, limit: usize, now: Timestamp) -> BindingPage;
+    /// Live bindings that pass the filter, in the order of their keys, after the
+    /// key `cursor`; at most `limit` and at least room for one.
+    async fn list(
+        &self,
+        filter: &BindingFilter,
+        cursor: Option<StickyKey>,
+        limit: usize,
+        now: Timestamp,
+    ) -> BindingPage;
 
-    /// Removes what matches; how many.
+    /// Removes the bindings that pass the filter, expired ones too, and answers how
+    /// many. Response owners stay: they are facts, not preferences.
     async fn purge(&self, filter: &BindingFilter) -> u64;
 
-    /// Who made a response, by the hash of its id.
-    async fn response_owner(&self, response: &StickyKey, now: Timestamp) -> Option<ResponseOwner>;
+    /// Removes what has expired, and answers how many bindings that were. Needed
+    /// for memory only: what has expired is never answered.
+    async fn sweep(&self, now: Timestamp) -> u64;
 
-    /// Remembers who made a response.
-    async fn record_response_owner(&self, response: StickyKey, owner: ResponseOwner);
+    /// How many bindings are kept, expired ones that were not yet swept included.
+    async fn count(&self) -> u64;
 
-    /// Waits until all that was written so far survives a restart, where the engine can.
-    async fn flush(&self);
+    /// Who made a response for this consumer.
+    async fn response_owner(&self, consumer: &KeyId, response_id: &str, now: Timestamp) -> Option<ResponseOwner>;
+
+    /// Records who made a response for this consumer.
+    async fn record_response_owner(&self, consumer: &KeyId, response_id: &str, owner: ResponseOwner);
+
+    /// Returns when everything changed before the call is where it survives a
+    /// crash of the process; at once for an engine that keeps nothing.
+    ///
+    /// # Errors
+    /// When that failed; the changes are kept and tried again.
+    async fn flush(&self) -> Result<(), FlushError>;
 }
