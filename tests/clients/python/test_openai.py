@@ -1,0 +1,143 @@
+"""The official `openai` package for Python, through the relay, as its users use it."""
+import asyncio
+import json
+import os
+import urllib.request
+
+import openai
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+URL, KEY = os.environ["RELAY_URL"], os.environ["RELAY_KEY"]
+
+
+def host(name, command, verb=""):
+    request = urllib.request.Request(f"{os.environ['RELAY_CONTROL']}/{name}{verb}", command.encode(), method="POST")
+    with urllib.request.urlopen(request) as answer:
+        return answer.read().decode()
+
+
+def decision(request_id):
+    """The decision of a request, once its outcome is written."""
+    request = urllib.request.Request(f"{os.environ['RELAY_ADMIN']}/api/v1/decisions/{request_id}",
+                                     headers={"Authorization": f"Bearer {os.environ['RELAY_TOKEN']}"})
+    for _ in range(3000):
+        with urllib.request.urlopen(request) as answer:
+            found = json.load(answer)
+        if found["verdict"] != "open":
+            return found
+    raise AssertionError(f"{request_id} is still open")
+
+
+@pytest.fixture
+def client():
+    return OpenAI(base_url=URL, api_key=KEY, max_retries=0)
+
+
+def ask(text):
+    return [{"role": "user", "content": text}]
+
+
+def test_an_answer_and_its_routing_headers(client):
+    raw = client.chat.completions.with_raw_response.create(model="gpt-5", messages=ask("hello"))
+    answer = raw.parse()
+    assert answer.choices[0].message.content.endswith("says: hello")
+    assert answer.model == "gpt-5"
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert raw.headers["x-relay-host"] in ("tokyo", "osaka")
+    assert raw.headers["x-request-id"]
+
+
+def test_a_stream_has_every_word_the_public_model_and_its_usage(client):
+    stream = client.chat.completions.create(model="gpt-5", messages=ask("one two three"), stream=True, stream_options={"include_usage": True})
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text.endswith("says: one two three")
+    assert {chunk.model for chunk in chunks} == {"gpt-5"}
+    assert chunks[-1].usage.total_tokens > 0
+
+
+def test_models_are_those_of_the_key(client):
+    assert {model.id for model in client.models.list()} == {"gpt-5", "gpt-5-solo"}
+    assert client.models.retrieve("gpt-5").id == "gpt-5"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tools(client, stream):
+    host("tokyo", 'tool weather {"city":"Tōkyō"}')
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}]
+    answer = client.chat.completions.create(model="gpt-5-solo", messages=ask("weather?"), tools=tools, stream=stream)
+    if stream:
+        calls = [call for chunk in answer if chunk.choices for call in chunk.choices[0].delta.tool_calls or []]
+        name = calls[0].function.name
+        arguments = "".join(call.function.arguments or "" for call in calls)
+    else:
+        [call] = answer.choices[0].message.tool_calls
+        name, arguments = call.function.name, call.function.arguments
+    assert (name, json.loads(arguments)) == ("weather", {"city": "Tōkyō"})
+
+
+def test_errors_are_the_classes_that_the_package_knows(client):
+    with pytest.raises(openai.NotFoundError) as unknown:
+        client.chat.completions.create(model="no-such-model", messages=ask("x"))
+    assert unknown.value.code == "model_not_found" and unknown.value.param == "model"
+    with pytest.raises(openai.AuthenticationError):
+        OpenAI(base_url=URL, api_key="sk-wrong", max_retries=0).models.list()
+    host("tokyo", "error CONTEXT_LENGTH_EXCEEDED")
+    with pytest.raises(openai.BadRequestError) as too_long:
+        client.chat.completions.create(model="gpt-5-solo", messages=ask("x"))
+    assert too_long.value.code == "context_length_exceeded"
+    host("tokyo", "error INVALID_API_KEY")
+    with pytest.raises(openai.InternalServerError) as host_key:
+        client.chat.completions.create(model="gpt-5-solo", messages=ask("x"))
+    assert host_key.value.status_code == 502 and host_key.value.code == "upstream_auth"
+
+
+def test_a_cut_stream_is_an_error_and_never_a_short_answer(client):
+    host("tokyo", "truncate 3")
+    stream = client.chat.completions.create(model="gpt-5-solo", messages=ask("one two three four five"), stream=True)
+    with pytest.raises(openai.APIError) as cut:
+        list(stream)
+    assert cut.value.code == "stream_interrupted"
+
+
+def test_cancelling_a_stream_is_logged_and_harmless(client):
+    host("tokyo", "pace 50 2000")
+    raw = client.chat.completions.with_raw_response.create(model="gpt-5-solo", messages=ask("long"), stream=True)
+    stream = raw.parse()
+    next(iter(stream))
+    stream.close()
+    assert decision(raw.headers["x-request-id"])["verdict"] == "client_gone"
+    assert json.loads(host("tokyo", "received").splitlines()[-1])["hung_up"]
+    assert client.chat.completions.create(model="gpt-5-solo", messages=ask("still there")).choices[0].message.content
+
+
+def test_fifty_parallel_streams_never_mix():
+    async def one(client, number):
+        prompt = f"conversation {number} " * 5
+        stream = await client.chat.completions.create(model="gpt-5", messages=ask(prompt.strip()), stream=True)
+        text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
+        assert text.endswith("says: " + prompt.strip())
+        return text.split()[0]
+
+    async def all_of_them():
+        async with AsyncOpenAI(base_url=URL, api_key=KEY, max_retries=0) as client:
+            return await asyncio.gather(*(one(client, number) for number in range(50)))
+
+    assert set(asyncio.run(all_of_them())) == {"tokyo", "osaka"}
+
+
+def test_a_conversation_stays_and_survives_the_death_of_its_host(client):
+    def where(turn):
+        headers = {"X-Relay-Conversation": "the-one"}
+        raw = client.chat.completions.with_raw_response.create(model="gpt-5", messages=ask(turn), extra_headers=headers)
+        assert raw.parse().choices[0].message.content.endswith("says: " + turn)
+        return raw.headers["x-relay-host"], raw.headers["x-relay-sticky"]
+
+    home, action = where("first")
+    assert action == "bind"
+    assert {where(f"turn {number}") for number in range(5)} == {(home, "hit")}
+    host(home, "", "/kill")
+    other = {"tokyo": "osaka", "osaka": "tokyo"}[home]
+    assert where("after") == (other, "rebind")
+    assert where("again") == (other, "hit")
