@@ -15,18 +15,17 @@ use std::time::Duration;
 
 use relay_testkit::{Cut, FakeHost, Reply, errors};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() {
+fn main() {
     let mut arguments = std::env::args().skip(1);
     let (Some(name), Some(key)) = (arguments.next(), arguments.next()) else {
         panic!("usage: fake-host NAME GATEWAY_KEY");
     };
-    let host = FakeHost::builder().name(&name).key(&key).start().await;
+    let runtime = Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}"));
+    let host = runtime.block_on(FakeHost::builder().name(&name).key(&key).start());
     println!("{}", host.base_url());
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    for line in std::io::stdin().lines().map_while(Result::ok) {
         obey(&host, &line);
         println!("ok");
     }
