@@ -52,7 +52,8 @@ struct Chunk<'a> {
     model: Option<&'a RawValue>,
     #[serde(borrow)]
     choices: Option<Vec<Choice<'a>>>,
-    usage: Option<WireUsage>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +96,11 @@ impl From<WireUsage> for Usage {
     }
 }
 
+/// Reads a `usage` object. One of another shape is as good as none: an answer must not fail for it.
+fn read_usage(usage: &RawValue) -> Option<Usage> {
+    serde_json::from_str::<Option<WireUsage>>(usage.get()).ok()?.map(Into::into)
+}
+
 /// Reads one event of a streamed answer. `event` is what `fields` were read from.
 pub(crate) fn read_event(event: &[u8], fields: &Fields<'_>) -> Reading {
     let Some(data) = &fields.data else { return Reading::plain(Meaning::Start) };
@@ -117,7 +123,7 @@ pub(crate) fn read_event(event: &[u8], fields: &Fields<'_>) -> Reading {
         // Joined from several lines: it has no place of its own in the event.
         Cow::Owned(_) => None,
     };
-    Reading { meaning, model, usage: chunk.usage.map(Into::into) }
+    Reading { meaning, model, usage: chunk.usage.and_then(read_usage) }
 }
 
 /// Where a value borrowed from `text` stands in it.
@@ -171,7 +177,8 @@ struct Whole<'a> {
     error: Option<&'a RawValue>,
     #[serde(borrow)]
     model: Option<&'a RawValue>,
-    usage: Option<WireUsage>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
     choices: Option<IgnoredAny>,
 }
 
@@ -181,7 +188,7 @@ pub(crate) fn read_whole(body: &[u8]) -> Option<WholeAnswer> {
     let has_error = whole.error.is_some_and(|error| error.get() != "null");
     Some(WholeAnswer {
         model: whole.model.map(|model| place(body, model)),
-        usage: whole.usage.map(Into::into),
+        usage: whole.usage.and_then(read_usage),
         is_error: has_error && whole.choices.is_none(),
     })
 }

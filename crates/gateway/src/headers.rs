@@ -4,6 +4,7 @@
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::percent;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 
 /// Whether a request header ends here: hop-by-hop ones, every way to carry a
@@ -85,9 +86,14 @@ fn media_type(host: &HeaderMap) -> Option<&str> {
 /// A query without `key` and `api_key`, every other byte kept (spec §6).
 pub(crate) fn query_to_host(query: &str) -> Option<String> {
     let kept: Vec<&str> =
-        query.split('&').filter(|pair| !matches!(pair.split('=').next(), Some("key" | "api_key"))).collect();
+        query.split('&').filter(|pair| !is_credential(pair.split('=').next().unwrap_or_default())).collect();
     let joined = kept.join("&");
     (!joined.is_empty()).then_some(joined)
+}
+
+/// A host decodes names before it looks at them, so an encoded one is a credential too.
+fn is_credential(name: &str) -> bool {
+    matches!(&*percent::decode(name), "key" | "api_key")
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod headers;
 mod listener;
 mod models;
 mod options;
+mod percent;
 mod record;
 mod request_id;
 mod reshape;

@@ -33,15 +33,16 @@ struct AnyShape<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
     #[serde(borrow)]
-    message: Option<Cow<'a, str>>,
+    message: Option<&'a RawValue>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct ErrorObject<'a> {
+    /// Raw, since a text with a lone surrogate is legal and no `str`.
     #[serde(borrow)]
-    message: Option<Cow<'a, str>>,
+    message: Option<&'a RawValue>,
 }
 
 /// The body a client gets for a host's error: the host's own bytes when they
@@ -50,14 +51,15 @@ pub(crate) fn reshape(status: StatusCode, body: &Bytes, names: &Names<'_>) -> By
     let Ok(text) = std::str::from_utf8(body) else { return ours(status, None, names) };
     let Ok(shape) = serde_json::from_str::<AnyShape<'_>>(text) else { return ours(status, None, names) };
     let object = shape.error.and_then(|error| serde_json::from_str::<ErrorObject<'_>>(error.get()).ok());
-    if object.is_some_and(|object| object.message.is_some()) {
+    if object.and_then(|object| object.message).is_some_and(|message| message.get().starts_with('"')) {
         return match names.hide(text) {
             Cow::Borrowed(_) => body.clone(),
             Cow::Owned(hidden) => hidden.into(),
         };
     }
-    let plain = shape.error.or(shape.detail).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
-    ours(status, shape.message.as_deref().or(plain.as_deref()), names)
+    let told = [shape.message, shape.error, shape.detail].into_iter().flatten();
+    let message = told.filter_map(|value| serde_json::from_str::<String>(value.get()).ok()).next();
+    ours(status, message.as_deref(), names)
 }
 
 fn ours(status: StatusCode, message: Option<&str>, names: &Names<'_>) -> Bytes {

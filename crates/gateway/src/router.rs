@@ -11,6 +11,7 @@ use crate::body::RelayBody;
 use crate::connection::{ConnectionHandle, RequestGuard};
 use crate::error::GatewayError;
 use crate::models;
+use crate::percent;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 
 impl Gateway {
@@ -46,8 +47,8 @@ impl Gateway {
             }
             (&Method::GET, _) if path.starts_with("/v1/models/") => {
                 let caller = self.authenticate(&self.serving.load(), request.headers())?;
-                let asked = &path["/v1/models/".len()..];
-                models::one(&self.serving.load().snapshot, &caller.key, asked).map(|body| json(id, body))
+                let asked = percent::decode(&path["/v1/models/".len()..]);
+                models::one(&self.serving.load().snapshot, &caller.key, &asked).map(|body| json(id, body))
             }
             (&Method::GET, "/healthz") => Ok(json(id, br#"{"status":"ok"}"#.to_vec())),
             (_, "/v1/chat/completions") => Ok(wrong_method(id, "POST")),

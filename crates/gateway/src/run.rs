@@ -44,7 +44,7 @@ pub(crate) struct Sticky {
     key: StickyKey,
     consumer: KeyId,
     group: GroupId,
-    model: String,
+    model: Arc<str>,
     scope: Scope,
 }
 
@@ -54,7 +54,7 @@ impl Sticky {
             key,
             consumer: consumer.id.clone(),
             group: pool.group.id.clone(),
-            model: pool.public_model.to_owned(),
+            model: pool.public_model.into(),
             scope: pool.group.sticky.scope,
         }
     }
@@ -210,7 +210,10 @@ impl Job {
         let now = self.gateway.clock.now();
         match change {
             BindingChange::Keep => {}
-            BindingChange::Touch(binding) => self.gateway.bindings.touch(&sticky.key, binding).await,
+            BindingChange::Touch(binding) => {
+                // A binding that was moved or purged meanwhile is not brought back.
+                self.gateway.bindings.touch(&sticky.key, &binding).await;
+            }
             BindingChange::Insert(binding) => {
                 // Of parallel first requests one wins; this one was served where it was.
                 self.gateway.bindings.bind_if_absent(sticky.entry(binding), now).await;
@@ -298,9 +301,9 @@ impl Sticky {
     fn entry(&self, binding: Binding) -> BindingEntry {
         BindingEntry {
             key: self.key,
-            consumer: self.consumer.as_str().to_owned(),
+            consumer: Some(self.consumer.clone()),
             group: self.group.clone(),
-            model: self.model.clone(),
+            model: Arc::clone(&self.model),
             scope: self.scope,
             binding,
         }

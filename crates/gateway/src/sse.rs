@@ -84,10 +84,10 @@ impl Splitter {
 /// Where the first event that ends at or after `from` ends: past its blank line.
 fn event_end(bytes: &[u8], from: usize) -> Option<usize> {
     memchr_iter(b'\n', bytes.get(from..)?).map(|at| from + at).find_map(|at| match bytes[at + 1..] {
-        [b'\n', ..] => Some(at + 2),
-        [b'\r', b'\n', ..] => Some(at + 3),
         // A blank line at the very beginning is an event of its own (nothing).
         _ if at == 0 || (at == 1 && bytes[0] == b'\r') => Some(at + 1),
+        [b'\n', ..] => Some(at + 2),
+        [b'\r', b'\n', ..] => Some(at + 3),
         _ => None,
     })
 }

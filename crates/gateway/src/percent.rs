@@ -1,0 +1,51 @@
+//! Percent-encoding, as it may stand in a path or a query.
+
+use std::borrow::Cow;
+
+/// What `text` stands for; as it is when that is not UTF-8.
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return text.into();
+    }
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match escaped(&bytes[at..]) {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).map_or(text.into(), Cow::Owned)
+}
+
+fn escaped(bytes: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = bytes else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    Some((digit(*high)? * 16 + digit(*low)?) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_read_and_anything_else_stays() {
+        for (text, expected) in [
+            ("gpt-5", "gpt-5"),
+            ("org%2Fm%c3%A9", "org/mé"),
+            ("50%", "50%"),
+            ("%zz%4", "%zz%4"),
+            ("%ff", "%ff"),
+            ("", ""),
+        ] {
+            assert_eq!(decode(text), expected);
+        }
+    }
+}
