@@ -1,0 +1,9 @@
+//! The data plane over real sockets, one module per behavior: scripted hosts on
+//! one side, plain HTTP clients on the other, and the decision log read back.
+//!
+//! Tests wait for events (a gate, a request that came, a peer that went, a row in
+//! the log). Times only bound how long a broken test may hang.
+
+mod client;
+mod forwarding;
+mod rig;

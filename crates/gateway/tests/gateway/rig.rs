@@ -1,0 +1,343 @@
+//! A gateway on a free port, in front of scripted hosts, with a fleet made of
+//! domain structs, a log in a directory of its own and bindings in memory.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use relay_bindings::{BindingEntry, BindingFilter, BindingStore, MemoryBindings};
+use relay_domain::{
+    BaseUrl, Clock, ConsumerKey, CredentialMode, Failback, Fleet, Group, GroupId, Host, HostId, HostKind, KeyHash,
+    KeyId, Limits, ManualClock, ModelPattern, Route, RouteId, Scope, Secret, SecretSource, Sticky, StoredSecret,
+};
+use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown};
+use relay_hosts::{ClientOptions, HostClient};
+use relay_ledger::{Decision, Filter, Ledger, LedgerOptions};
+use relay_routing::{AllHealthy, HealthView, Snapshot, StickySecret};
+use relay_testkit::{FakeHost, FakeHostBuilder, PATIENCE, Reply};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::client::{Call, Connection, Wire};
+
+/// The public model of every rig.
+pub(crate) const MODEL: &str = "gpt-5";
+/// The secret of consumer `team-a`, which calls unless a test says otherwise.
+pub(crate) const KEY: &str = "rk-canary-team-a";
+/// The secret of consumer `team-b`.
+pub(crate) const OTHER_KEY: &str = "rk-canary-team-b";
+
+/// Awaits `event`, or panics naming it.
+pub(crate) async fn patiently<T>(what: &str, event: impl Future<Output = T>) -> T {
+    let Ok(outcome) = tokio::time::timeout(PATIENCE, event).await else {
+        panic!("waited {PATIENCE:?} in vain for {what}");
+    };
+    outcome
+}
+
+/// The key that the shared route of host `index` sends.
+pub(crate) fn host_key(index: usize) -> String {
+    format!("sk-canary-host-{}", index + 1)
+}
+
+type Edit<T> = Box<dyn FnOnce(&mut T) + Send>;
+
+/// What a rig is to be.
+#[must_use]
+pub(crate) struct Setup {
+    hosts: Vec<FakeHostBuilder>,
+    fleet: Vec<Edit<Fleet>>,
+    options: GatewayOptions,
+    ledger: Vec<Edit<LedgerOptions>>,
+    health: Arc<dyn HealthView + Send + Sync>,
+    connect_timeout: Duration,
+}
+
+impl Setup {
+    /// Hosts `host-1` … with a route each, `route-1` …, in tiers of their own, so that they are tried in this order.
+    pub(crate) fn hosts(count: usize) -> Self {
+        let host = |index| FakeHost::builder().name(&format!("host-{}", index + 1)).key(&host_key(index));
+        Self {
+            hosts: (0..count).map(host).collect(),
+            fleet: Vec::new(),
+            options: GatewayOptions::default(),
+            ledger: Vec::new(),
+            health: Arc::new(AllHealthy),
+            connect_timeout: ClientOptions::default().connect_timeout,
+        }
+    }
+
+    /// Changes the fleet before it is published.
+    pub(crate) fn fleet(mut self, edit: impl FnOnce(&mut Fleet) + Send + 'static) -> Self {
+        self.fleet.push(Box::new(edit));
+        self
+    }
+
+    /// The hosts call the model by another name.
+    pub(crate) fn shadow_model(self, name: &'static str) -> Self {
+        self.fleet(move |fleet| fleet.routes.iter_mut().for_each(|route| name.clone_into(&mut route.shadow_model)))
+    }
+
+    /// All routes in one tier, of equal weight.
+    pub(crate) fn one_tier(self) -> Self {
+        self.fleet(|fleet| fleet.routes.iter_mut().for_each(|route| route.priority = 1))
+    }
+
+    pub(crate) fn scope(self, scope: Scope) -> Self {
+        self.fleet(move |fleet| fleet.groups[0].sticky.scope = scope)
+    }
+
+    pub(crate) fn options(mut self, edit: impl FnOnce(&mut GatewayOptions)) -> Self {
+        edit(&mut self.options);
+        self
+    }
+
+    pub(crate) fn ledger(mut self, edit: impl FnOnce(&mut LedgerOptions) + Send + 'static) -> Self {
+        self.ledger.push(Box::new(edit));
+        self
+    }
+
+    pub(crate) fn health(mut self, health: impl HealthView + Send + Sync + 'static) -> Self {
+        self.health = Arc::new(health);
+        self
+    }
+
+    pub(crate) async fn start(self) -> Rig {
+        let mut hosts = Vec::new();
+        for host in self.hosts {
+            hosts.push(host.start().await);
+        }
+        let mut fleet = fleet_of(&hosts);
+        self.fleet.into_iter().for_each(|edit| edit(&mut fleet));
+
+        let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().expect("is a time")));
+        let dir = tempfile::tempdir().expect("makes a directory");
+        let mut options = LedgerOptions::new(dir.path().join("log"));
+        self.ledger.into_iter().for_each(|edit| edit(&mut options));
+        let ledger = Ledger::open(options, clock.now()).expect("opens the log");
+        let bindings = Arc::new(MemoryBindings::new(10_000));
+        let shutdown = Shutdown::default();
+        let gateway = Arc::new(Gateway::new(GatewayParts {
+            snapshot: Arc::new(Snapshot::build(&fleet)),
+            bindings: Arc::clone(&bindings) as Arc<dyn BindingStore>,
+            ledger: ledger.clone(),
+            hosts: HostClient::new(ClientOptions { connect_timeout: self.connect_timeout }).expect("has TLS"),
+            health: self.health,
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            hash_key: Arc::new(hash_key),
+            sticky_secret: StickySecret([7; 32]),
+            options: self.options,
+            shutdown: shutdown.clone(),
+        }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let address = listener.local_addr().expect("has an address");
+        let serving = tokio::spawn(Arc::clone(&gateway).serve(listener));
+        Rig { hosts, gateway, address, clock, ledger, bindings, shutdown, fleet, serving, dir }
+    }
+}
+
+/// A running gateway with its surroundings. Dropping it ends everything.
+pub(crate) struct Rig {
+    pub(crate) hosts: Vec<FakeHost>,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ledger: Ledger,
+    pub(crate) bindings: Arc<MemoryBindings>,
+    pub(crate) shutdown: Shutdown,
+    fleet: Fleet,
+    serving: JoinHandle<()>,
+    dir: TempDir,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Rig {
+    /// `POST /v1/chat/completions` by `team-a`, with this body.
+    pub(crate) fn chat(&self, body: impl Into<bytes::Bytes>) -> Call {
+        Call::new(self.address, "POST", "/v1/chat/completions")
+            .key(KEY)
+            .header("content-type", "application/json")
+            .body(body)
+    }
+
+    /// A request whose only message is `prompt`.
+    pub(crate) fn say(&self, prompt: &str) -> Call {
+        self.chat(request(prompt, false))
+    }
+
+    /// The same, streamed.
+    pub(crate) fn stream(&self, prompt: &str) -> Call {
+        self.chat(request(prompt, true))
+    }
+
+    /// A request without a body by `team-a`.
+    pub(crate) fn call(&self, method: &str, target: &str) -> Call {
+        Call::new(self.address, method, target).key(KEY)
+    }
+
+    /// A connection to send several requests over.
+    pub(crate) async fn connect(&self) -> Connection {
+        Connection::open(self.address).await
+    }
+
+    /// A bare socket.
+    pub(crate) async fn wire(&self) -> Wire {
+        Wire::connect(self.address).await
+    }
+
+    /// Publishes the next generation.
+    pub(crate) fn publish(&mut self, edit: impl FnOnce(&mut Fleet)) {
+        self.fleet.generation += 1;
+        edit(&mut self.fleet);
+        self.gateway.publish(Arc::new(Snapshot::build(&self.fleet)));
+    }
+
+    /// The decision of a request, once it has its outcome.
+    pub(crate) async fn decision(&self, request_id: &str) -> Decision {
+        let reader = self.ledger.reader();
+        let ended = async {
+            loop {
+                self.ledger.settle().await;
+                let (reader, id) = (reader.clone(), request_id.to_owned());
+                let found = tokio::task::spawn_blocking(move || reader.get(&id)).await.expect("does not panic");
+                match found.expect("reads") {
+                    Some(decision) if decision.verdict != "open" => return decision,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        patiently(&format!("the outcome of {request_id}"), ended).await
+    }
+
+    /// All decisions so far, newest first.
+    pub(crate) async fn decisions(&self) -> Vec<Decision> {
+        self.ledger.settle().await;
+        let reader = self.ledger.reader();
+        let listed = tokio::task::spawn_blocking(move || reader.list(&Filter::default(), None, 1000)).await;
+        listed.expect("does not panic").expect("lists").items
+    }
+
+    /// All bindings.
+    pub(crate) async fn bound(&self) -> Vec<BindingEntry> {
+        self.bindings.list(&BindingFilter::default(), None, 1000, self.clock.now()).await.items
+    }
+
+    /// The one binding's route.
+    pub(crate) async fn bound_route(&self) -> String {
+        let bound = self.bound().await;
+        assert_eq!(bound.len(), 1, "{bound:?}");
+        bound[0].binding.route_id.to_string()
+    }
+
+    /// How many relay calls each host has seen.
+    pub(crate) fn calls(&self) -> Vec<usize> {
+        self.hosts.iter().map(|host| host.received().len()).collect()
+    }
+
+    /// Every byte that the log has on disk.
+    pub(crate) fn log_bytes(&self) -> Vec<(String, Vec<u8>)> {
+        let files = std::fs::read_dir(self.dir.path().join("log")).expect("lists the log");
+        files
+            .map(|file| file.expect("is a file").path())
+            .map(|path| (path.display().to_string(), std::fs::read(&path).expect("reads")))
+            .collect()
+    }
+
+    /// Waits until the gateway has stopped serving.
+    pub(crate) async fn stopped(&mut self) {
+        patiently("the gateway to stop", &mut self.serving).await.expect("does not panic");
+    }
+}
+
+/// A request body with one user message.
+pub(crate) fn request(prompt: &str, stream: bool) -> String {
+    serde_json::json!({"model": MODEL, "messages": [{"role": "user", "content": prompt}], "stream": stream}).to_string()
+}
+
+fn hash_key(secret: &str) -> KeyHash {
+    KeyHash(*blake3::hash(secret.as_bytes()).as_bytes())
+}
+
+fn fleet_of(hosts: &[FakeHost]) -> Fleet {
+    let group = GroupId::new("gpt").expect("is an id");
+    Fleet {
+        generation: 1,
+        hosts: hosts.iter().enumerate().map(|(index, host)| host_at(index, &host.base_url())).collect(),
+        groups: vec![Group {
+            id: group.clone(),
+            enabled: true,
+            sticky: Sticky::default(),
+            failback: Failback::default(),
+            retry_on_timeout: true,
+        }],
+        routes: (0..hosts.len()).map(route).collect(),
+        keys: vec![consumer("team-a", KEY), consumer("team-b", OTHER_KEY)],
+    }
+}
+
+/// A host of the fleet, by its place in it.
+pub(crate) fn host_at(index: usize, base_url: &str) -> Host {
+    Host {
+        id: HostId::new(&format!("host-{}", index + 1)).expect("is an id"),
+        kind: HostKind::Sub2api,
+        base_url: BaseUrl::parse(base_url).expect("is a URL"),
+        allow_private: true,
+        enabled: true,
+        admin: None,
+        gateway_key: Some(StoredSecret { secret: Secret::new(&host_key(index)), source: SecretSource::Value }),
+    }
+}
+
+/// The route to host `index`.
+pub(crate) fn route(index: usize) -> Route {
+    let id = format!("route-{}", index + 1);
+    Route {
+        id: RouteId::new(&id).expect("is an id"),
+        name: id,
+        group: GroupId::new("gpt").expect("is an id"),
+        public_model: ModelPattern::Exact(MODEL.to_owned()),
+        host: HostId::new(&format!("host-{}", index + 1)).expect("is an id"),
+        shadow_group: "7".to_owned(),
+        shadow_model: String::new(),
+        priority: index as u32 + 1,
+        weight: 100,
+        credential: CredentialMode::HostKey,
+        enabled: true,
+    }
+}
+
+/// A consumer that may call the one group.
+pub(crate) fn consumer(id: &str, secret: &str) -> ConsumerKey {
+    ConsumerKey {
+        id: KeyId::new(id).expect("is an id"),
+        hash: hash_key(secret),
+        source: SecretSource::Value,
+        enabled: true,
+        expires_at: None,
+        groups: vec![GroupId::new("gpt").expect("is an id")],
+        subject_id: None,
+        subscription_user: None,
+        expose_routing: false,
+        limits: Limits::default(),
+    }
+}
+
+/// What `host-1` writes for a body, read without a gateway in between.
+pub(crate) async fn as_written(reply: Reply, body: &str) -> String {
+    let twin = FakeHost::builder().name("host-1").default_reply(reply).start().await;
+    let call = Call::new(twin.address(), "POST", "/v1/chat/completions").key("any").body(body.to_owned());
+    call.send().await.text().await
+}
+
+impl Rig {
+    /// Forgets every binding.
+    pub(crate) async fn bindings_purge(&self) {
+        self.bindings.purge(&BindingFilter::default()).await;
+    }
+}
