@@ -58,5 +58,5 @@ fn number(text: &str) -> usize {
 
 fn error(kind: &str) -> errors::HostError {
     let found = errors::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind));
-    found.map(|(_, error)| error.clone()).unwrap_or_else(|| panic!("no error is called {kind:?}"))
+    found.map_or_else(|| panic!("no error is called {kind:?}"), |(_, error)| error.clone())
 }

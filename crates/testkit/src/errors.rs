@@ -141,6 +141,8 @@ table! {
     MODEL_REQUIRED = admitted(400, "invalid_request_error", "model is required");
     /// An upstream 400 passed on, with OpenAI's own members.
     CONTEXT_LENGTH_EXCEEDED = coded(Stage::OpenAi, 400, "invalid_request_error", "This model's maximum context length is 400000 tokens.", "context_length_exceeded");
+    /// [N] the same on chat completions, which drop `code` and `param`.
+    UPSTREAM_BAD_REQUEST = admitted(400, "invalid_request_error", "This model's maximum context length is 400000 tokens.");
     /// [N] 256 MiB.
     BODY_TOO_LARGE = admitted(413, "invalid_request_error", "Request body too large, limit is 256MB");
     /// The second check, after queueing.
@@ -157,6 +159,10 @@ table! {
     ACCOUNT_CONCURRENCY = admitted(429, "rate_limit_error", "Concurrency limit exceeded for account, please retry later");
     /// [N] shape D when no account can serve.
     SERVICE_UNAVAILABLE = admitted(503, "api_error", "Service temporarily unavailable");
+    /// [S] Responses: no account is configured for the model, or all that are have been set aside.
+    NO_ACCOUNTS_FOR_MODEL = admitted(503, "api_error", "No available accounts: no available OpenAI accounts supporting model: {model}");
+    /// [S] messages: the same.
+    NO_ACCOUNTS_FOR_MODEL_ANTHROPIC = admitted(503, "api_error", "No available accounts: no available accounts supporting model: {model}");
     /// Shape C, and [S] D, when no account can serve.
     NO_AVAILABLE_ACCOUNTS = admitted(503, "api_error", "No available accounts: no available accounts");
     /// [N] the whole pool is limited.
@@ -187,8 +193,8 @@ table! {
     WITHOUT_TYPE = error(Stage::WithoutType, 502, "upstream_error", "Upstream request failed");
     /// [N] the peer went away; nobody reads it.
     CLIENT_CLOSED = admitted(499, "api_error", "context canceled");
-    /// [N] in-band on messages: the upstream broke.
-    STREAM_READ_ERROR = admitted(502, "stream_read_error", "upstream stream read error");
+    /// [N] in the middle of a stream: the upstream broke. Each surface tells it in other words, see [`HostError::mid_stream`].
+    STREAM_READ_ERROR = admitted(502, "stream_read_error", "upstream stream disconnected: unexpected EOF");
     /// [N] in-band: 180 s of upstream silence.
     STREAM_TIMEOUT = coded(Stage::Admitted, 504, "stream_timeout", "upstream stream idle timeout", "stream_timeout");
 
@@ -298,17 +304,30 @@ impl HostError {
         }
     }
 
-    /// The event that tells it in the middle of a stream, where that differs from [`HostError::in_band`].
+    /// What tells it in the middle of a stream, where that differs from [`HostError::in_band`]; for
+    /// [`STREAM_READ_ERROR`] exactly what a running [N] host sent, which is two frames on messages and Responses.
     pub fn mid_stream(&self, personality: Personality, surface: Surface, model: &str) -> String {
         let message = self.message.replace("{model}", model);
+        let broke = self.label == STREAM_READ_ERROR.label;
         match (surface, personality) {
             (Surface::Messages, Personality::N) => {
-                let data = go_json(&json!({"type": "error", "error": {"type": self.label, "message": message}}));
-                format!("event: error\ndata: {data}\n\n")
+                let data = go_json(&json!({"error": {"message": message, "type": self.label}, "type": "error"}));
+                let and_the_handlers = UPSTREAM_FAILED.in_band(personality, surface, model);
+                format!("event: error\ndata: {data}\n\n{}", if broke { and_the_handlers } else { String::new() })
             }
-            (Surface::Responses, Personality::N) if self.label == "stream_timeout" => {
+            (Surface::Responses, Personality::N) if broke => {
+                let error = json!({"type": "upstream_error", "message": self.label, "code": self.label});
+                let data = go_json(&json!({"type": "error", "sequence_number": 0, "error": error}));
+                format!("data: {data}\n\n{}", UPSTREAM_FAILED.in_band(personality, surface, model))
+            }
+            (Surface::Responses, Personality::N) if self.label == STREAM_TIMEOUT.label => {
                 let error = json!({"type": self.label, "message": message, "code": self.label});
                 format!("data: {}\n\n", go_json(&json!({"type": "error", "error": error})))
+            }
+            (Surface::Chat, Personality::N) if broke => {
+                let (code, message) = ("upstream_stream_read_error", "Upstream response stream was interrupted");
+                let error = json!({"code": code, "message": message, "type": "upstream_error"});
+                format!("event: error\ndata: {}\n\n", go_json(&json!({ "error": error })))
             }
             _ => self.in_band(personality, surface, model),
         }

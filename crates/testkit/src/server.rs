@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Panel};
 use crate::errors;
-use crate::gateway::{Personality, Place, Surface, auth, fixed_reply, place};
+use crate::gateway::{Personality, Place, Surface, auth, fixed_reply, headers, place};
 use crate::received::{Arrival, Ending, Journal, Ticket};
 use crate::reply::{Cut, Facts, Pause, Rendered, Reply, Step};
 use crate::wire::{HeadTap, Wire, parse_headers};
@@ -198,7 +198,8 @@ async fn answer(
         return seize(&connection, Seizure::Bytes(Bytes::new(), Cut::Eof)).await;
     };
     let rendered = reply.render(&facts, host.pace);
-    Ok(play(&host, &parts.headers, rendered, ticket, connection).await)
+    let place = place(host.personality, &parts.method, parts.uri.path());
+    Ok(play(&host, &parts.headers, place, rendered, ticket, connection).await)
 }
 
 struct BodyBroken;
@@ -264,7 +265,8 @@ fn refuse_body(host: &HostState, surface: Surface, body: &[u8], json: &Value, fa
         () if !host.models.is_empty() && !host.models.contains(&facts.model) && surface != Surface::Images => {
             match host.personality {
                 Personality::N => errors::MODEL_NOT_FOUND,
-                Personality::S => errors::NO_AVAILABLE_ACCOUNTS,
+                Personality::S if surface == Surface::Responses => errors::NO_ACCOUNTS_FOR_MODEL,
+                Personality::S => errors::NO_ACCOUNTS_FOR_MODEL_ANTHROPIC,
                 Personality::OpenAi => errors::OPENAI_MODEL_NOT_FOUND,
             }
         }
@@ -290,6 +292,7 @@ async fn read_body(mut body: Incoming, ticket: &Ticket) -> Result<Bytes, BodyBro
 async fn play(
     host: &HostState,
     request: &HeaderMap,
+    place: Place,
     rendered: Rendered,
     ticket: Ticket,
     connection: Connection,
@@ -309,58 +312,13 @@ async fn play(
         panic!("{} is not an HTTP status", rendered.status);
     };
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    standing_headers(host.personality, request, &rendered, headers);
-    for (name, value) in &rendered.headers {
-        append(headers, name, value);
-    }
+    headers::write(host.personality, request, place, &rendered, response.headers_mut());
     if rendered.steps.is_empty() {
         ticket.end(Ending::Answered);
     }
     let player = Player { steps: rendered.steps, ticket, connection, written: false };
     let frames = futures_util::stream::unfold(player, Player::next).map(|frame| frame.map(Frame::data));
     response.map(|()| BodyExt::boxed_unsync(StreamBody::new(frames)))
-}
-
-fn append(headers: &mut HeaderMap, name: &str, value: &str) {
-    match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-        (Ok(name), Ok(value)) => headers.append(name, value),
-        _ => panic!("{name:?}: {value:?} is not a header; use Reply::wire for what HTTP does not allow"),
-    };
-}
-
-/// The headers every answer of the host carries (sub2api-host-api.md §4.4, §4.5).
-fn standing_headers(personality: Personality, request: &HeaderMap, rendered: &Rendered, headers: &mut HeaderMap) {
-    if rendered.stream {
-        append(headers, "Cache-Control", "no-cache");
-        append(headers, "Connection", "keep-alive");
-        append(headers, "X-Accel-Buffering", "no");
-    }
-    let upstream = rendered.upstream_request_id.as_deref();
-    if personality != Personality::N {
-        if let Some(id) = upstream {
-            append(headers, "X-Request-Id", id);
-        }
-        return;
-    }
-    let sent = request.get("x-request-id").and_then(|value| value.to_str().ok()).map(str::trim);
-    let own = sent.filter(|id| (1..=64).contains(&id.len())).map_or_else(fresh_id, str::to_owned);
-    match upstream {
-        Some(id) if rendered.stream => append(headers, "X-Request-Id", id),
-        Some(id) => {
-            append(headers, "X-Request-Id", &own);
-            append(headers, "X-Request-Id", id);
-        }
-        None => append(headers, "X-Request-Id", &own),
-    }
-    append(headers, "X-Client-Request-Id", &fresh_id());
-    append(headers, "X-Content-Type-Options", "nosniff");
-    append(headers, "X-Frame-Options", "DENY");
-    append(headers, "Referrer-Policy", "strict-origin-when-cross-origin");
-}
-
-fn fresh_id() -> String {
-    uuid::Uuid::now_v7().to_string()
 }
 
 /// Plays the steps of one body.

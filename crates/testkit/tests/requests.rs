@@ -126,7 +126,12 @@ async fn request_ids_follow_the_personality() {
     let whole = client.post("/v1/chat/completions", &ask, &chat_body("x", false)).await;
     assert_eq!(whole.header_all("x-request-id"), ["mine", "req_up"]);
     let stream = client.post("/v1/chat/completions", &ask, &chat_body("x", true)).await;
-    assert_eq!(stream.header_all("x-request-id"), ["req_up"]);
+    assert_eq!(stream.header_all("x-request-id"), ["mine", "req_up"]);
+    host.script(Reply::echo().upstream_request_id("req_up"));
+    let messages = client.post("/v1/messages", &ask, &chat_body("x", true)).await;
+    assert_eq!(messages.header_all("x-request-id"), ["req_up"]);
+    let page = client.get("/", "").await;
+    assert_eq!((page.header("x-client-request-id"), page.header("x-request-id").map(str::len)), (None, Some(36)));
     let long = format!("{KEY}X-Request-ID: {}\r\n", "x".repeat(65));
     let answer = client.post("/v1/chat/completions", &long, &chat_body("x", false)).await;
     assert_eq!(answer.header("x-request-id").map(str::len), Some(36));

@@ -70,6 +70,7 @@ async fn tool_calls_are_streamed_in_pieces() {
     check("tools_messages", Personality::N, MESSAGES, true, reply()).await;
     check("tools_gemini", Personality::N, GEMINI, true, reply()).await;
     check("tools_chat_whole", Personality::N, CHAT, false, reply()).await;
+    check("tools_chat_openai", Personality::OpenAi, CHAT, true, reply()).await;
 }
 
 #[tokio::test]
@@ -110,6 +111,14 @@ async fn an_error_in_the_middle_is_told_and_nothing_follows() {
 }
 
 #[tokio::test]
+async fn a_broken_upstream_is_told_in_the_words_of_each_surface() {
+    let reply = || Reply::chat("a b c").error_after(2, errors::STREAM_READ_ERROR);
+    check("broken_upstream_chat", Personality::N, CHAT, true, reply()).await;
+    check("broken_upstream_responses", Personality::N, RESPONSES, true, reply()).await;
+    check("broken_upstream_messages", Personality::N, MESSAGES, true, reply()).await;
+}
+
+#[tokio::test]
 async fn truncated_streams() {
     check("truncated_clean", Personality::N, CHAT, true, Reply::chat("a b c").truncate_after(2, Cut::Clean)).await;
     check("truncated_eof", Personality::N, CHAT, true, Reply::chat("a b c").truncate_after(2, Cut::Eof)).await;
@@ -139,12 +148,13 @@ async fn every_spelling_of_server_sent_events() {
 
 #[tokio::test]
 async fn usage_is_sent_when_asked_for_and_as_scripted() {
-    let host = host(Personality::N).await;
+    let host = host(Personality::OpenAi).await;
     let usage = Usage { input: 100, cached: 64, output: 20, reasoning: 12 };
     host.script(Reply::chat("x").usage(usage));
     let body = json!({"model": "m", "stream": true, "stream_options": {"include_usage": true}}).to_string();
     golden("usage_asked_for", &Client::connect(&host).await.post(CHAT, KEY, &body).await.golden());
-    check("usage_unasked", Personality::N, CHAT, true, Reply::chat("x").usage(usage).usage_unasked()).await;
+    check("usage_unasked", Personality::OpenAi, CHAT, true, Reply::chat("x").usage(usage).usage_unasked()).await;
+    check("usage_converted", Personality::N, CHAT, true, Reply::chat("x").usage(usage)).await;
     check("usage_messages", Personality::N, MESSAGES, true, Reply::chat("x").usage(usage)).await;
 }
 

@@ -20,6 +20,9 @@ pub(crate) struct Panel {
     pub(crate) groups: Vec<FakeGroup>,
 }
 
+/// What an administrator accepts; an upgrade of the host can change it.
+const COMPLIANCE_VERSION: &str = "v2026.06.10";
+
 /// Used when the query asks for no size, or for one that the host does not allow: it is not clamped (§1.4).
 const DEFAULT_PAGE_SIZE: usize = 20;
 
@@ -90,13 +93,13 @@ fn settings(host: &HostState) -> Reply {
 }
 
 fn compliance(host: &HostState) -> Reply {
-    success(&json!({"required": host.panel.compliance_pending, "version": "1"}))
+    success(&json!({"required": host.panel.compliance_pending, "version": COMPLIANCE_VERSION}))
 }
 
 fn compliance_gate() -> Reply {
     let body = json!({
-        "code": "ADMIN_COMPLIANCE_ACK_REQUIRED", "message": "Administrator compliance acknowledgement is required",
-        "metadata": {"version": "1"},
+        "code": "ADMIN_COMPLIANCE_ACK_REQUIRED", "message": "administrator compliance acknowledgement is required",
+        "metadata": {"version": COMPLIANCE_VERSION},
     });
     Reply::json(&body).status(423)
 }

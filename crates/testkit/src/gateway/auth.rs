@@ -37,7 +37,10 @@ pub(crate) fn admit(
                 .or_else(|| header(headers, "x-api-key"))
                 .or_else(|| header(headers, "x-goog-api-key"))
         }
-        Personality::OpenAi => any_case_bearer(headers),
+        // Servers that speak several surfaces take each one's header.
+        Personality::OpenAi => any_case_bearer(headers)
+            .or_else(|| header(headers, "x-api-key"))
+            .or_else(|| header(headers, "x-goog-api-key")),
     };
     let Some(key) = key else {
         return Err(match personality {

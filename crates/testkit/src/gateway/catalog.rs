@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Personality;
-use crate::reply::Reply;
+use crate::reply::{CREATED, Reply};
 use crate::server::HostState;
 
 /// Listed when the test named no models.
@@ -17,11 +17,15 @@ pub(crate) fn models(host: &HostState) -> Reply {
     let entry = |id: &String| -> Value {
         match host.personality {
             Personality::OpenAi => {
-                json!({"id": id, "object": "model", "created": 1_755_000_000, "owned_by": host.name})
+                json!({"id": id, "object": "model", "created": CREATED, "owned_by": host.name})
             }
-            Personality::S | Personality::N => {
+            // Configured models of accounts; without them, as on [S] always, the static list.
+            Personality::N if !host.models.is_empty() => {
                 json!({"id": id, "type": "model", "display_name": id, "created_at": "2024-01-01T00:00:00Z"})
             }
+            Personality::S | Personality::N => json!({
+                "id": id, "object": "model", "created": CREATED, "owned_by": "openai", "type": "model", "display_name": id,
+            }),
         }
     };
     let data: Vec<Value> = names(host).iter().map(entry).collect();

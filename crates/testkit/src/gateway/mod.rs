@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 mod catalog;
+pub(crate) mod headers;
 pub(crate) mod pings;
 
 use http::Method;

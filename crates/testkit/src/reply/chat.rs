@@ -1,60 +1,57 @@
-//! Chat completions, as OpenAI writes them.
+//! Chat completions, as OpenAI writes them and as a host writes them that converts.
 
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, CREATED, Facts, Usage};
 use super::sse::Event;
+use crate::gateway::Personality;
 
 /// In how many pieces the arguments of a tool call are streamed.
 const ARGUMENT_PIECES: usize = 3;
 
 pub(super) fn json(answer: &Answer, facts: &Facts) -> Value {
+    let converted = is_converted(facts);
     let mut message = Map::new();
     message.insert("role".to_owned(), "assistant".into());
     let text = answer.text(facts);
-    let content = if answer.tools.is_empty() || !text.is_empty() { Value::from(text) } else { Value::Null };
-    message.insert("content".to_owned(), content);
+    if answer.tools.is_empty() || !text.is_empty() {
+        message.insert("content".to_owned(), text.into());
+    } else if !converted {
+        message.insert("content".to_owned(), Value::Null);
+    }
     if !answer.tools.is_empty() {
         let calls = answer.tools.iter().enumerate().map(|(index, (name, arguments))| {
             json!({"id": call_id(facts, index), "type": "function", "function": {"name": name, "arguments": arguments}})
         });
         message.insert("tool_calls".to_owned(), calls.collect());
     }
-    message.insert("refusal".to_owned(), Value::Null);
-    let mut body = json!({
-        "id": facts.id("chatcmpl-"),
-        "object": "chat.completion",
-        "created": CREATED,
-        "model": answer.model(facts),
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(answer)}],
-    });
-    if !answer.without_usage {
-        body["usage"] = usage(answer.counts(facts));
+    if !converted {
+        message.insert("refusal".to_owned(), Value::Null);
     }
-    body["system_fingerprint"] = fingerprint(facts).into();
+    let mut body = envelope(answer, facts, "chat.completion", choice(facts, "message", message.into(), Some(answer)));
+    if !answer.without_usage {
+        body["usage"] = usage(answer.counts(facts), converted);
+    }
     body
 }
 
 pub(super) fn events(answer: &Answer, facts: &Facts) -> Vec<Event> {
-    let with_usage = (facts.include_usage || answer.usage_unasked) && !answer.without_usage;
+    let converted = is_converted(facts);
+    let with_usage = (facts.include_usage || answer.usage_unasked || converted) && !answer.without_usage;
     let chunk = |choices: Value, counts: Option<Usage>| {
-        let mut body = json!({
-            "id": facts.id("chatcmpl-"),
-            "object": "chat.completion.chunk",
-            "created": CREATED,
-            "model": answer.model(facts),
-            "system_fingerprint": fingerprint(facts),
-            "choices": choices,
-        });
-        if with_usage {
-            body["usage"] = counts.map_or(Value::Null, usage);
+        let mut body = envelope(answer, facts, "chat.completion.chunk", choices);
+        match counts {
+            Some(counts) => body["usage"] = usage(counts, converted),
+            // OpenAI says null in every other chunk, the converting host says nothing.
+            None if with_usage && !converted => body["usage"] = Value::Null,
+            None => {}
         }
         Event::data(body.to_string())
     };
-    let delta =
-        |delta: Value| chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}]), None);
+    let delta = |delta: Value| chunk(choice(facts, "delta", delta, None), None);
 
-    let mut events = vec![delta(json!({"role": "assistant", "content": "", "refusal": null}))];
+    let opening = json!({"role": "assistant", "content": "", "refusal": null});
+    let mut events = vec![delta(if converted { json!({"role": "assistant"}) } else { opening })];
     events.extend(answer.pieces(facts).into_iter().map(|piece| delta(json!({"content": piece}))));
     for (index, (name, arguments)) in answer.tools.iter().enumerate() {
         let function = json!({"name": name, "arguments": ""});
@@ -64,8 +61,8 @@ pub(super) fn events(answer: &Answer, facts: &Facts) -> Vec<Event> {
             events.push(delta(json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})));
         }
     }
-    let end = json!([{"index": 0, "delta": {}, "logprobs": null, "finish_reason": finish_reason(answer)}]);
-    events.push(chunk(end, None));
+    let last = if converted { json!({"content": ""}) } else { json!({}) };
+    events.push(chunk(choice(facts, "delta", last, Some(answer)), None));
     if with_usage {
         events.push(chunk(json!([]), Some(answer.counts(facts))));
     }
@@ -73,6 +70,37 @@ pub(super) fn events(answer: &Answer, facts: &Facts) -> Vec<Event> {
         events.push(Event::data("[DONE]"));
     }
     events
+}
+
+/// [N] calls its upstream's Responses API for chat completions and writes the chat shape itself: seen on a running host.
+/// Its chunks leave out what OpenAI's carry as null, and usage always comes.
+fn is_converted(facts: &Facts) -> bool {
+    facts.personality == Personality::N
+}
+
+fn envelope(answer: &Answer, facts: &Facts, object: &str, choices: Value) -> Value {
+    let mut body = json!({
+        "id": facts.id("chatcmpl-"),
+        "object": object,
+        "created": CREATED,
+        "model": answer.model(facts),
+    });
+    if !is_converted(facts) {
+        body["system_fingerprint"] = fingerprint(facts).into();
+    }
+    body["choices"] = choices;
+    body
+}
+
+/// The list of choices, of one; `ended` puts in why it ended.
+fn choice(facts: &Facts, member: &str, said: Value, ended: Option<&Answer>) -> Value {
+    let mut choice = json!({"index": 0});
+    choice[member] = said;
+    if !is_converted(facts) {
+        choice["logprobs"] = Value::Null;
+    }
+    choice["finish_reason"] = ended.map(finish_reason).into();
+    json!([choice])
 }
 
 fn call_id(facts: &Facts, index: usize) -> String {
@@ -88,14 +116,24 @@ fn finish_reason(answer: &Answer) -> String {
     answer.finish_reason.clone().unwrap_or_else(|| usual.to_owned())
 }
 
-fn usage(counts: Usage) -> Value {
-    json!({
+fn usage(counts: Usage, only_what_is_there: bool) -> Value {
+    let mut usage = json!({
         "prompt_tokens": counts.input,
         "completion_tokens": counts.output,
         "total_tokens": counts.input + counts.output,
-        "prompt_tokens_details": {"cached_tokens": counts.cached, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": counts.reasoning, "audio_tokens": 0},
-    })
+    });
+    if only_what_is_there {
+        if counts.cached > 0 {
+            usage["prompt_tokens_details"] = json!({"cached_tokens": counts.cached});
+        }
+        if counts.reasoning > 0 {
+            usage["completion_tokens_details"] = json!({"reasoning_tokens": counts.reasoning});
+        }
+    } else {
+        usage["prompt_tokens_details"] = json!({"cached_tokens": counts.cached, "audio_tokens": 0});
+        usage["completion_tokens_details"] = json!({"reasoning_tokens": counts.reasoning, "audio_tokens": 0});
+    }
+    usage
 }
 
 /// Cuts a text into at most `count` pieces of about equal length in characters.

@@ -18,8 +18,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
-pub(crate) use self::answer::Facts;
 pub use self::answer::{Answer, Usage};
+pub(crate) use self::answer::{CREATED, Facts};
 pub(crate) use self::render::{Pause, Rendered, Step};
 use self::sse::Spelling;
 use crate::errors::{self, HostError};
@@ -382,7 +382,8 @@ impl Reply {
             .header("X-Relay-Host", "secret-host")
     }
 
-    /// An `x-request-id` of the upstream: on [N] it replaces the host's own on streams and stands as a second line beside it otherwise.
+    /// An `x-request-id` of the upstream: on [N] it replaces the host's own on streams of messages and stands
+    /// as a second line beside it otherwise.
     #[must_use]
     pub fn upstream_request_id(mut self, id: &str) -> Self {
         self.upstream_request_id = Some(id.to_owned());
