@@ -1,1 +1,40 @@
-//! The verbs of routing, pure: a fleet snapshot and the facts of a request become a plan.
+//! The verbs of routing, pure: a fleet snapshot and the facts of a request
+//! become a [`Plan`], and the end of an attempt becomes an [`Outcome`].
+//!
+//! Nothing here does IO, reads a clock or draws randomness: `now`, the seed, the
+//! health and the credentials come in as arguments, so that any decision can be
+//! replayed from what its record names (spec §4). No lock is taken, and a plan
+//! costs microseconds.
+//!
+//! Reading order: [`fleet`] (the index of one generation), [`eligibility`] (why a
+//! route may not serve), [`score`] (who comes first in a tier), [`affinity`]
+//! (keeping a conversation where its prompt cache is), [`plan`](mod@plan) (all of it
+//! together), [`settlement`] (what to remember after success), [`outcome`] (how an
+//! attempt ended).
+#![forbid(unsafe_code)]
+
+mod codes;
+
+pub mod affinity;
+pub mod credential;
+pub mod eligibility;
+pub mod explain;
+pub mod fleet;
+pub mod health;
+pub mod outcome;
+pub mod plan;
+pub mod score;
+pub mod settlement;
+pub mod surface;
+pub mod wait;
+
+pub use affinity::{Binding, BindingState, StickyKey, StickySecret, sticky_key};
+pub use credential::{AllUsable, CredentialFault, CredentialView};
+pub use eligibility::{Excluded, Exclusion};
+pub use explain::Explanation;
+pub use fleet::{HostIndex, LocateError, Pool, RouteEntry, RouteIndex, Snapshot};
+pub use health::{AllHealthy, HealthView, RouteHealth};
+pub use outcome::{Another, AnswerHead, AttemptEnd, Ending, Fault, Outcome, Reply, classify};
+pub use plan::{Candidate, Hard, Plan, PlanInput, StickyAction, StickyInput, plan};
+pub use settlement::{BindingChange, LeftBecause, Settlement};
+pub use surface::Surface;
