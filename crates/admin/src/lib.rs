@@ -1,1 +1,20 @@
-//! The JSON admin API over the control plane, one endpoint a file.
+//! The JSON admin API over the control plane (spec §8), one endpoint a file.
+//!
+//! A handler extracts, authorizes, calls one use case of `relay-control`, and
+//! shapes the answer. What happens to every request alike (its id, the token,
+//! the shape of errors) is in [`mod@middleware`]; [`mod@routes`] lists the endpoints.
+#![forbid(unsafe_code)]
+
+mod body;
+mod caller;
+mod endpoints;
+mod error;
+mod middleware;
+mod query;
+mod routes;
+mod serve;
+mod state;
+
+pub use routes::router;
+pub use serve::serve;
+pub use state::Unready;

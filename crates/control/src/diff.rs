@@ -54,6 +54,14 @@ impl Diff {
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
+
+    /// One line for people: `2 added, 1 changed`.
+    pub fn summary(&self) -> String {
+        let counts = [(self.added.len(), "added"), (self.changed.len(), "changed"), (self.removed.len(), "removed")];
+        let told: Vec<String> =
+            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        if told.is_empty() { "no changes".to_owned() } else { told.join(", ") }
+    }
 }
 
 /// Compares the fleet in force with the one to come.

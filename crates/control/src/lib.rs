@@ -1,7 +1,25 @@
-//! The control plane: use cases shared by the admin API and the CLI.
+//! The control plane: use cases shared by the admin API and the binary.
+//!
+//! [`Control`] holds the fleet in force and publishes new ones
+//! ([`fleet_document`], [`publication`]); runs the operator's [`actions`]; and
+//! answers questions about bindings, decisions and what is on record. It
+//! speaks no HTTP of its own: whoever serves it shapes requests and answers.
 #![forbid(unsafe_code)]
 
+pub mod access;
+pub mod actions;
+pub mod binding_list;
+mod control;
+pub mod decisions;
 pub mod diff;
+pub mod explain;
 pub mod fleet_document;
+pub mod fleet_list;
+pub mod page;
+pub mod publication;
+pub mod records;
+pub mod status;
 mod suggest;
 pub mod view;
+
+pub use control::{Control, ControlParts, Limits, Publisher, random_seed};

@@ -132,7 +132,7 @@ impl<'a> Entry<'a> {
         match humantime::parse_duration(text.trim()) {
             Ok(span) if span.is_zero() => self.fault(field, format!("{field} is zero"), remedy),
             Ok(span) if span > LONGEST_SPAN => {
-                self.fault(field, format!("{field} = \"{text}\" is over a year"), remedy)
+                self.fault(field, format!("{field} = \"{text}\" is over a year"), remedy);
             }
             Ok(span) => return span,
             Err(error) => self.fault(field, format!("{field} = \"{text}\" is not a duration ({error})"), remedy),

@@ -1,0 +1,5 @@
+//! The fleet as a document (spec §8).
+
+pub(crate) mod apply;
+pub(crate) mod export;
+pub(crate) mod plan;

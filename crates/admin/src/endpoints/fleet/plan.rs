@@ -1,0 +1,18 @@
+//! `POST /api/v1/plan`: what an apply of the document would do.
+
+use axum::Json;
+use axum::extract::State;
+use relay_control::publication::Planned;
+
+use crate::body::DocumentBody;
+use crate::caller::Operator;
+use crate::error::ApiResult;
+use crate::state::AdminState;
+
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    Operator(_): Operator,
+    DocumentBody(document): DocumentBody,
+) -> ApiResult<Json<Planned>> {
+    Ok(Json(state.control.plan(&document)?))
+}

@@ -1,0 +1,23 @@
+//! `GET /api/v1/generations/{number}`
+
+use axum::Json;
+use axum::extract::State;
+use relay_control::records::GenerationView;
+
+use crate::body::Id;
+use crate::caller::Viewer;
+use crate::error::{ApiError, ApiResult};
+use crate::query::Params;
+use crate::state::AdminState;
+
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    _: Viewer,
+    Id(id): Id,
+    params: Params,
+) -> ApiResult<Json<GenerationView>> {
+    params.none()?;
+    let missing = || ApiError::no_such("generation", &id);
+    let number = id.parse().map_err(|_| missing())?;
+    state.control.generation_record(number).await?.map(Json).ok_or_else(missing)
+}

@@ -1,0 +1,4 @@
+//! Groups of the generation in force.
+
+pub(crate) mod get;
+pub(crate) mod list;

@@ -1,0 +1,4 @@
+//! Hosts of the generation in force.
+
+pub(crate) mod get;
+pub(crate) mod list;

@@ -1,0 +1,23 @@
+//! `GET /api/v1/keys`
+
+use axum::Json;
+use axum::extract::State;
+use relay_control::page::Page;
+use relay_control::view::Fields;
+
+use crate::caller::Viewer;
+use crate::error::ApiResult;
+use crate::query::Params;
+use crate::state::AdminState;
+
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    _: Viewer,
+    params: Params,
+) -> ApiResult<Json<Page<Fields>>> {
+    let mut filters = params.list(&["logical_group_id"]);
+    let page = filters.page();
+    let group = filters.text("logical_group_id");
+    filters.finish()?;
+    Ok(Json(state.control.keys(group.as_deref(), &page)))
+}

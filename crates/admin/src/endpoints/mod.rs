@@ -1,0 +1,16 @@
+//! One file an endpoint; a directory a noun.
+
+pub(crate) mod actions;
+pub(crate) mod audit;
+pub(crate) mod bindings;
+pub(crate) mod decisions;
+pub(crate) mod fleet;
+pub(crate) mod generations;
+pub(crate) mod groups;
+pub(crate) mod health;
+pub(crate) mod hosts;
+pub(crate) mod keys;
+pub(crate) mod managed_resources;
+pub(crate) mod probes;
+pub(crate) mod routes;
+pub(crate) mod verify_log;

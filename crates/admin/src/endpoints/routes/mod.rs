@@ -1,0 +1,4 @@
+//! Routes of the generation in force.
+
+pub(crate) mod get;
+pub(crate) mod list;

@@ -1,0 +1,19 @@
+//! `GET /api/v1/verify-log`: proves the decision log, or names what is missing.
+
+use axum::Json;
+use axum::extract::State;
+use relay_control::decisions::VerifyReport;
+
+use crate::caller::Viewer;
+use crate::error::ApiResult;
+use crate::query::Params;
+use crate::state::AdminState;
+
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    _: Viewer,
+    params: Params,
+) -> ApiResult<Json<VerifyReport>> {
+    params.none()?;
+    Ok(Json(state.control.verify_log().await?))
+}

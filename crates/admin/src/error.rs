@@ -1,0 +1,181 @@
+//! Every error of the admin API in one shape:
+//! `{"error":{"code","message","details"?,"request_id"}}` (spec §8).
+//!
+//! A handler gives an [`ApiError`]; [`crate::middleware`] writes the body, since
+//! it alone knows the request's id.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use relay_control::actions::{ActionError, FieldFault, InvalidRequest};
+use relay_control::fleet_document::Faults;
+use relay_control::page::QueryError;
+use relay_control::publication::{ApplyError, PublishError};
+use relay_control::records::{RecordError, StoreError};
+use relay_domain::Timestamp;
+use serde_json::Value;
+
+/// An error on its way out; boxed, since most handlers have none.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    details: Option<Value>,
+    request_id: Option<String>,
+    retry_after: Option<u64>,
+}
+
+/// Outcome of a handler.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self(Box::new(Parts { status, code, message, details: None, request_id: None, retry_after: None }))
+    }
+
+    /// 400 with all faults.
+    pub(crate) fn invalid(faults: Vec<FieldFault>) -> Self {
+        InvalidRequest(faults).into()
+    }
+
+    /// 400 with one fault.
+    pub(crate) fn invalid_field(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldFault { field: field.to_owned(), message: message.into() }])
+    }
+
+    /// 404 of a thing that has a name.
+    pub(crate) fn no_such(noun: &str, id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {noun} \"{id}\""))
+    }
+
+    fn with_details(mut self, details: Option<Value>) -> Self {
+        self.0.details = details;
+        self
+    }
+
+    /// The error of an action that has a request id of its own.
+    pub(crate) fn of_action(error: &ActionError, request_id: &str, now: Timestamp) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = match error {
+            ActionError::NoEligibleRoute { retry_at: Some(at), .. } => {
+                // Rounded up: a client that comes back too early is refused again.
+                let wait = at.duration_since(now).as_secs().saturating_add(1);
+                Some(u64::try_from(wait).unwrap_or(1).max(1))
+            }
+            _ => None,
+        };
+        let mut error = Self::new(status, error.code(), error.to_string()).with_details(error.details());
+        error.0.request_id = Some(request_id.to_owned());
+        error.0.retry_after = retry_after;
+        error
+    }
+
+    /// The body; `request_id` is the one of the HTTP request.
+    pub(crate) fn body(&self, request_id: &str) -> Value {
+        let mut error = serde_json::Map::new();
+        error.insert("code".to_owned(), self.0.code.into());
+        error.insert("message".to_owned(), self.0.message.as_str().into());
+        if let Some(details) = &self.0.details {
+            error.insert("details".to_owned(), details.clone());
+        }
+        let request_id = self.0.request_id.as_deref().unwrap_or(request_id);
+        error.insert("request_id".to_owned(), request_id.into());
+        serde_json::json!({ "error": error })
+    }
+
+    /// The id of the action that failed, when it had one of its own.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.0.status.into_response();
+        let headers = response.headers_mut();
+        if self.0.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"relay-manager\""));
+        }
+        if let Some(seconds) = self.0.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<InvalidRequest> for ApiError {
+    fn from(invalid: InvalidRequest) -> Self {
+        let details = serde_json::to_value(&invalid.0).ok();
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", invalid.to_string()).with_details(details)
+    }
+}
+
+impl From<Faults> for ApiError {
+    fn from(faults: Faults) -> Self {
+        let count = faults.0.len();
+        let noun = if count == 1 { "fault" } else { "faults" };
+        let message = format!("the fleet document has {count} {noun}");
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message).with_details(serde_json::to_value(faults).ok())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = %error, source = ?std::error::Error::source(&error), "the store failed");
+        match &error {
+            StoreError::Unavailable(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", error.to_string())
+            }
+            StoreError::Sealed { .. } => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_misconfigured", error.to_string())
+            }
+            StoreError::Corrupt { .. } => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<ApplyError> for ApiError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Faults(faults) => faults.into(),
+            ApplyError::Publish(PublishError::Store(error)) => error.into(),
+            ApplyError::Publish(error @ PublishError::Conflict { .. }) => {
+                Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+            }
+            ApplyError::Publish(error @ PublishError::Inconsistent { .. }) => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid_request", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Cursor => Self::invalid_field("cursor", "is not one that this list returned"),
+            QueryError::Store(error) => error.into(),
+            QueryError::Log(_) | QueryError::Aborted => {
+                tracing::error!(error = %error, source = ?std::error::Error::source(&error), "the decision log was not read");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<RecordError> for ApiError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::UnknownHost(_) => Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string()),
+            RecordError::Exists { .. } => Self::new(StatusCode::CONFLICT, "already_exists", error.to_string()),
+            RecordError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The endpoints, in the order of the documentation (docs/api.md).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use http::{Method, StatusCode, Uri};
+use relay_control::Control;
+
+use crate::body::MAX_BODY_BYTES;
+use crate::endpoints::{
+    actions, audit, bindings, decisions, fleet, generations, groups, health, hosts, keys, managed_resources, probes,
+    routes, verify_log,
+};
+use crate::error::ApiError;
+use crate::middleware::{authenticate, envelope};
+use crate::state::{AdminState, Unready};
+
+/// The admin API. `unready` says why the process as a whole takes no requests.
+pub fn router(control: Arc<Control>, unready: Unready) -> Router {
+    let state = AdminState { control, unready };
+    let api = Router::new()
+        .route("/resolve-route", post(actions::resolve_route::handle))
+        .route("/proxy-route-chat-completions", post(actions::proxy_route_chat_completions::handle))
+        .route("/route-chat-completions", post(actions::route_chat_completions::handle))
+        .route("/plan", post(fleet::plan::handle))
+        .route("/apply", post(fleet::apply::handle))
+        .route("/export", get(fleet::export::handle))
+        .route("/hosts", get(hosts::list::handle))
+        .route("/hosts/{id}", get(hosts::get::handle))
+        .route("/groups", get(groups::list::handle))
+        .route("/groups/{id}", get(groups::get::handle))
+        .route("/routes", get(routes::list::handle))
+        .route("/routes/{id}", get(routes::get::handle))
+        .route("/keys", get(keys::list::handle))
+        .route("/keys/{id}", get(keys::get::handle))
+        .route("/bindings", get(bindings::list::handle).delete(bindings::purge::handle))
+        .route("/bindings/{id}", get(bindings::get::handle).delete(bindings::delete::handle))
+        .route("/decisions", get(decisions::list::handle))
+        .route("/decisions/{id}", get(decisions::get::handle))
+        .route("/decisions/{id}/explain", get(decisions::explain::handle))
+        .route(
+            "/managed-resources",
+            get(managed_resources::list::handle)
+                .post(managed_resources::create::handle)
+                .delete(managed_resources::delete::handle),
+        )
+        .route("/generations", get(generations::list::handle))
+        .route("/generations/{id}", get(generations::get::handle))
+        .route("/audit", get(audit::handle))
+        .route("/health", get(health::handle))
+        .route("/verify-log", get(verify_log::handle))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), authenticate));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(envelope))
+        .with_state(state)
+}
+
+async fn not_found(uri: Uri) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {}", uri.path()))
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    let message = format!("{} takes no {method}", uri.path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}

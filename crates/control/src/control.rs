@@ -1,0 +1,126 @@
+//! The control plane as one value: the fleet in force, and what its use cases need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use relay_bindings::BindingStore;
+use relay_domain::{Clock, Fleet, Generation, Timestamp};
+use relay_hosts::HostClient;
+use relay_ledger::{Ledger, LedgerReader};
+use relay_routing::{HealthView, Snapshot, StickySecret};
+use relay_store::{Keyring, Store, StoreError};
+
+use crate::fleet_document::SecretResolver;
+
+/// Hands a new generation to the data plane; returns when it serves from it.
+pub type Publisher = Box<dyn Fn(Arc<Snapshot>) + Send + Sync>;
+
+/// Bounds of what the control plane does towards hosts.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Time for one call to a host, from connecting to the end of its answer.
+    pub time_limit: Duration,
+    /// Largest answer of a host that is read, in bytes.
+    pub max_answer_bytes: usize,
+}
+
+impl Default for Limits {
+    /// 20 s (spec §3) and 32 MiB.
+    fn default() -> Self {
+        Self { time_limit: Duration::from_secs(20), max_answer_bytes: 32 * 1024 * 1024 }
+    }
+}
+
+/// What a control plane is made of.
+pub struct ControlParts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Hashes keys and tokens.
+    pub keyring: Arc<Keyring>,
+    /// Sticky bindings, shared with the gateway.
+    pub bindings: Arc<dyn BindingStore>,
+    /// The decision log, shared with the gateway.
+    pub ledger: Ledger,
+    /// Connections to hosts, shared with the gateway.
+    pub hosts: HostClient,
+    /// The health of routes, as the gateway sees it.
+    pub health: Arc<dyn HealthView + Send + Sync>,
+    /// Wall-clock time.
+    pub clock: Arc<dyn Clock>,
+    /// Looks up the secret references of a fleet file that carry no value.
+    pub resolver: Arc<dyn SecretResolver>,
+    /// Told of each generation, the first one included.
+    pub publish: Publisher,
+    /// Seeds of plans: [`random_seed`], or fixed ones in tests.
+    pub seed: fn() -> u64,
+    /// Bounds towards hosts.
+    pub limits: Limits,
+}
+
+/// A seed from the operating system.
+pub fn random_seed() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| uuid::Uuid::now_v7().as_u64_pair().1)
+}
+
+/// The fleet in force.
+pub(crate) struct InForce {
+    pub(crate) fleet: Fleet,
+    pub(crate) snapshot: Arc<Snapshot>,
+}
+
+impl InForce {
+    pub(crate) fn new(fleet: Fleet) -> Self {
+        let snapshot = Arc::new(Snapshot::build(&fleet));
+        Self { fleet, snapshot }
+    }
+}
+
+/// The use cases of the control plane. Shared by the admin API and the binary.
+pub struct Control {
+    pub(crate) parts: ControlParts,
+    pub(crate) in_force: ArcSwap<InForce>,
+    pub(crate) reader: LedgerReader,
+    pub(crate) sticky_secret: StickySecret,
+    /// One publication at a time.
+    pub(crate) publishing: tokio::sync::Mutex<()>,
+}
+
+impl Control {
+    /// Loads the fleet and publishes it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn new(parts: ControlParts) -> Result<Self, StoreError> {
+        let in_force = InForce::new(parts.store.fleet().await?);
+        (parts.publish)(Arc::clone(&in_force.snapshot));
+        Ok(Self {
+            in_force: ArcSwap::from_pointee(in_force),
+            reader: parts.ledger.reader(),
+            sticky_secret: StickySecret(parts.keyring.sticky_secret()),
+            publishing: tokio::sync::Mutex::new(()),
+            parts,
+        })
+    }
+
+    /// The generation in force.
+    pub fn generation(&self) -> Generation {
+        self.in_force.load().fleet.generation
+    }
+
+    /// The index of the generation in force.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.in_force.load().snapshot)
+    }
+
+    /// `memory`, `sqlite` or `redis`: where bindings are kept.
+    pub fn backend(&self) -> &'static str {
+        self.parts.bindings.backend()
+    }
+
+    /// Now, as exactly as it is stored: an answer and a later list show the same time.
+    pub fn now(&self) -> Timestamp {
+        let now = self.parts.clock.now();
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+}

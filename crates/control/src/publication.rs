@@ -1,0 +1,178 @@
+//! Publishing a fleet document: validated whole, written in one transaction,
+//! handed to the data plane before the answer (spec §8).
+
+use std::sync::Arc;
+
+use relay_domain::{Generation, Secret};
+pub use relay_store::PublishError;
+use relay_store::{Publication, StoreError, generate_consumer_key};
+use serde::Serialize;
+
+use crate::Control;
+use crate::control::InForce;
+use crate::diff::{Diff, diff};
+use crate::fleet_document::{Faults, FleetDocument, ReadFleet, Reading, SecretResolver, export, read};
+
+/// A consumer key that was made by an apply. This is the only time it is shown.
+#[derive(Clone, Serialize)]
+pub struct NewKey {
+    /// Which key.
+    pub key_id: String,
+    /// The secret to hand to the consumer.
+    pub key: String,
+}
+
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewKey({})", self.key_id)
+    }
+}
+
+/// What an apply did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Applied {
+    /// The generation in force now.
+    pub generation: Generation,
+    /// Whether that is a new one; an apply that changes nothing publishes nothing.
+    pub published: bool,
+    /// What changed.
+    pub diff: Diff,
+    /// Keys that were made.
+    pub generated_keys: Vec<NewKey>,
+    /// What is legal and probably not meant.
+    pub warnings: Vec<String>,
+}
+
+/// What an apply would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Planned {
+    /// The generation in force.
+    pub generation: Generation,
+    /// Whether an apply would publish.
+    pub changes: bool,
+    /// What would change.
+    pub diff: Diff,
+    /// Ids of the keys that would be made.
+    pub generated_keys: Vec<String>,
+    /// What is legal and probably not meant.
+    pub warnings: Vec<String>,
+}
+
+/// A document was not applied. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The document has faults.
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    /// It could not be published: somebody else did, or the store failed.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+impl Control {
+    /// Publishes a document as a new generation, unless it changes nothing. When
+    /// this returns, new requests are served from it; those in flight keep theirs.
+    ///
+    /// # Errors
+    /// See [`ApplyError`]. A dropped future may have published; the next read tells.
+    pub async fn apply(&self, document: &FleetDocument, actor: &str) -> Result<Applied, ApplyError> {
+        self.apply_with(document, actor, &*self.parts.resolver).await
+    }
+
+    /// [`Control::apply`] with secret references looked up by `resolver`.
+    ///
+    /// # Errors
+    /// As [`Control::apply`].
+    pub async fn apply_with(
+        &self,
+        document: &FleetDocument,
+        actor: &str,
+        resolver: &dyn SecretResolver,
+    ) -> Result<Applied, ApplyError> {
+        let _one_at_a_time = self.publishing.lock().await;
+        let in_force = self.in_force.load_full();
+        let ReadFleet { mut fleet, generated, warnings } = self.read(document, &in_force, resolver)?;
+        let diff = diff(&in_force.fleet, &fleet);
+        let based_on = in_force.fleet.generation;
+        if diff.is_empty() {
+            return Ok(Applied { generation: based_on, published: false, diff, generated_keys: Vec::new(), warnings });
+        }
+        let publication = Publication {
+            fleet: fleet.clone(),
+            based_on,
+            actor: actor.to_owned(),
+            summary: diff.summary(),
+            diff: serde_json::to_value(&diff).unwrap_or_default(),
+            at: self.now(),
+        };
+        fleet.generation = self.parts.store.publish(publication).await?;
+        let generation = fleet.generation;
+        self.put_in_force(InForce::new(fleet));
+        tracing::info!(generation, actor, summary = diff.summary(), "published a fleet");
+        let generated_keys = generated
+            .into_iter()
+            .map(|key| NewKey { key_id: key.key_id, key: key.secret.expose().to_owned() })
+            .collect();
+        Ok(Applied { generation, published: true, diff, generated_keys, warnings })
+    }
+
+    /// What [`Control::apply`] would do; nothing is changed.
+    ///
+    /// # Errors
+    /// The document's faults.
+    pub fn plan(&self, document: &FleetDocument) -> Result<Planned, Faults> {
+        let in_force = self.in_force.load_full();
+        let read = self.read(document, &in_force, &*self.parts.resolver)?;
+        let diff = diff(&in_force.fleet, &read.fleet);
+        Ok(Planned {
+            generation: in_force.fleet.generation,
+            changes: !diff.is_empty(),
+            diff,
+            generated_keys: read.generated.into_iter().map(|key| key.key_id).collect(),
+            warnings: read.warnings,
+        })
+    }
+
+    /// The fleet in force as a fleet file.
+    pub fn export(&self) -> String {
+        export(&self.in_force.load().fleet)
+    }
+
+    /// Takes over a generation that another process published; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn refresh(&self) -> Result<Option<Generation>, StoreError> {
+        let _one_at_a_time = self.publishing.lock().await;
+        if self.parts.store.current_generation().await? == self.generation() {
+            return Ok(None);
+        }
+        let fleet = self.parts.store.fleet().await?;
+        let generation = fleet.generation;
+        self.put_in_force(InForce::new(fleet));
+        Ok(Some(generation))
+    }
+
+    fn put_in_force(&self, in_force: InForce) {
+        let snapshot = Arc::clone(&in_force.snapshot);
+        self.in_force.store(Arc::new(in_force));
+        (self.parts.publish)(snapshot);
+    }
+
+    fn read(
+        &self,
+        document: &FleetDocument,
+        in_force: &InForce,
+        resolver: &dyn SecretResolver,
+    ) -> Result<ReadFleet, Faults> {
+        let keyring = &self.parts.keyring;
+        let reading = Reading {
+            current: &in_force.fleet,
+            resolver,
+            hash_key: &|secret: &Secret| keyring.hash_key(secret.expose()),
+            generate_key: &generate_consumer_key,
+            now: self.now(),
+        };
+        read(document, &reading)
+    }
+}

@@ -1,0 +1,224 @@
+//! What is on record: generations, the audit trail, managed resources.
+
+use relay_domain::{Generation, HostId, Timestamp};
+use relay_store::{AuditEntry, GenerationRecord, ManagedResource, NewAuditEntry};
+pub use relay_store::{ResourceFilter, ResourceKind, StoreError, UnknownResourceKind};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::Control;
+use crate::page::{Page, PageRequest, QueryError};
+
+/// A published generation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GenerationView {
+    /// Its number.
+    pub generation: Generation,
+    /// When it was published.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: String,
+    /// One line for people.
+    pub summary: String,
+    /// What it changed.
+    pub diff: Value,
+}
+
+/// An entry of the audit trail.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AuditView {
+    /// Its number.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What was done, as a fixed word.
+    pub action: String,
+    /// One line for people.
+    pub summary: String,
+    /// The generation a publication made.
+    pub generation: Option<Generation>,
+    /// Before and after, or the parameters.
+    pub details: Value,
+}
+
+/// A managed resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ResourceView {
+    /// The host it is on.
+    pub host_id: String,
+    /// `group`, `user`, `subscription` or `key`.
+    pub r#type: &'static str,
+    /// Its name on the host.
+    pub name: String,
+    /// The host's id for it.
+    pub remote_id: String,
+    /// When it was first recorded.
+    pub recorded_at: Timestamp,
+    /// When it was last recorded.
+    pub updated_at: Timestamp,
+}
+
+/// Names a managed resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceName {
+    /// The host it is on.
+    pub host: HostId,
+    /// Its type.
+    pub kind: ResourceKind,
+    /// Its name on the host.
+    pub name: String,
+}
+
+/// A managed resource was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The host is not in the fleet.
+    #[error("there is no host \"{0}\"")]
+    UnknownHost(HostId),
+    /// The identity is recorded already, with another id.
+    #[error("{} \"{}\" of host \"{}\" is recorded with id {}; delete it first", kind, name, host, remote_id)]
+    Exists {
+        /// The host.
+        host: HostId,
+        /// The type.
+        kind: ResourceKind,
+        /// The name.
+        name: String,
+        /// What is recorded.
+        remote_id: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<GenerationRecord> for GenerationView {
+    fn from(record: GenerationRecord) -> Self {
+        let GenerationRecord { number, at, actor, summary, diff } = record;
+        Self { generation: number, at, actor, summary, diff }
+    }
+}
+
+impl From<AuditEntry> for AuditView {
+    fn from(entry: AuditEntry) -> Self {
+        let AuditEntry { id, at, actor, action, summary, generation, details } = entry;
+        Self { id, at, actor, action, summary, generation, details }
+    }
+}
+
+impl From<ManagedResource> for ResourceView {
+    fn from(resource: ManagedResource) -> Self {
+        Self {
+            host_id: resource.host.to_string(),
+            r#type: resource.kind.as_str(),
+            name: resource.name,
+            remote_id: resource.remote_id,
+            recorded_at: resource.recorded_at,
+            updated_at: resource.updated_at,
+        }
+    }
+}
+
+impl Control {
+    /// Published generations, newest first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn generations(&self, request: &PageRequest) -> Result<Page<GenerationView>, QueryError> {
+        let records = self.parts.store.generations(request.number()?, request.read_limit()).await?;
+        Ok(Page::of(records, request.limit, |record| record.number.to_string()).map(Into::into))
+    }
+
+    /// One published generation.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn generation_record(&self, number: Generation) -> Result<Option<GenerationView>, StoreError> {
+        let records = self.parts.store.generations(number.checked_add(1), 1).await?;
+        Ok(records.into_iter().find(|record| record.number == number).map(Into::into))
+    }
+
+    /// The audit trail, newest first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn audit_trail(&self, request: &PageRequest) -> Result<Page<AuditView>, QueryError> {
+        let entries = self.parts.store.audit(request.number()?, request.read_limit()).await?;
+        Ok(Page::of(entries, request.limit, |entry| entry.id.to_string()).map(Into::into))
+    }
+
+    /// Managed resources, oldest record first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn managed_resources(
+        &self,
+        filter: &ResourceFilter,
+        request: &PageRequest,
+    ) -> Result<Page<ResourceView>, QueryError> {
+        let found = self.parts.store.managed_resources(filter, request.number()?, request.read_limit()).await?;
+        Ok(Page::of(found, request.limit, |resource| resource.id.to_string()).map(Into::into))
+    }
+
+    /// Records what an operator knows of an object on a host, and audits it.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub async fn record_resource(
+        &self,
+        named: ResourceName,
+        remote_id: &str,
+        actor: &str,
+    ) -> Result<ResourceView, RecordError> {
+        if self.snapshot().host(named.host.as_str()).is_none() {
+            return Err(RecordError::UnknownHost(named.host));
+        }
+        let store = &self.parts.store;
+        if let Some(known) = store.managed_resource(&named.host, named.kind, &named.name).await? {
+            let ResourceName { host, kind, name } = named;
+            return Err(RecordError::Exists { host, kind, name, remote_id: known.remote_id });
+        }
+        let recorded =
+            store.record_managed_resource(&named.host, named.kind, &named.name, remote_id, self.now()).await?;
+        let view = ResourceView::from(recorded);
+        self.audit(actor, "managed_resources.create", format!("recorded {}", named.words()), json!(view)).await?;
+        Ok(view)
+    }
+
+    /// Forgets a managed resource, and audits it; nothing is done on the host.
+    /// Answers whether it was known.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forget_resource(&self, named: &ResourceName, actor: &str) -> Result<bool, StoreError> {
+        let store = &self.parts.store;
+        let Some(known) = store.managed_resource(&named.host, named.kind, &named.name).await? else {
+            return Ok(false);
+        };
+        let was_there = store.remove_managed_resource(&named.host, named.kind, &named.name).await?;
+        let details = json!(ResourceView::from(known));
+        self.audit(actor, "managed_resources.delete", format!("forgot {}", named.words()), details).await?;
+        Ok(was_there)
+    }
+
+    /// Puts an act on record that publishes nothing.
+    pub(crate) async fn audit(
+        &self,
+        actor: &str,
+        action: &str,
+        summary: String,
+        details: Value,
+    ) -> Result<(), StoreError> {
+        let (actor, action) = (actor.to_owned(), action.to_owned());
+        self.parts.store.record_audit(NewAuditEntry { at: self.now(), actor, action, summary, details }).await?;
+        Ok(())
+    }
+}
+
+impl ResourceName {
+    fn words(&self) -> String {
+        format!("{} \"{}\" of host \"{}\"", self.kind, self.name, self.host)
+    }
+}
