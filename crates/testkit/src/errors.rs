@@ -78,13 +78,13 @@ macro_rules! table {
 }
 
 table! {
-    /// [N] any `?key=` or `?api_key=`, even beside a good header.
+    /// `[N]` any `?key=` or `?api_key=`, even beside a good header.
     QUERY_KEY_DEPRECATED = admission(400, "api_key_in_query_deprecated", "API key in query parameter is deprecated. Please use Authorization header instead.");
-    /// [N] `?api_key=` on `/v1beta`.
+    /// `[N]` `?api_key=` on `/v1beta`.
     QUERY_API_KEY_DEPRECATED = admission(400, "api_key_in_query_deprecated", "Query parameter api_key is deprecated. Use Authorization header or key instead.");
-    /// [N] no key at all.
+    /// `[N]` no key at all.
     KEY_REQUIRED = admission(401, "API_KEY_REQUIRED", "API key is required in Authorization header (Bearer scheme), x-api-key header, or x-goog-api-key header");
-    /// [S] no key at all.
+    /// `[S]` no key at all.
     KEY_REQUIRED_S = admission(401, "API_KEY_REQUIRED", "API key is required in Authorization header (Bearer scheme), x-api-key header, x-goog-api-key header, or key/api_key query parameter");
     /// No key at all on `/v1beta`.
     KEY_REQUIRED_GOOGLE = admission(401, "API_KEY_REQUIRED", "API key is required");
@@ -108,29 +108,29 @@ table! {
     MONTHLY_LIMIT_EXCEEDED = admission(429, "USAGE_LIMIT_EXCEEDED", "error: code=429 reason=\"MONTHLY_LIMIT_EXCEEDED\" message=\"monthly usage limit exceeded\" metadata=map[]");
     /// No balance on a standard group.
     INSUFFICIENT_BALANCE = admission(403, "INSUFFICIENT_BALANCE", "Insufficient account balance");
-    /// [N] the key is past its end.
+    /// `[N]` the key is past its end.
     API_KEY_EXPIRED = admission(403, "API_KEY_EXPIRED", "API key 已过期");
-    /// [N] the key's group was deleted.
+    /// `[N]` the key's group was deleted.
     GROUP_DELETED = admission(403, "GROUP_DELETED", "API Key 所属分组已删除");
-    /// [N] the key's group was switched off.
+    /// `[N]` the key's group was switched off.
     GROUP_DISABLED = admission(403, "GROUP_DISABLED", "API Key 所属分组已停用");
-    /// [N] the user may no longer use the exclusive group.
+    /// `[N]` the user may no longer use the exclusive group.
     GROUP_NOT_ALLOWED = admission(403, "GROUP_NOT_ALLOWED", "API Key 所属专属分组不再允许当前用户使用");
-    /// [N] the key's address lists.
+    /// `[N]` the key's address lists.
     ACCESS_DENIED = admission(403, "ACCESS_DENIED", "Access denied. Your IP is 127.0.0.1");
-    /// [N] the key's own quota.
+    /// `[N]` the key's own quota.
     API_KEY_QUOTA_EXHAUSTED = admission(429, "API_KEY_QUOTA_EXHAUSTED", "API key 额度已用完");
-    /// [N] the same on Responses paths.
+    /// `[N]` the same on Responses paths.
     INSUFFICIENT_QUOTA = coded(Stage::OpenAi, 429, "insufficient_quota", "API key 额度已用完", "insufficient_quota");
-    /// [N] 120 bad keys in a minute from one address: good keys are refused too.
+    /// `[N]` 120 bad keys in a minute from one address: good keys are refused too.
     INVALID_AUTH_RATE_LIMITED = timed(Stage::Admission, 429, "INVALID_AUTH_RATE_LIMITED", "Too many invalid authentication attempts; retry later", "60");
-    /// [N] the key check is overloaded.
+    /// `[N]` the key check is overloaded.
     API_KEY_AUTH_OVERLOADED = admission(503, "API_KEY_AUTH_OVERLOADED", "API key authentication is temporarily unavailable");
     /// A fault of the host.
     INTERNAL_ERROR = admission(500, "INTERNAL_ERROR", "Failed to validate API key");
-    /// [N] a fault of the host at the subscription's windows.
+    /// `[N]` a fault of the host at the subscription's windows.
     SUBSCRIPTION_MAINTENANCE_FAILED = admission(500, "SUBSCRIPTION_MAINTENANCE_FAILED", "Failed to maintain subscription usage windows");
-    /// [N] a key without a group, where the host forbids that: shape C on every path.
+    /// `[N]` a key without a group, where the host forbids that: shape C on every path.
     KEY_WITHOUT_GROUP = error(Stage::Anthropic, 403, "permission_error", "API Key is not assigned to any group and cannot be used. Please contact the administrator to assign it to a group.");
 
     /// No body.
@@ -141,15 +141,15 @@ table! {
     MODEL_REQUIRED = admitted(400, "invalid_request_error", "model is required");
     /// An upstream 400 passed on, with OpenAI's own members.
     CONTEXT_LENGTH_EXCEEDED = coded(Stage::OpenAi, 400, "invalid_request_error", "This model's maximum context length is 400000 tokens.", "context_length_exceeded");
-    /// [N] the same on chat completions, which drop `code` and `param`.
+    /// `[N]` the same on chat completions, which drop `code` and `param`.
     UPSTREAM_BAD_REQUEST = admitted(400, "invalid_request_error", "This model's maximum context length is 400000 tokens.");
-    /// [N] 256 MiB.
+    /// `[N]` 256 MiB.
     BODY_TOO_LARGE = admitted(413, "invalid_request_error", "Request body too large, limit is 256MB");
     /// The second check, after queueing.
     BILLING_ERROR = admitted(403, "billing_error", "No active subscription found for this group");
-    /// [N] a limit of the key or group in requests a minute.
+    /// `[N]` a limit of the key or group in requests a minute.
     RATE_LIMIT_EXCEEDED = timed(Stage::Admitted, 429, "rate_limit_exceeded", "Request rate limit exceeded for this group", "17");
-    /// [N] the host's billing is down.
+    /// `[N]` the host's billing is down.
     BILLING_SERVICE_ERROR = admitted(503, "billing_service_error", "Billing service temporarily unavailable. Please retry later.");
     /// The user's queue is full. Same type as an upstream 429: only the text tells.
     QUEUE_FULL = admitted(429, "rate_limit_error", "Too many pending requests, please retry later");
@@ -157,23 +157,23 @@ table! {
     USER_CONCURRENCY = admitted(429, "rate_limit_error", "Concurrency limit exceeded for user, please retry later");
     /// No slot of an account came free in time.
     ACCOUNT_CONCURRENCY = admitted(429, "rate_limit_error", "Concurrency limit exceeded for account, please retry later");
-    /// [N] shape D when no account can serve.
+    /// `[N]` shape D when no account can serve.
     SERVICE_UNAVAILABLE = admitted(503, "api_error", "Service temporarily unavailable");
-    /// [S] Responses: no account is configured for the model, or all that are have been set aside.
+    /// `[S]` Responses: no account is configured for the model, or all that are have been set aside.
     NO_ACCOUNTS_FOR_MODEL = admitted(503, "api_error", "No available accounts: no available OpenAI accounts supporting model: {model}");
-    /// [S] messages: the same.
+    /// `[S]` messages: the same.
     NO_ACCOUNTS_FOR_MODEL_ANTHROPIC = admitted(503, "api_error", "No available accounts: no available accounts supporting model: {model}");
-    /// Shape C, and [S] D, when no account can serve.
+    /// Shape C, and `[S]` D, when no account can serve.
     NO_AVAILABLE_ACCOUNTS = admitted(503, "api_error", "No available accounts: no available accounts");
-    /// [N] the whole pool is limited.
+    /// `[N]` the whole pool is limited.
     POOL_RATE_LIMITED = admitted(429, "rate_limit_error", "All available accounts are currently rate-limited. Please retry later.");
-    /// [N] a compact call without a capable account.
+    /// `[N]` a compact call without a capable account.
     COMPACT_NOT_SUPPORTED = admitted(503, "compact_not_supported", "No available accounts support /responses/compact");
-    /// [N] no account of the group is configured for the model.
+    /// `[N]` no account of the group is configured for the model.
     MODEL_NOT_FOUND = admitted(404, "model_not_found", "Model \"{model}\" is not supported by any configured account in this group");
-    /// [N] the group takes only Claude Code.
+    /// `[N]` the group takes only Claude Code.
     CLAUDE_CODE_ONLY = admitted(403, "permission_error", "This group is restricted to Claude Code clients (/v1/messages only)");
-    /// [N] the account takes only official Codex clients.
+    /// `[N]` the account takes only official Codex clients.
     FORBIDDEN_CLIENT = admitted(403, "forbidden_error", "This account only allows Codex official clients");
     /// The upstream's own 429, after the host's failover.
     UPSTREAM_RATE_LIMITED = admitted(429, "rate_limit_error", "Upstream rate limit exceeded, please retry later");
@@ -187,15 +187,15 @@ table! {
     UPSTREAM_UNAVAILABLE = admitted(502, "upstream_error", "Upstream service temporarily unavailable");
     /// Anything else of the upstream.
     UPSTREAM_FAILED = admitted(502, "upstream_error", "Upstream request failed");
-    /// [N] chat and Responses on Anthropic groups: the upstream's status, here a 401 that is not about the caller's key.
+    /// `[N]` chat and Responses on Anthropic groups: the upstream's status, here a 401 that is not about the caller's key.
     ACCOUNTS_EXHAUSTED = coded(Stage::Admitted, 401, "server_error", "All available accounts exhausted", "server_error");
-    /// [N] Responses on Anthropic groups: `code` and no `type`.
+    /// `[N]` Responses on Anthropic groups: `code` and no `type`.
     WITHOUT_TYPE = error(Stage::WithoutType, 502, "upstream_error", "Upstream request failed");
-    /// [N] the peer went away; nobody reads it.
+    /// `[N]` the peer went away; nobody reads it.
     CLIENT_CLOSED = admitted(499, "api_error", "context canceled");
-    /// [N] in the middle of a stream: the upstream broke. Each surface tells it in other words, see [`HostError::mid_stream`].
+    /// `[N]` in the middle of a stream: the upstream broke. Each surface tells it in other words, see [`HostError::mid_stream`].
     STREAM_READ_ERROR = admitted(502, "stream_read_error", "upstream stream disconnected: unexpected EOF");
-    /// [N] in-band: 180 s of upstream silence.
+    /// `[N]` in-band: 180 s of upstream silence.
     STREAM_TIMEOUT = coded(Stage::Admitted, 504, "stream_timeout", "upstream stream idle timeout", "stream_timeout");
 
     /// A plain OpenAI-compatible server: no key.
@@ -305,7 +305,7 @@ impl HostError {
     }
 
     /// What tells it in the middle of a stream, where that differs from [`HostError::in_band`]; for
-    /// [`STREAM_READ_ERROR`] exactly what a running [N] host sent, which is two frames on messages and Responses.
+    /// [`STREAM_READ_ERROR`] exactly what a running `[N]` host sent, which is two frames on messages and Responses.
     pub fn mid_stream(&self, personality: Personality, surface: Surface, model: &str) -> String {
         let message = self.message.replace("{model}", model);
         let broke = self.label == STREAM_READ_ERROR.label;

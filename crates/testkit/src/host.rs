@@ -268,7 +268,7 @@ impl FakeHostBuilder {
         self
     }
 
-    /// [N]: every admin route answers 423 until a person has accepted.
+    /// `[N]`: every admin route answers 423 until a person has accepted.
     pub fn compliance_pending(mut self) -> Self {
         self.compliance_pending = true;
         self

@@ -13,9 +13,9 @@ use crate::server::HostState;
 /// Which deployment a fake host plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Personality {
-    /// sub2api of December 2025 ("[S]" in sub2api-host-api.md). It has no chat completions.
+    /// sub2api of December 2025 ("`[S]`" in sub2api-host-api.md). It has no chat completions.
     S,
-    /// sub2api mainline of August 2026 ("[N]").
+    /// sub2api mainline of August 2026 ("`[N]`").
     #[default]
     N,
     /// Any OpenAI-compatible server: no admin API, no pings, JSON for unknown paths.
@@ -60,7 +60,7 @@ pub(crate) enum Place {
     Page,
 }
 
-/// Below these the [S] and [N] builds answer `404 page not found` to what they do not know, and the web page everywhere else (§7.1).
+/// Below these the `[S]` and `[N]` builds answer `404 page not found` to what they do not know, and the web page everywhere else (§7.1).
 const OWNED_PREFIXES: &[&str] = &["/api/", "/v1/", "/v1beta/", "/setup/"];
 const OWNED_PREFIXES_OF_N: &[&str] = &["/backend-api/", "/antigravity/", "/responses/", "/images/", "/videos/"];
 const OWNED_PATHS: &[&str] = &["/health", "/responses"];

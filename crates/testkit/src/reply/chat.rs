@@ -72,7 +72,7 @@ pub(super) fn events(answer: &Answer, facts: &Facts) -> Vec<Event> {
     events
 }
 
-/// [N] calls its upstream's Responses API for chat completions and writes the chat shape itself: seen on a running host.
+/// `[N]` calls its upstream's Responses API for chat completions and writes the chat shape itself: seen on a running host.
 /// Its chunks leave out what OpenAI's carry as null, and usage always comes.
 fn is_converted(facts: &Facts) -> bool {
     facts.personality == Personality::N

@@ -382,7 +382,7 @@ impl Reply {
             .header("X-Relay-Host", "secret-host")
     }
 
-    /// An `x-request-id` of the upstream: on [N] it replaces the host's own on streams of messages and stands
+    /// An `x-request-id` of the upstream: on `[N]` it replaces the host's own on streams of messages and stands
     /// as a second line beside it otherwise.
     #[must_use]
     pub fn upstream_request_id(mut self, id: &str) -> Self {
