@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::admit::log_stalled;
@@ -128,7 +129,7 @@ impl Gateway {
             }
             AnswerKind::Raw { head: bytes, upstream } => {
                 exchange.answered_with(head.status);
-                let raw = Raw { ready: Some(bytes), upstream, exchange };
+                let raw = Raw { ready: Some(bytes), upstream, exchange, last_received: Instant::now() };
                 with_head(RelayBody::stream(StreamBody::raw(raw, self.clocks(), self.end_now(), guard)), &head, id)
             }
             AnswerKind::Stream(committed) => {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::sse::Fields;
+use crate::sse::{self, Fields};
 
 /// What one stream event says.
 #[derive(Debug, PartialEq, Eq)]
@@ -118,11 +118,10 @@ pub(crate) fn read_event(event: &[u8], fields: &Fields<'_>) -> Reading {
         return Reading::plain(if is_json { Meaning::Output } else { Meaning::Junk });
     };
     let meaning = chunk.meaning();
-    let model = match data {
-        Cow::Borrowed(_) => chunk.model.map(|model| place(event, model)),
-        // Joined from several lines: it has no place of its own in the event.
-        Cow::Owned(_) => None,
-    };
+    let model = chunk.model.and_then(|model| match data {
+        Cow::Borrowed(_) => Some(place(event, model)),
+        Cow::Owned(joined) => sse::span_in_event(event, &place(joined, model)),
+    });
     Reading { meaning, model, usage: chunk.usage.and_then(read_usage) }
 }
 

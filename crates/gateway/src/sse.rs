@@ -2,6 +2,7 @@
 //! (WHATWG HTML, "Parsing an event stream"). Events stay the bytes they were.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use memchr::{memchr, memchr_iter};
@@ -105,16 +106,8 @@ pub(crate) struct Fields<'a> {
 /// the event is known; several are joined by line feeds.
 pub(crate) fn fields(event: &[u8]) -> Fields<'_> {
     let mut fields = Fields::default();
-    let mut rest = event;
-    while !rest.is_empty() {
-        let (line, after) = match memchr(b'\n', rest) {
-            Some(at) => (&rest[..at], &rest[at + 1..]),
-            None => (rest, &rest[..0]),
-        };
-        rest = after;
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if let Some(value) = line.strip_prefix(b"data:") {
-            let value = value.strip_prefix(b" ").unwrap_or(value);
+    for line in lines(event) {
+        if let Some(value) = data_of(line) {
             match &mut fields.data {
                 None => fields.data = Some(Cow::Borrowed(value)),
                 Some(data) => {
@@ -128,6 +121,40 @@ pub(crate) fn fields(event: &[u8]) -> Fields<'_> {
         }
     }
     fields
+}
+
+/// Where `span` of an event's joined data stands in the event; `None` when it runs over the end of a line.
+pub(crate) fn span_in_event(event: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let mut joined = 0;
+    for value in lines(event).filter_map(data_of) {
+        if span.start < joined + value.len() {
+            let start = value.as_ptr() as usize - event.as_ptr() as usize + (span.start - joined);
+            return (span.end <= joined + value.len()).then(|| start..start + span.len());
+        }
+        joined += value.len() + 1;
+    }
+    None
+}
+
+/// Lines without their ends. A byte order mark, which a stream may begin with, belongs to none.
+fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (line, after) = match memchr(b'\n', rest) {
+            Some(at) => (&rest[..at], &rest[at + 1..]),
+            None => (rest, &rest[..0]),
+        };
+        rest = after;
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    })
+}
+
+fn data_of(line: &[u8]) -> Option<&[u8]> {
+    let value = line.strip_prefix(b"data:")?;
+    Some(value.strip_prefix(b" ").unwrap_or(value))
 }
 
 #[cfg(test)]
@@ -171,6 +198,19 @@ mod tests {
         );
         assert_eq!(fields(b"data: a\ndata: b\n\n").data.as_deref(), Some(&b"a\nb"[..]));
         assert_eq!(fields(b": comment\n\n").data, None);
+    }
+
+    #[test]
+    fn a_place_in_joined_data_is_found_in_the_event() {
+        let event = b"event: x\r\ndata: {\r\ndata:  \"model\":\r\ndata:\"m\"\r\n: c\r\ndata: }\r\n\r\n";
+        let data = fields(event).data.unwrap();
+        assert_eq!(&data[..], b"{\n \"model\":\n\"m\"\n}");
+        for text in [&b"\"m\""[..], b"{", b"}", b"\"model\":"] {
+            let start = data.windows(text.len()).position(|window| window == text).unwrap();
+            let span = span_in_event(event, &(start..start + text.len())).unwrap();
+            assert_eq!(&event[span], text);
+        }
+        assert_eq!(span_in_event(event, &(0..5)), None);
     }
 
     #[test]

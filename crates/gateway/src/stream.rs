@@ -79,6 +79,7 @@ pub(crate) struct Raw {
     pub(crate) ready: Option<Bytes>,
     pub(crate) upstream: Incoming,
     pub(crate) exchange: Exchange,
+    pub(crate) last_received: Instant,
 }
 
 type Part = Option<Result<Bytes, BrokenOff>>;
@@ -113,7 +114,7 @@ impl StreamBody {
     }
 
     fn new(phase: Phase, clocks: StreamClocks, shutdown: WaitForCancellationFutureOwned, guard: RequestGuard) -> Self {
-        let alarm = Box::pin(tokio::time::sleep(clocks.keep_alive));
+        let alarm = Box::pin(tokio::time::sleep(clocks.keep_alive.min(clocks.idle)));
         Self { phase, clocks, alarm, last_sent: Instant::now(), shutdown: Box::pin(shutdown), _guard: guard }
     }
 
@@ -178,10 +179,11 @@ impl StreamBody {
         }
         while self.alarm.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
-            if let Phase::Relaying(relaying) = &self.phase
-                && now >= relaying.last_received + self.clocks.idle
-            {
-                return Poll::Ready(Some(Ok(self.break_off(Verdict::IdleCut))));
+            if self.last_received().is_some_and(|at| now >= at + self.clocks.idle) {
+                return Poll::Ready(Some(match self.phase {
+                    Phase::Raw(_) => Err(self.break_raw(Ending::broken(Verdict::IdleCut, "stream_idle"))),
+                    _ => Ok(self.break_off(Verdict::IdleCut)),
+                }));
             }
             let may_comment = match &self.phase {
                 Phase::Open(_) => true,
@@ -204,12 +206,21 @@ impl StreamBody {
 
     fn next_alarm(&self, now: Instant) -> Instant {
         let keep_alive = self.last_sent + self.clocks.keep_alive;
-        let next = match &self.phase {
-            Phase::Relaying(relaying) => keep_alive.min(relaying.last_received + self.clocks.idle),
-            _ => keep_alive,
+        let next = match self.last_received() {
+            Some(at) => keep_alive.min(at + self.clocks.idle),
+            None => keep_alive,
         };
         // Mid-event no comment may be sent, so its alarm must not ring at once again.
         next.max(now + Duration::from_millis(100))
+    }
+
+    /// When the committed host last sent something.
+    fn last_received(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Relaying(relaying) => Some(relaying.last_received),
+            Phase::Raw(raw) => Some(raw.last_received),
+            Phase::Open(_) | Phase::Words(_) | Phase::Closing(_) | Phase::Ended => None,
+        }
     }
 
     /// The answer is known, and the client has its 200 already.
@@ -267,12 +278,19 @@ impl StreamBody {
 
     fn shut_down(&mut self) -> Result<Bytes, BrokenOff> {
         if matches!(self.phase, Phase::Raw(_)) {
-            self.phase = Phase::Ended;
-            return Err(BrokenOff);
+            return Err(self.break_raw(Ending::broken(Verdict::Truncated, "server_shutdown")));
         }
         let message = "The relay is shutting down; the answer is incomplete.";
         let error = GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "server_shutdown", message);
         Ok(self.last_event(&error, Ending::broken(Verdict::Truncated, "server_shutdown")))
+    }
+
+    /// No event can tell of it: the client sees the connection break.
+    fn break_raw(&mut self, ending: Ending) -> BrokenOff {
+        if let Phase::Raw(mut raw) = std::mem::replace(&mut self.phase, Phase::Ended) {
+            raw.exchange.settle(ending);
+        }
+        BrokenOff
     }
 
     fn last_event(&mut self, error: &GatewayError, ending: Ending) -> Bytes {
@@ -395,7 +413,10 @@ impl Raw {
         let bytes = match self.ready.take() {
             Some(bytes) => bytes,
             None => match ready!(Pin::new(&mut self.upstream).poll_frame(cx)) {
-                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+                Some(Ok(frame)) => {
+                    self.last_received = Instant::now();
+                    frame.into_data().unwrap_or_default()
+                }
                 Some(Err(_)) => {
                     self.exchange.settle(Ending::broken(Verdict::Truncated, "stream_truncated"));
                     return Poll::Ready(Some(Err(BrokenOff)));

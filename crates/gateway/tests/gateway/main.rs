@@ -7,3 +7,4 @@
 mod client;
 mod forwarding;
 mod rig;
+mod streaming;
