@@ -1,2 +1,75 @@
-//! x
-fn main() {}
+//! `relay-manager`: one OpenAI-compatible endpoint over a fleet of relay hosts.
+//!
+//! This file tells the start-up story; `wiring.rs` says what a server is made of
+//! and `serve.rs` how it lives and ends.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod client;
+mod config;
+mod data_dir;
+mod demo;
+mod failure;
+mod housekeeping;
+mod output;
+mod serve;
+mod signals;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command, Exit};
+use config::{Config, ConfigFlags};
+use output::Output;
+use wiring::Given;
+
+/// Measured against the system's allocator in docs/benchmarks.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output { json: cli.json };
+    let ended = match cli.command {
+        Command::Serve(flags) => serve(flags, output),
+        Command::Demo => demo(output),
+        command => ask(command, output),
+    };
+    failure::exit_code(ended, output)
+}
+
+/// Configuration, telemetry, build, serve, drain.
+fn serve(flags: ConfigFlags, output: Output) -> anyhow::Result<Exit> {
+    let config = Config::load(flags)?;
+    telemetry::start()?;
+    prepare_process();
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let stop = signals::Stop::on_signals()?;
+        let server = wiring::build(config, Given::from_env(), output).await?;
+        serve::run(server, stop, output).await
+    })
+}
+
+fn demo(output: Output) -> anyhow::Result<Exit> {
+    telemetry::start_quietly()?;
+    prepare_process();
+    tokio::runtime::Runtime::new()?.block_on(demo::run(output))
+}
+
+fn ask(command: Command, output: Output) -> anyhow::Result<Exit> {
+    telemetry::start_quietly()?;
+    prepare_process();
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(cli::run(command, output))
+}
+
+/// What belongs to the whole process: the crypto of TLS, and the number of files.
+fn prepare_process() {
+    // Fails only when one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}

@@ -1,0 +1,115 @@
+//! The commands (spec §2): one file per noun or verb. `serve` and `demo` run a
+//! server; the others ask a running one, or look at a data directory.
+
+mod api;
+mod bindings;
+mod completions;
+mod decisions;
+mod explain;
+mod fleet;
+mod generations;
+mod migrate;
+mod nouns;
+mod resolve;
+mod verify_log;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigFlags;
+use crate::output::Output;
+
+/// How a command ended that did not fail; the exit codes are spec §2's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done = 0,
+    /// It ran, and what it looked at is not in order.
+    Failed = 1,
+    /// The command was used wrongly.
+    Usage = 2,
+    /// `plan`: changes are pending.
+    ChangesPending = 3,
+}
+
+/// One OpenAI-compatible endpoint over a fleet of relay hosts.
+#[derive(Debug, Parser)]
+#[command(name = "relay-manager", version, about, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 changes pending (plan).\n\
+                        The operator guide is in docs/; every key of relay-manager.toml is in docs/configuration.md.")]
+pub(crate) struct Cli {
+    /// Write JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway and the admin API
+    Serve(ConfigFlags),
+    /// Run with simulated hosts, a seeded fleet and a little traffic
+    Demo,
+    /// Publish a fleet file on a running server
+    Apply(fleet::ApplyArgs),
+    /// Show what `apply` would change; exits 3 when there is something
+    Plan(fleet::PlanArgs),
+    /// Write the fleet as a fleet file, secrets as references
+    Export(fleet::ExportArgs),
+    /// Upstream hosts
+    #[command(subcommand)]
+    Host(nouns::NounCommand),
+    /// Logical groups
+    #[command(subcommand)]
+    Group(nouns::NounCommand),
+    /// Routes
+    #[command(subcommand)]
+    Route(nouns::NounCommand),
+    /// Consumer keys
+    #[command(subcommand)]
+    Key(nouns::NounCommand),
+    /// Published versions of the fleet
+    #[command(subcommand)]
+    Generations(generations::GenerationsCommand),
+    /// Ask which route a request would take, and bind it
+    Resolve(resolve::ResolveArgs),
+    /// Say why a request went where it went
+    Explain(explain::ExplainArgs),
+    /// List the decision log, newest first
+    Decisions(decisions::DecisionsArgs),
+    /// Sticky bindings
+    #[command(subcommand)]
+    Bindings(bindings::BindingsCommand),
+    /// Prove that the decision log is whole, or name what is missing; needs no server
+    VerifyLog(verify_log::VerifyLogArgs),
+    /// Bring the database to this version's schema and exit
+    Migrate(migrate::MigrateArgs),
+    /// Write a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs a command that is not a server.
+///
+/// # Errors
+/// With the next step in the message; the exit code is 1.
+pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit> {
+    match command {
+        Command::Serve(_) | Command::Demo => unreachable!("main runs the servers itself"),
+        Command::Apply(args) => fleet::apply(args, output).await,
+        Command::Plan(args) => fleet::plan(args, output).await,
+        Command::Export(args) => fleet::export(args, output).await,
+        Command::Host(command) => nouns::run(&nouns::HOST, command, output).await,
+        Command::Group(command) => nouns::run(&nouns::GROUP, command, output).await,
+        Command::Route(command) => nouns::run(&nouns::ROUTE, command, output).await,
+        Command::Key(command) => nouns::run(&nouns::KEY, command, output).await,
+        Command::Generations(command) => generations::run(command, output).await,
+        Command::Resolve(args) => resolve::run(args, output).await,
+        Command::Explain(args) => explain::run(args, output).await,
+        Command::Decisions(args) => decisions::run(args, output).await,
+        Command::Bindings(command) => bindings::run(command, output).await,
+        Command::VerifyLog(args) => verify_log::run(args, output),
+        Command::Migrate(args) => migrate::run(args, output).await,
+        Command::Completions(args) => completions::run(&args),
+    }
+}

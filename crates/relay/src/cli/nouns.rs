@@ -1,0 +1,139 @@
+//! `host`, `group`, `route`, `key`: list them, show one. They change by `apply`.
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::Exit;
+use super::api::{Api, Page};
+use crate::client::encode;
+use crate::output::{self, Output, field};
+
+/// What can be asked about a noun.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NounCommand {
+    /// List them
+    List {
+        #[command(flatten)]
+        page: Page,
+        #[command(flatten)]
+        api: Api,
+    },
+    /// Show one
+    Show {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        api: Api,
+    },
+}
+
+/// A noun of the admin API and the columns of its table.
+pub(crate) struct Noun {
+    path: &'static str,
+    one: &'static str,
+    /// Title and field.
+    columns: &'static [(&'static str, &'static str)],
+}
+
+pub(crate) const HOST: Noun = Noun {
+    path: "hosts",
+    one: "host",
+    columns: &[
+        ("host", "host_id"),
+        ("kind", "kind"),
+        ("base url", "base_url"),
+        ("enabled", "enabled"),
+        ("private", "allow_private"),
+    ],
+};
+pub(crate) const GROUP: Noun = Noun {
+    path: "groups",
+    one: "group",
+    columns: &[
+        ("group", "logical_group_id"),
+        ("enabled", "enabled"),
+        ("sticky", "sticky.scope"),
+        ("ttl", "sticky.ttl"),
+        ("failback", "failback"),
+    ],
+};
+pub(crate) const ROUTE: Noun = Noun {
+    path: "routes",
+    one: "route",
+    columns: &[
+        ("route", "route_id"),
+        ("group", "logical_group_id"),
+        ("model", "public_model"),
+        ("host", "shadow_host_id"),
+        ("shadow group", "shadow_group_id"),
+        ("shadow model", "shadow_model"),
+        ("priority", "priority"),
+        ("weight", "weight"),
+        ("credential", "credential"),
+        ("enabled", "enabled"),
+    ],
+};
+pub(crate) const KEY: Noun = Noun {
+    path: "keys",
+    one: "key",
+    columns: &[
+        ("key", "key_id"),
+        ("groups", "logical_groups"),
+        ("enabled", "enabled"),
+        ("expires", "expires_at"),
+        ("rpm", "limits.rpm"),
+        ("concurrency", "limits.concurrency"),
+    ],
+};
+
+pub(super) async fn run(noun: &Noun, command: NounCommand, output: Output) -> anyhow::Result<Exit> {
+    match command {
+        NounCommand::List { page, api } => list(noun, &page, api, output).await,
+        NounCommand::Show { id, api } => show(noun, &id, api, output).await,
+    }
+}
+
+async fn list(noun: &Noun, page: &Page, api: Api, output: Output) -> anyhow::Result<Exit> {
+    let list = api.client()?.page(&format!("/api/v1/{}", noun.path), page, &[]).await?;
+    output.value(&list.to_json(), || {
+        if list.items.is_empty() {
+            return format!("no {}; `relay-manager apply -f fleet.toml` adds them", noun.path);
+        }
+        let titles: Vec<_> = noun.columns.iter().map(|(title, _)| *title).collect();
+        let row = |item: &Value| noun.columns.iter().map(|(_, name)| field(item, name)).collect();
+        format!("{}{}", output::table(&titles, list.items.iter().map(row)), list.more())
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn show(noun: &Noun, id: &str, api: Api, output: Output) -> anyhow::Result<Exit> {
+    let found = api.client()?.get(&format!("/api/v1/{}/{}", noun.path, encode(id))).await;
+    let value = match found {
+        Err(error) if error.is_not_found() => {
+            anyhow::bail!("there is no {} {id}; `relay-manager {} list` shows what there is", noun.one, noun.one)
+        }
+        found => found?,
+    };
+    output.value(&value, || flat_facts(&value))?;
+    Ok(Exit::Done)
+}
+
+/// Every field of an object, nested ones by dotted names.
+pub(super) fn flat_facts(value: &Value) -> String {
+    let mut facts = Vec::new();
+    flatten("", value, &mut facts);
+    let facts: Vec<_> = facts.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    output::facts(&facts)
+}
+
+fn flatten(prefix: &str, value: &Value, facts: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                flatten(&name, value, facts);
+            }
+        }
+        value => facts.push((prefix.to_owned(), output::plain(value))),
+    }
+}

@@ -1,0 +1,227 @@
+//! Every key of the process configuration, with its default and the reason for
+//! it (spec §2). The sections read through this list, `docs/configuration.md`
+//! is generated from it, and a key that is not here is an unknown key.
+
+use std::time::Duration;
+
+use super::value::Form;
+
+/// One key of `relay-manager.toml`.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// `gateway.listen`, or the bare name of a top-level key.
+    pub(crate) path: &'static str,
+    /// What is used when nobody says otherwise, as it would stand in the file;
+    /// `None` when the key is unset by default.
+    pub(crate) default: Option<&'static str>,
+    /// What a value must look like.
+    pub(crate) form: Form,
+    /// The command-line flag of the same meaning.
+    pub(crate) flag: Option<&'static str>,
+    /// What the key decides.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference in docs/ is written and checked by a test"))]
+    pub(crate) meaning: &'static str,
+    /// Why the default is what it is.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference in docs/ is written and checked by a test"))]
+    pub(crate) reason: &'static str,
+}
+
+impl Key {
+    /// The section's name, and the key's inside it.
+    pub(crate) fn parts(&self) -> (Option<&'static str>, &'static str) {
+        self.path.split_once('.').map_or((None, self.path), |(section, name)| (Some(section), name))
+    }
+
+    /// The environment variable that overrides the key.
+    pub(crate) fn env(&self) -> String {
+        format!("RELAY_MANAGER_{}", self.path.replace('.', "_").to_uppercase())
+    }
+}
+
+const fn key(path: &'static str, default: &'static str, form: Form) -> Key {
+    Key { path, default: Some(default), form, flag: None, meaning: "", reason: "" }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+pub(crate) const DATA_DIR: Key = Key {
+    flag: Some("--data-dir"),
+    meaning: "Directory of everything the server keeps: database, bindings, decision log, master key. Made at first start, \
+              readable by its owner alone; one server at a time.",
+    reason: "Beside the file, so that an unpacked release runs without rights to anything else.",
+    ..key("data_dir", "data", Form::Path)
+};
+pub(crate) const STORE: Key = Key {
+    meaning: "Where the fleet is kept: `sqlite:<path>`.",
+    reason: "Embedded, so that nothing else has to run. Follows `data_dir` when that is changed and this is not.",
+    ..key("store", "sqlite:data/relay.db", Form::Store)
+};
+pub(crate) const BINDINGS: Key = Key {
+    meaning: "Where sticky bindings are kept: `memory`, or `sqlite` to have them survive a restart.",
+    reason: "A lost binding costs one cold prompt cache, and the first choice of a route is a hash that survives restarts anyway.",
+    ..key("bindings", "memory", Form::Bindings)
+};
+pub(crate) const FLEET: Key = Key {
+    default: None,
+    flag: Some("--fleet"),
+    meaning: "A fleet file that `serve` applies before it listens.",
+    reason: "Unset: the fleet is what was applied last.",
+    ..key("fleet", "", Form::Path)
+};
+
+pub(crate) const GATEWAY_LISTEN: Key = Key {
+    flag: Some("--gateway-listen"),
+    meaning: "Address of the gateway. Port 0 takes a free one; see `listening.json`.",
+    reason: "Loopback: a new installation is not open to the network by accident.",
+    ..key("gateway.listen", "127.0.0.1:8787", Form::Address)
+};
+pub(crate) const GATEWAY_MAX_BODY: Key = Key {
+    meaning: "Largest request body; a larger one is answered with 413.",
+    reason: "Long conversations with inlined images reach tens of MiB.",
+    ..key("gateway.max_body", "64MiB", Form::Size { least: 1 << 10, most: 1 << 30 })
+};
+pub(crate) const GATEWAY_MAX_CONNECTIONS: Key = Key {
+    meaning: "Open client connections; further ones are answered with 503 and `Retry-After`.",
+    reason: "Far above what two cores stream, and below where memory becomes the limit.",
+    ..key("gateway.max_connections", "10000", Form::Count { least: 1, most: 1_000_000 })
+};
+
+pub(crate) const ADMIN_LISTEN: Key = Key {
+    flag: Some("--admin-listen"),
+    meaning: "Address of the admin API and `/readyz`. Port 0 takes a free one.",
+    reason: "Loopback: whoever reaches this port can try admin tokens.",
+    ..key("admin.listen", "127.0.0.1:8788", Form::Address)
+};
+
+pub(crate) const TIMEOUTS_CONNECT: Key = Key {
+    meaning: "Until a connection to a host stands, DNS and TLS included.",
+    reason: "Hosts answer a handshake in milliseconds; five seconds is one lost SYN and its resend.",
+    ..key("timeouts.connect", "5s", Form::Span { least: MILLISECOND, most: Duration::from_mins(10) })
+};
+pub(crate) const TIMEOUTS_FIRST_OUTPUT: Key = Key {
+    meaning: "Until a host's first real output; pings and comments do not count.",
+    reason: "Reasoning models think for minutes before the first word.",
+    ..key("timeouts.first_output", "300s", Form::Span { least: MILLISECOND, most: DAY })
+};
+pub(crate) const TIMEOUTS_IDLE: Key = Key {
+    meaning: "Longest silence inside a stream that has begun.",
+    reason: "Above the longest pause seen between two events of a healthy stream.",
+    ..key("timeouts.idle", "180s", Form::Span { least: MILLISECOND, most: DAY })
+};
+pub(crate) const TIMEOUTS_STATUS_COMMIT: Key = Key {
+    meaning: "Until a stream's client is sent 200 and keep-alive comments although no route has answered yet.",
+    reason: "Proxies cut silent connections at 60 to 125 seconds; before that a status other than 200 is worth waiting for.",
+    ..key("timeouts.status_commit", "10s", Form::Span { least: MILLISECOND, most: HOUR })
+};
+pub(crate) const TIMEOUTS_ATTEMPTS: Key = Key {
+    meaning: "Budget of connects and error answers until a route is committed; no further attempt starts after it.",
+    reason: "A client that waits longer has usually given up or resends.",
+    ..key("timeouts.attempts", "30s", Form::Span { least: MILLISECOND, most: HOUR })
+};
+pub(crate) const TIMEOUTS_CLIENT_STALL: Key = Key {
+    meaning: "How long a client may take nothing of an answer that waits for it.",
+    reason: "Frees the host's slot from readers that hang without closing.",
+    ..key("timeouts.client_stall", "60s", Form::Span { least: MILLISECOND, most: DAY })
+};
+pub(crate) const TIMEOUTS_SHUTDOWN_GRACE: Key = Key {
+    meaning: "How long what is in flight may go on after SIGTERM.",
+    reason: "Most answers end within two minutes; supervisors must be told to wait as long (`TimeoutStopSec`).",
+    ..key("timeouts.shutdown_grace", "120s", Form::Span { least: Duration::ZERO, most: DAY })
+};
+
+pub(crate) const RETRY_ATTEMPTS: Key = Key {
+    meaning: "Most attempts for one request.",
+    reason: "A third host that fails the same request points at the request.",
+    ..key("retry.attempts", "3", Form::Count { least: 1, most: 10 })
+};
+pub(crate) const RETRY_BUDGET_PERCENT: Key = Key {
+    meaning: "Retries in flight as a share of the requests in flight; never under three.",
+    reason: "Bounds what failing over adds to a fleet that is already in trouble.",
+    ..key("retry.budget_percent", "20", Form::Count { least: 0, most: 100 })
+};
+
+pub(crate) const BREAKER_CONSECUTIVE_FAILURES: Key = Key {
+    meaning: "Failures in a row that open a route's breaker.",
+    reason: "One bad answer happens; five in a row do not by chance.",
+    ..key("breaker.consecutive_failures", "5", Form::Count { least: 1, most: 1_000 })
+};
+pub(crate) const BREAKER_FAILURE_PERCENT: Key = Key {
+    meaning: "Share of failures in the window that opens it.",
+    reason: "Half: a route that fails more often than not costs more than it serves.",
+    ..key("breaker.failure_percent", "50", Form::Count { least: 1, most: 100 })
+};
+pub(crate) const BREAKER_MINIMUM_REQUESTS: Key = Key {
+    meaning: "Requests in the window below which the share is not looked at.",
+    reason: "Under twenty, half is noise.",
+    ..key("breaker.minimum_requests", "20", Form::Count { least: 1, most: 1_000_000 })
+};
+pub(crate) const BREAKER_WINDOW: Key = Key {
+    meaning: "The window of that share.",
+    reason: "Long enough to hold twenty requests of a calm route, short enough to forget.",
+    ..key("breaker.window", "30s", Form::Span { least: SECOND, most: HOUR })
+};
+pub(crate) const BREAKER_FIRST_OPEN: Key = Key {
+    meaning: "First open period when no recovery time has been learned.",
+    reason: "A restarted host is back in seconds.",
+    ..key("breaker.first_open", "5s", Form::Span { least: MILLISECOND, most: HOUR })
+};
+pub(crate) const BREAKER_LONGEST_OPEN: Key = Key {
+    meaning: "Where doubling of the open period stops.",
+    reason: "A host that came back is found within two minutes.",
+    ..key("breaker.longest_open", "2m", Form::Span { least: MILLISECOND, most: DAY })
+};
+
+pub(crate) const LOG_RETENTION: Key = Key {
+    meaning: "Age at which a day of the decision log is deleted; the hourly roll-ups stay.",
+    reason: "A billing month.",
+    ..key("log.retention", "30d", Form::Span { least: DAY, most: Duration::from_hours(24 * 3660) })
+};
+pub(crate) const LOG_ON_STALL: Key = Key {
+    meaning: "When the log cannot be written for a second: `refuse` requests with 503, or `continue` and count what is missing.",
+    reason: "A record that proves every decision cannot have holes by default.",
+    ..key("log.on_stall", "refuse", Form::Choice(&["refuse", "continue"]))
+};
+
+/// All keys, in the order of the file and of the reference.
+pub(crate) const ALL: &[Key] = &[
+    DATA_DIR,
+    STORE,
+    BINDINGS,
+    FLEET,
+    GATEWAY_LISTEN,
+    GATEWAY_MAX_BODY,
+    GATEWAY_MAX_CONNECTIONS,
+    ADMIN_LISTEN,
+    TIMEOUTS_CONNECT,
+    TIMEOUTS_FIRST_OUTPUT,
+    TIMEOUTS_IDLE,
+    TIMEOUTS_STATUS_COMMIT,
+    TIMEOUTS_ATTEMPTS,
+    TIMEOUTS_CLIENT_STALL,
+    TIMEOUTS_SHUTDOWN_GRACE,
+    RETRY_ATTEMPTS,
+    RETRY_BUDGET_PERCENT,
+    BREAKER_CONSECUTIVE_FAILURES,
+    BREAKER_FAILURE_PERCENT,
+    BREAKER_MINIMUM_REQUESTS,
+    BREAKER_WINDOW,
+    BREAKER_FIRST_OPEN,
+    BREAKER_LONGEST_OPEN,
+    LOG_RETENTION,
+    LOG_ON_STALL,
+];
+
+/// Environment variables that begin like a key's and are none.
+pub(crate) const OTHER_ENV: &[(&str, &str)] = &[
+    ("RELAY_MANAGER_CONFIG", "the configuration file, as `--config`"),
+    ("RELAY_MANAGER_ADMIN_TOKEN", "the admin token: registered by `serve`, sent by the other commands as `--token`"),
+    (
+        "RELAY_MANAGER_MASTER_KEY",
+        "the master key that secrets at rest are encrypted under: 64 hex digits, or 32 bytes in base64",
+    ),
+    ("RELAY_MANAGER_SERVER", "the admin API that commands talk to, as `--server`"),
+    ("RELAY_MANAGER_LOG", "what the process logs to stderr: a level, or `target=level` pairs as `tracing` takes them"),
+];

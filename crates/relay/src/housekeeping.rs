@@ -1,0 +1,85 @@
+//! What a server does on its own, beside requests: takes over generations that
+//! another process published, forgets bindings that have expired, and whole
+//! fleets of the past that no decision in the log refers to any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use relay_bindings::BindingStore;
+use relay_control::Control;
+use relay_domain::{Clock as _, SystemClock};
+use relay_store::Store;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// A change published elsewhere serves here within this time (spec §8).
+const REFRESH: Duration = Duration::from_millis(500);
+
+/// How often memory is taken back from expired bindings.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// How often old generations are looked for.
+const FORGET: Duration = Duration::from_hours(1);
+
+/// What the rounds work on.
+pub(crate) struct Housekeeping {
+    pub(crate) control: Arc<Control>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bindings: Arc<dyn BindingStore>,
+    /// Age at which decisions, and with them the fleets they were made from, are forgotten.
+    pub(crate) retention: Duration,
+}
+
+impl Housekeeping {
+    /// Goes on until it is cancelled; a round under way is finished.
+    pub(crate) async fn run(self, cancelled: CancellationToken) {
+        let mut refresh = every(REFRESH);
+        let mut sweep = every(SWEEP);
+        let mut forget = every(FORGET);
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                () = cancelled.cancelled() => return,
+                _ = refresh.tick() => self.refresh(&mut failing).await,
+                _ = sweep.tick() => {
+                    let swept = self.bindings.sweep(SystemClock.now()).await;
+                    tracing::debug!(swept, "forgot expired bindings");
+                }
+                _ = forget.tick() => self.forget().await,
+            }
+        }
+    }
+
+    /// Told once when it begins to fail and once when it works again: it is tried twice a second.
+    async fn refresh(&self, failing: &mut bool) {
+        match self.control.refresh().await {
+            Ok(taken) => {
+                if let Some(generation) = taken {
+                    tracing::info!(generation, "took over a generation that another process published");
+                }
+                if std::mem::take(failing) {
+                    tracing::info!("the store answers again");
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(failing, true) {
+                    tracing::warn!(%error, "cannot ask the store for newer generations; serving the last one");
+                }
+            }
+        }
+    }
+
+    async fn forget(&self) {
+        match self.store.forget_fleets(SystemClock.now() - self.retention).await {
+            Ok(0) => {}
+            Ok(fleets) => tracing::info!(fleets, "forgot fleets older than the decision log"),
+            Err(error) => tracing::warn!(%error, "old fleets stay for another hour"),
+        }
+    }
+}
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}

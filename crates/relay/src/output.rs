@@ -1,0 +1,132 @@
+//! What commands write: JSON for programs, tables for people. The one place
+//! that writes to stdout and stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use serde_json::Value;
+
+/// Widest table when stdout is no terminal: wide enough that nothing wraps.
+const UNBOUNDED_WIDTH: u16 = 400;
+
+/// Where a command's result goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// `--json`: values as they came, nothing else.
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// One of several things that happen: a line of JSON, or a line for people.
+    pub(crate) fn event(self, value: &Value, human: impl FnOnce() -> String) -> io::Result<()> {
+        if self.json { line_out(&value.to_string()) } else { line_out(&human()) }
+    }
+
+    /// A value: as JSON, or as `human` shows it.
+    pub(crate) fn value(self, value: &Value, human: impl FnOnce() -> String) -> io::Result<()> {
+        if self.json { line_out(&format!("{value:#}")) } else { line_out(human().trim_end()) }
+    }
+}
+
+/// Writes a line to stdout.
+fn line_out(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// Writes text to stdout as it is.
+pub(crate) fn text_out(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Writes a line to stderr; a closed stderr is nobody's concern.
+pub(crate) fn line_err(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// A table that fits the terminal, without borders so that it can be cut and grepped.
+pub(crate) fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if !io::stdout().is_terminal() {
+        table.set_width(UNBOUNDED_WIDTH);
+    }
+    if !use_color() {
+        table.force_no_tty();
+    }
+    table.set_header(titles.iter().map(|title| Cell::new(title.to_uppercase()).add_attribute(Attribute::Bold)));
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let text = table.to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// Two columns of names and values, for one object.
+pub(crate) fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = facts.iter().filter(|(_, value)| !value.is_empty());
+    lines.map(|(name, value)| format!("{name:width$}  {value}")).collect::<Vec<_>>().join("\n")
+}
+
+/// A JSON value as a person would write it: text bare, nothing for null.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => printable(text),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// `value.a.b` as a person would write it; nothing when it is not there.
+pub(crate) fn field(value: &Value, path: &str) -> String {
+    path.split('.').try_fold(value, |value, name| value.get(name)).map(plain).unwrap_or_default()
+}
+
+/// Text from elsewhere without the control characters that would move a
+/// terminal's cursor or recolor it.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Colors only where a person sees them (<https://no-color.org>).
+pub(crate) fn use_color() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Bold on a terminal.
+pub(crate) fn bold(text: &str) -> String {
+    if use_color() { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_no_trailing_blanks_and_one_line_a_row() {
+        let text =
+            table(&["host", "state"], [vec!["tokyo-1".into(), "closed".into()], vec!["b".into(), String::new()]]);
+        assert_eq!(text, "HOST     STATE\ntokyo-1  closed\nb");
+    }
+
+    #[test]
+    fn text_from_a_host_cannot_move_the_cursor() {
+        assert_eq!(printable("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
+    }
+
+    #[test]
+    fn a_field_that_is_not_there_is_blank() {
+        let value = serde_json::json!({"a": {"b": [1, "x"]}, "c": null});
+        assert_eq!(field(&value, "a.b"), "1, x");
+        assert_eq!(field(&value, "a.z"), "");
+        assert_eq!(field(&value, "c"), "");
+    }
+}

@@ -1,0 +1,281 @@
+//! What a server is made of, and in which order it is put together: the one
+//! place that knows every crate.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use relay_admin::Unready;
+use relay_bindings::{BindingStore, DEFAULT_CAPACITY, FlushError, MemoryBindings, SqliteBindings};
+use relay_control::fleet_document::{FleetDocument, ProcessSecrets, SecretResolver};
+use relay_control::publication::Applied;
+use relay_control::{Control, ControlParts};
+use relay_domain::{Clock, Fleet, Secret, SystemClock};
+use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown};
+use relay_hosts::{ClientOptions, HostClient};
+use relay_ledger::{Ledger, LedgerOptions};
+use relay_routing::{AllHealthy, HealthView, Snapshot, StickySecret};
+use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, generate_admin_token, open_sqlite};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{BindingsLocation, Config, OnStall, StoreLocation};
+use crate::data_dir::DataDir;
+use crate::housekeeping::Housekeeping;
+use crate::output::Output;
+
+/// The label of the token that the first start makes.
+const FIRST_TOKEN: &str = "first start";
+
+/// The label of the token in `RELAY_MANAGER_ADMIN_TOKEN`.
+const GIVEN_TOKEN: &str = "environment";
+
+/// Secrets that the operator gave to the process.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    /// `RELAY_MANAGER_ADMIN_TOKEN`
+    pub(crate) admin_token: Option<Secret>,
+    /// `RELAY_MANAGER_MASTER_KEY`
+    pub(crate) master_key: Option<Secret>,
+}
+
+impl Given {
+    /// What the environment holds; an empty variable counts as not set.
+    pub(crate) fn from_env() -> Self {
+        let secret = |name| std::env::var(name).ok().map(|text| Secret::new(&text)).filter(|s| !s.expose().is_empty());
+        Self { admin_token: secret("RELAY_MANAGER_ADMIN_TOKEN"), master_key: secret("RELAY_MANAGER_MASTER_KEY") }
+    }
+}
+
+/// Everything but the listeners.
+pub(crate) struct Server {
+    pub(crate) config: Config,
+    pub(crate) data_dir: DataDir,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) bindings: Bindings,
+    pub(crate) ledger: Ledger,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) gateway_shutdown: Shutdown,
+    pub(crate) control: Arc<Control>,
+}
+
+/// The bindings by engine: they are used alike and closed differently.
+#[derive(Clone)]
+pub(crate) enum Bindings {
+    /// In this process.
+    Memory(Arc<MemoryBindings>),
+    /// In a file of the data directory.
+    Sqlite(Arc<SqliteBindings>),
+}
+
+impl Bindings {
+    fn open(config: &Config) -> anyhow::Result<Self> {
+        Ok(match config.bindings {
+            BindingsLocation::Memory => Self::Memory(Arc::new(MemoryBindings::new(DEFAULT_CAPACITY))),
+            BindingsLocation::Sqlite => {
+                let path = config.data_dir.join("bindings.db");
+                Self::Sqlite(Arc::new(SqliteBindings::open(&path, DEFAULT_CAPACITY, SystemClock.now())?))
+            }
+        })
+    }
+
+    fn shared(&self) -> Arc<dyn BindingStore> {
+        match self {
+            Self::Memory(bindings) => Arc::clone(bindings) as _,
+            Self::Sqlite(bindings) => Arc::clone(bindings) as _,
+        }
+    }
+
+    /// Writes what is left.
+    pub(crate) async fn close(&self) -> Result<(), FlushError> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Sqlite(bindings) => bindings.close().await,
+        }
+    }
+}
+
+/// Puts a server together, from the files up; nothing listens yet.
+///
+/// # Errors
+/// When the data directory is taken, or a file in it cannot be used.
+pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyhow::Result<Server> {
+    let data_dir = DataDir::take(&config.data_dir)?;
+    let keyring = keyring(data_dir.path(), &given)?;
+    let store = Arc::new(open_store(&config, Arc::clone(&keyring)).await?);
+    register_admin_token(&*store, &keyring, given.admin_token, output).await?;
+    let bindings = Bindings::open(&config)?;
+    let ledger = Ledger::open(ledger_options(&config), SystemClock.now())?;
+    let hosts = HostClient::new(ClientOptions { connect_timeout: config.timeouts.connect })
+        .context("cannot set up TLS towards hosts")?;
+    let health: Arc<dyn HealthView + Send + Sync> = Arc::new(AllHealthy);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let gateway_shutdown = Shutdown::default();
+    let gateway = Arc::new(Gateway::new(GatewayParts {
+        snapshot: Arc::new(Snapshot::build(&Fleet::default())),
+        bindings: bindings.shared(),
+        ledger: ledger.clone(),
+        hosts: hosts.clone(),
+        health: Arc::clone(&health),
+        clock: Arc::clone(&clock),
+        hash_key: {
+            let keyring = Arc::clone(&keyring);
+            Arc::new(move |key| keyring.hash_key(key))
+        },
+        sticky_secret: StickySecret(keyring.sticky_secret()),
+        options: gateway_options(&config),
+        shutdown: gateway_shutdown.clone(),
+    }));
+    let control = Control::new(ControlParts {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        keyring,
+        bindings: bindings.shared(),
+        ledger: ledger.clone(),
+        hosts,
+        health,
+        clock,
+        resolver: secrets(data_dir.path()),
+        publish: {
+            let gateway = Arc::clone(&gateway);
+            Box::new(move |snapshot| gateway.publish(snapshot))
+        },
+        seed: relay_control::random_seed,
+        limits: relay_control::Limits::default(),
+    })
+    .await
+    .context("cannot load the fleet")?;
+    let control = Arc::new(control);
+    Ok(Server { config, data_dir, store, bindings, ledger, gateway, gateway_shutdown, control })
+}
+
+impl Server {
+    /// Publishes a fleet file, if it changes anything.
+    ///
+    /// # Errors
+    /// All its faults.
+    pub(crate) async fn publish_file(&self, path: &Path) -> anyhow::Result<Applied> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the fleet file {shown}; correct --fleet, or leave it out"))?;
+        let document = FleetDocument::from_toml(&text).with_context(|| shown.to_string())?;
+        let resolver = local_secrets(path).deny(self.data_dir.path());
+        let applied = self.control.apply_with(&document, &format!("file:{shown}"), &resolver).await;
+        applied.with_context(|| shown.to_string())
+    }
+}
+
+impl Server {
+    /// The rounds beside requests.
+    pub(crate) fn housekeeping(&self) -> Housekeeping {
+        Housekeeping {
+            control: Arc::clone(&self.control),
+            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            bindings: self.bindings.shared(),
+            retention: self.config.log.retention,
+        }
+    }
+}
+
+/// Secrets beside a fleet file: relative references start where it is.
+pub(crate) fn local_secrets(fleet_file: &Path) -> ProcessSecrets {
+    let secrets = ProcessSecrets::default();
+    match fleet_file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        Some(directory) => secrets.relative_to(directory),
+        None => secrets,
+    }
+}
+
+/// What the server resolves for documents that come over the API.
+fn secrets(data_dir: &Path) -> Arc<dyn SecretResolver> {
+    Arc::new(ProcessSecrets::default().deny(data_dir))
+}
+
+/// The keys that secrets at rest live under.
+///
+/// # Errors
+/// When the given master key is none, or its file cannot be used.
+pub(crate) fn keyring(data_dir: &Path, given: &Given) -> anyhow::Result<Arc<Keyring>> {
+    let master = match &given.master_key {
+        Some(text) => MasterKey::from_text(text.expose()).context("RELAY_MANAGER_MASTER_KEY")?,
+        None => MasterKey::load_or_create(&data_dir.join("master.key"))?,
+    };
+    Ok(Arc::new(Keyring::new(&master)))
+}
+
+/// Opens the database and brings it to this version's schema.
+///
+/// # Errors
+/// When it cannot be used; the message says what to do.
+pub(crate) async fn open_store(config: &Config, keyring: Arc<Keyring>) -> anyhow::Result<SqliteStore> {
+    let StoreLocation::Sqlite(path) = &config.store;
+    Ok(open_sqlite(path, keyring).await?)
+}
+
+/// Registers the given token, or makes one when there is none at all. A new one
+/// is shown before it is stored: stored and never shown, it would lock everybody out.
+async fn register_admin_token(
+    store: &dyn Store,
+    keyring: &Keyring,
+    given: Option<Secret>,
+    output: Output,
+) -> anyhow::Result<()> {
+    let (token, label) = match given {
+        Some(token) => (token, GIVEN_TOKEN),
+        None if store.admin_tokens().await?.is_empty() => {
+            let token = generate_admin_token();
+            output.event(&json!({ "admin_token": token.expose() }), || {
+                format!("admin token, shown this once; keep it, or set RELAY_MANAGER_ADMIN_TOKEN: {}", token.expose())
+            })?;
+            (token, FIRST_TOKEN)
+        }
+        None => return Ok(()),
+    };
+    store.add_admin_token(label, Role::Admin, &keyring.hash_admin_token(token.expose()), SystemClock.now()).await?;
+    Ok(())
+}
+
+fn ledger_options(config: &Config) -> LedgerOptions {
+    LedgerOptions {
+        retention: config.log.retention,
+        on_stall: match config.log.on_stall {
+            OnStall::Refuse => relay_ledger::OnStall::Refuse,
+            OnStall::Continue => relay_ledger::OnStall::Continue,
+        },
+        ..LedgerOptions::new(config.log_dir())
+    }
+}
+
+fn gateway_options(config: &Config) -> GatewayOptions {
+    GatewayOptions {
+        max_body: config.gateway.max_body_bytes,
+        max_connections: config.gateway.max_connections,
+        first_output: config.timeouts.first_output,
+        idle: config.timeouts.idle,
+        status_commit: config.timeouts.status_commit,
+        attempts_budget: config.timeouts.attempts,
+        client_stall: config.timeouts.client_stall,
+        attempts: config.retry.attempts as usize,
+        ..GatewayOptions::default()
+    }
+}
+
+/// The admin listener's task: not ready once `draining`, ends after `cancelled`.
+pub(crate) fn serve_admin(
+    server: &Server,
+    listener: TcpListener,
+    draining: CancellationToken,
+    cancelled: CancellationToken,
+) -> impl Future<Output = ()> + Send + 'static {
+    let unready: Unready = Arc::new(move || {
+        let reason = draining.is_cancelled().then(|| "the server is shutting down".to_owned());
+        reason.into_iter().collect()
+    });
+    let serving = relay_admin::serve(listener, Arc::clone(&server.control), unready, cancelled.cancelled_owned());
+    async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the admin listener failed");
+        }
+    }
+}

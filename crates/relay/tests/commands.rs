@@ -1,0 +1,189 @@
+//! The commands against a running server: what they print, and how they exit.
+
+mod support;
+
+use relay_testkit::{FakeHost, Reply, errors};
+use support::http::chat;
+use support::{Server, fleet, stderr, stdout};
+
+async fn two_hosts() -> (FakeHost, FakeHost) {
+    (FakeHost::builder().name("tokyo").start().await, FakeHost::builder().name("osaka").start().await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_says_what_apply_would_do_and_exits_with_3() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    let path = directory.path().join("fleet.toml");
+    std::fs::write(&path, fleet(&[("tokyo", &tokyo.base_url()), ("osaka", &osaka.base_url())])).unwrap();
+    let plan = server.cli(&["plan", "-f", "fleet.toml"]);
+    assert_eq!(plan.status.code(), Some(3), "{}", stderr(&plan));
+    assert!(stdout(&plan).contains("tokyo"), "{}", stdout(&plan));
+    assert_eq!(server.json(&["host", "list"])["items"].as_array().unwrap().len(), 0, "plan changes nothing");
+
+    let apply = server.cli(&["apply", "-f", "fleet.toml"]);
+    assert_eq!(apply.status.code(), Some(0), "{}", stderr(&apply));
+    assert!(stdout(&apply).contains("generation 1"), "{}", stdout(&apply));
+    assert_eq!(server.cli(&["plan", "-f", "fleet.toml"]).status.code(), Some(0), "nothing is pending");
+
+    std::fs::write(&path, fleet(&[("tokyo", &tokyo.base_url())])).unwrap();
+    let plan = server.cli(&["plan", "-f", "fleet.toml"]);
+    assert_eq!(plan.status.code(), Some(3));
+    assert!(stdout(&plan).contains("osaka"), "{}", stdout(&plan));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_faulty_fleet_file_is_refused_whole_with_all_its_faults() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let faulty = fleet(&[("tokyo", "ftp://tokyo")])
+        .replace("weight = 100", "weight = -1\ncolour = \"blue\"")
+        .replace("shadow_host_id = \"tokyo\"", "shadow_host_id = \"tokio\"");
+    let refused = server.apply(&faulty);
+    assert_eq!(refused.status.code(), Some(1));
+    let told = stderr(&refused);
+    for part in ["base_url", "weight", "colour", "tokio"] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    assert_eq!(server.json(&["generations", "list"])["items"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_read_where_apply_runs_and_exported_as_references() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, _osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    std::fs::create_dir(directory.path().join("fleet")).unwrap();
+    std::fs::write(directory.path().join("fleet/team-a.key"), format!("{}\n", support::CONSUMER_KEY)).unwrap();
+    let text = fleet(&[("tokyo", &tokyo.base_url())])
+        .replace("gateway_key = \"sk-host-tokyo\"", "gateway_key = { env = \"TOKYO_KEY\" }")
+        .replace(&format!("secret = \"{}\"", support::CONSUMER_KEY), "secret = { file = \"team-a.key\" }");
+    std::fs::write(directory.path().join("fleet/fleet.toml"), text).unwrap();
+    let apply = ["apply", "-f", "fleet/fleet.toml"];
+    let without = server.cli(&apply);
+    assert_eq!(without.status.code(), Some(1));
+    assert!(stderr(&without).contains("TOKYO_KEY"), "{}", stderr(&without));
+    let applied = server.cli_with(&apply, |command| command.env("TOKYO_KEY", "sk-host-tokyo"));
+    assert!(applied.status.success(), "{}", stderr(&applied));
+    assert_eq!(chat(server.gateway, "c-1", false).await.status, 200);
+    assert_eq!(tokyo.received()[0].bearer(), Some("sk-host-tokyo"));
+
+    let exported = stdout(&server.cli(&["export"]));
+    assert!(exported.contains("TOKYO_KEY") && exported.contains("team-a.key"), "{exported}");
+    assert!(!exported.contains("sk-host-tokyo") && !exported.contains(support::CONSUMER_KEY), "{exported}");
+    // What was exported can be applied as it is, and changes nothing.
+    std::fs::write(directory.path().join("fleet/exported.toml"), exported).unwrap();
+    let plan =
+        server.cli_with(&["plan", "-f", "fleet/exported.toml"], |command| command.env("TOKYO_KEY", "sk-host-tokyo"));
+    assert_eq!(plan.status.code(), Some(0), "{}{}", stdout(&plan), stderr(&plan));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generated_key_is_shown_by_apply_this_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, _osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    let text = fleet(&[("tokyo", &tokyo.base_url())]).replace(&format!("secret = \"{}\"\n", support::CONSUMER_KEY), "");
+    let applied = server.apply(&text);
+    let shown = stdout(&applied);
+    assert!(shown.contains("sk-relay-") && shown.contains("team-a"), "{shown}{}", stderr(&applied));
+    let again = stdout(&server.apply(&text));
+    assert!(!again.contains("sk-relay-"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_is_listed_and_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    assert!(server.apply(&fleet(&[("tokyo", &tokyo.base_url()), ("osaka", &osaka.base_url())])).status.success());
+    tokyo.script(Reply::error(errors::UPSTREAM_UNAVAILABLE));
+    let answer = chat(server.gateway, "c-1", false).await;
+    let request_id = answer.request_id();
+    assert_eq!((answer.status.as_u16(), answer.header("x-relay-host").as_str()), (200, "osaka"));
+
+    answer.text().await;
+
+    // Waits for what has just ended; lists lag by milliseconds.
+    let explained = stdout(&server.cli(&["explain", &request_id]));
+    for part in ["gpt-tokyo", "gpt-osaka", "502", "generation", "prompt_cache_key"] {
+        assert!(explained.contains(part), "{part} is not in:\n{explained}");
+    }
+
+    let listed = server.json(&["decisions", "--group", "gpt", "--host", "osaka"]);
+    assert_eq!(listed["items"][0]["request_id"], request_id, "{listed}");
+    assert_eq!(server.json(&["decisions", "--host", "tokyo"])["items"].as_array().unwrap().len(), 0);
+    let table = stdout(&server.cli(&["decisions"]));
+    assert!(table.contains("REQUEST") && table.contains(&request_id), "{table}");
+
+    let unknown = server.cli(&["explain", "no-such-request"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(stderr(&unknown).contains("no-such-request"), "{}", stderr(&unknown));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bindings_are_listed_looked_up_and_purged() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, _osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    assert!(server.apply(&fleet(&[("tokyo", &tokyo.base_url())])).status.success());
+    chat(server.gateway, "c-1", false).await.text().await;
+    let listed = server.json(&["bindings", "list"]);
+    let sticky_key = listed["items"][0]["sticky_key"].as_str().unwrap_or_else(|| panic!("{listed}")).to_owned();
+    assert_eq!(server.json(&["bindings", "get", &sticky_key])["route_id"], "gpt-tokyo");
+    let purged = server.cli(&["bindings", "purge", "--route", "gpt-tokyo"]);
+    assert!(purged.status.success(), "{}", stderr(&purged));
+    assert_eq!(server.json(&["bindings", "list"])["items"].as_array().unwrap().len(), 0);
+    assert_eq!(server.cli(&["bindings", "get", &sticky_key]).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resolve_asks_and_binds() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, _osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    assert!(server.apply(&fleet(&[("tokyo", &tokyo.base_url())])).status.success());
+    let args = ["resolve", "--group", "gpt", "--model", "gpt-5", "--scope", "user", "--subject", "alice"];
+    assert_eq!(server.json(&args)["sticky_action"], "bind");
+    let again = server.json(&args);
+    assert_eq!((again["sticky_action"].as_str(), again["route_id"].as_str()), (Some("hit"), Some("gpt-tokyo")));
+    assert!(stdout(&server.cli(&args)).contains("gpt-tokyo"));
+    let unknown = server.cli(&["resolve", "--group", "nope", "--model", "gpt-5"]);
+    assert_eq!(unknown.status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nouns_are_listed_and_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, _osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    assert!(server.apply(&fleet(&[("tokyo", &tokyo.base_url())])).status.success());
+    for (noun, id) in [("host", "tokyo"), ("group", "gpt"), ("route", "gpt-tokyo"), ("key", "team-a")] {
+        assert!(stdout(&server.cli(&[noun, "list"])).contains(id), "{noun}");
+        assert!(stdout(&server.cli(&[noun, "show", id])).contains(id), "{noun}");
+        let missing = server.cli(&[noun, "show", "nope"]);
+        assert_eq!(missing.status.code(), Some(1));
+        assert!(stderr(&missing).contains(&format!("relay-manager {noun} list")), "{}", stderr(&missing));
+    }
+    assert!(stdout(&server.cli(&["generations", "list"])).contains('1'));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_with_the_next_step() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = support::run(directory.path(), &["host", "list", "--server", "http://127.0.0.1:1"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("relay-manager serve"), "{}", stderr(&output));
+    let output = support::run(directory.path(), &["host", "list", "--server", "127.0.0.1:1"]);
+    assert!(stderr(&output).contains("--server"), "{}", stderr(&output));
+}
+
+#[test]
+fn verify_log_needs_a_log_and_finds_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = support::run(directory.path(), &["verify-log", "--data-dir", "nowhere"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(stderr(&missing).contains("nowhere"), "{}", stderr(&missing));
+    assert!(!directory.path().join("nowhere").exists(), "verify-log makes nothing");
+}
