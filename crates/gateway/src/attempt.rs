@@ -112,7 +112,7 @@ impl Failure {
             Self::Send(error) if error.not_sent() => Ending::Unreachable,
             Self::Unsendable => Ending::Unreachable,
             Self::Send(_) | Self::Unusable(Unusable::Cut) => Ending::CutShort,
-            Self::Unusable(Unusable::Bad | Unusable::Redirect) => Ending::Junk,
+            Self::Unusable(Unusable::Bad | Unusable::Redirect(_)) => Ending::Junk,
             Self::Unusable(Unusable::NoOutput) => Ending::NoOutput,
             Self::Unusable(Unusable::ErrorInStream(data)) => Ending::ErrorEvent(data),
             Self::Timeout => Ending::FirstOutputTimeout,
@@ -131,7 +131,7 @@ impl Failure {
     /// The status the host answered with.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
-            Self::Unusable(Unusable::Status { status, .. }) => Some(status.as_u16()),
+            Self::Unusable(Unusable::Status { status, .. } | Unusable::Redirect(status)) => Some(status.as_u16()),
             Self::Unusable(Unusable::Bad | Unusable::NoOutput | Unusable::ErrorInStream(_)) => Some(200),
             _ => None,
         }

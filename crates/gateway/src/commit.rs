@@ -46,7 +46,7 @@ pub(crate) enum Unusable {
     /// The host answered with an error status.
     Status { status: StatusCode, headers: HeaderMap, body: Bytes },
     /// A redirect; never followed.
-    Redirect,
+    Redirect(StatusCode),
     /// HTML, empty or unparsable.
     Bad,
     /// Reset, or ended before it was whole.
@@ -64,7 +64,7 @@ pub(crate) enum Unusable {
 pub(crate) async fn commit(answer: Response<Incoming>, public_model: Option<&Bytes>) -> Result<Committed, Unusable> {
     let (head, body) = answer.into_parts();
     if head.status.is_redirection() || head.status.is_informational() {
-        return Err(Unusable::Redirect);
+        return Err(Unusable::Redirect(head.status));
     }
     if !head.status.is_success() {
         let body = read_up_to(body, MAX_ERROR_ANSWER).await.map_or_else(|_| Bytes::new(), |(read, _)| read);

@@ -133,7 +133,7 @@ mod tests {
             ("user-agent", "u"),
             ("idempotency-key", "i"),
         ]);
-        let id = RequestId::of(&map(&[("x-request-id", "r-1")]));
+        let id = RequestId::of(&map(&[("x-request-id", "r-1")]), relay_domain::Timestamp::UNIX_EPOCH);
         let sent = to_host(&client, &id);
         assert_eq!(
             names(&sent),
@@ -157,7 +157,7 @@ mod tests {
             ("retry-after-ms", "20"),
             ("x-should-retry", "false"),
         ]);
-        let id = RequestId::of(&map(&[("x-request-id", "r-1")]));
+        let id = RequestId::of(&map(&[("x-request-id", "r-1")]), relay_domain::Timestamp::UNIX_EPOCH);
         let shown = to_client(&host, &id);
         assert_eq!(
             names(&shown),

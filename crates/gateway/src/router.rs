@@ -22,7 +22,7 @@ impl Gateway {
         connection: ConnectionHandle,
     ) -> Response<RelayBody> {
         let guard = RequestGuard::new(connection);
-        let id = RequestId::of(request.headers());
+        let id = RequestId::of(request.headers(), self.clock.now());
         match self.dispatch(request, &id, guard).await {
             Ok(response) => response,
             Err(error) => error.response(&id),

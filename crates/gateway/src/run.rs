@@ -4,9 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
 use relay_bindings::BindingEntry;
 use relay_domain::{ConsumerKey, CredentialMode, GroupId, KeyId, Scope};
 use relay_ledger::Ticket;
@@ -68,6 +70,8 @@ struct Walk {
     reached: bool,
     timed_out: bool,
     left_first: Option<LeftBecause>,
+    /// The smallest wait that a host asked for.
+    wait: Option<Duration>,
     last: Option<Last>,
 }
 
@@ -172,6 +176,7 @@ impl Job {
         {
             record.possible_double_bill = true;
         }
+        walk.wait = walk.wait.into_iter().chain(outcome.wait).min();
         walk.last = Some(Last { outcome, failure, position });
         goes_on
     }
@@ -225,10 +230,12 @@ impl Job {
     /// Nothing answered: the last failure is told, in our words or the host's.
     async fn refuse(self, walk: Walk) -> Answer {
         let attempts = walk.made;
-        let Some(Last { outcome, failure, position }) = walk.last else {
+        let Some(Last { mut outcome, failure, position }) = walk.last else {
             let error = self.no_eligible_route();
             return self.hand_over(Head::none(), AnswerKind::Refused { error, class: Some("no_eligible_route") }).await;
         };
+        // Whichever host is ready first may serve the next try.
+        outcome.wait = outcome.wait.and(walk.wait);
         let wire = self.serving.wire(self.plan.candidates[position].route);
         let mut head = Head {
             route_id: Some(Arc::clone(&wire.route_id)),
@@ -238,8 +245,13 @@ impl Job {
         };
         let kind = match outcome.reply {
             Reply::Relayed => {
-                let (status, headers, body) = failure.into_relayed();
-                let body = reshape(status, &body, &self.names(position));
+                let (status, mut headers, told) = failure.into_relayed();
+                let body = reshape(status, &told, &self.names(position));
+                if body != told {
+                    // The host's headers describe its own body, not this one.
+                    headers.remove(CONTENT_ENCODING);
+                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                }
                 (head.status, head.headers) = (status, headers);
                 AnswerKind::Whole { body, class: outcome.class }
             }
