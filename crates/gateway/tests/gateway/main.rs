@@ -5,6 +5,7 @@
 //! the log). Times only bound how long a broken test may hang.
 
 mod client;
+mod failover;
 mod forwarding;
 mod rig;
 mod streaming;
