@@ -16,9 +16,11 @@ use crate::progress::{Chunk, Progress, Round, count};
 use crate::retention::retain;
 
 /// How often retention looks.
-const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+const RETENTION_EVERY: Duration = Duration::from_hours(1);
 /// Bytes read, and filed in one transaction, at most.
 const READ_BYTES: usize = 2 << 20;
+/// A reader, such as a verification, may be in a checkpoint's way for long: filing must not wait for it each time.
+const CHECKPOINT_AGAIN: Duration = Duration::from_secs(5);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
 
 pub(crate) struct Archivist {
@@ -44,6 +46,8 @@ struct Desk {
     segments: BTreeMap<Day, Segment>,
     followed: BTreeMap<(Day, u32), Followed>,
     buffer: Vec<u8>,
+    /// When to try again where a reader was in the way.
+    checkpoint_after: BTreeMap<Day, Instant>,
 }
 
 impl Archivist {
@@ -60,6 +64,7 @@ impl Archivist {
                     filed = rows > 0;
                     if std::mem::take(&mut failing) {
                         tracing::info!("decisions are filed again");
+                        self.progress.recovered();
                     }
                     self.progress.filed.notify_waiters();
                 }
@@ -80,7 +85,6 @@ impl Archivist {
                 }
             }
             if round.last {
-                self.finish(&mut desk, &round);
                 break;
             }
             if retained.elapsed() >= RETENTION_EVERY {
@@ -97,15 +101,16 @@ impl Archivist {
         for chunk in &round.chunks {
             rows += self.file_chunk(desk, *chunk)?;
         }
-        // Sealed and filed files go once SQLite has synced their rows.
-        for chunk in round.chunks.iter().filter(|chunk| chunk.sealed) {
-            self.discard(desk, *chunk, round)?;
+        let mut sealed: Vec<Day> = round.chunks.iter().filter(|chunk| chunk.sealed).map(|chunk| chunk.day).collect();
+        sealed.dedup();
+        for day in sealed {
+            self.discard(desk, day, round)?;
         }
         Ok(rows)
     }
 
     fn file_chunk(&self, desk: &mut Desk, chunk: Chunk) -> Result<u64, FilingError> {
-        let Desk { segments, followed, buffer } = desk;
+        let Desk { segments, followed, buffer, .. } = desk;
         let followed = match followed.entry((chunk.day, chunk.number)) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::btree_map::Entry::Vacant(new) => {
@@ -148,30 +153,27 @@ impl Archivist {
         Ok(rows)
     }
 
-    /// Deletes a sealed journal file whose rows are safe in their segment, and closes a segment that is over.
-    fn discard(&self, desk: &mut Desk, chunk: Chunk, round: &Round) -> Result<(), FilingError> {
-        let Some(segment) = desk.segments.get(&chunk.day) else { return Ok(()) };
-        if !segment.checkpoint()? {
+    /// Deletes a day's sealed journal files once SQLite has synced their rows, and closes a segment that is over.
+    fn discard(&self, desk: &mut Desk, day: Day, round: &Round) -> Result<(), FilingError> {
+        let Some(segment) = desk.segments.get(&day) else { return Ok(()) };
+        if desk.checkpoint_after.get(&day).is_some_and(|after| Instant::now() < *after) {
             return Ok(());
         }
-        desk.followed.remove(&(chunk.day, chunk.number));
-        std::fs::remove_file(chunk.day.journal(&self.dir, chunk.number))?;
-        self.progress.deleted(chunk.day, chunk.number);
-        let over = round.chunks.iter().all(|other| other.day != chunk.day || other.number <= chunk.number);
-        let newest = round.chunks.iter().map(|other| other.day).max();
-        if over && newest > Some(chunk.day) {
-            desk.segments.remove(&chunk.day);
+        if !segment.checkpoint()? {
+            desk.checkpoint_after.insert(day, Instant::now() + CHECKPOINT_AGAIN);
+            return Ok(());
+        }
+        desk.checkpoint_after.remove(&day);
+        for chunk in round.chunks.iter().filter(|chunk| chunk.day == day && chunk.sealed) {
+            desk.followed.remove(&(day, chunk.number));
+            std::fs::remove_file(day.journal(&self.dir, chunk.number))?;
+            self.progress.deleted(day, chunk.number);
+        }
+        let over = round.chunks.iter().all(|chunk| chunk.day != day || chunk.sealed);
+        if over && round.chunks.iter().any(|chunk| chunk.day > day) {
+            desk.segments.remove(&day);
         }
         Ok(())
-    }
-
-    /// Leaves nothing behind but segments.
-    fn finish(&self, desk: &mut Desk, round: &Round) {
-        for chunk in &round.chunks {
-            if let Err(error) = self.discard(desk, *chunk, round) {
-                tracing::warn!(%error, segment = chunk.day.segment(), "a journal stays for the next start");
-            }
-        }
     }
 
     fn retain(&self) {

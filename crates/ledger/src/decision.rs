@@ -9,6 +9,7 @@ use crate::day::Day;
 
 /// An intent joined with its outcome. Fields of the outcome are absent while there is none.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent columns of the log, not one state")]
 pub struct Decision {
     /// Number of the intent among its writer's, without gaps.
     pub seq: u64,

@@ -104,9 +104,9 @@ struct Waiting {
 /// The route that an interrupted request was planned for.
 #[derive(Default)]
 struct Planned {
-    route_id: Option<Arc<str>>,
-    host_id: Option<Arc<str>>,
-    shadow_group_id: Option<Arc<str>>,
+    route: Option<Arc<str>>,
+    host: Option<Arc<str>>,
+    shadow_group: Option<Arc<str>>,
 }
 
 /// A segment's database while rows are filed in it.
@@ -224,8 +224,20 @@ impl Segment {
     }
 
     /// Moves the write-ahead log into the database and syncs it. `false` when a reader was in the way.
+    ///
+    /// The file of the write-ahead log keeps its size, to be written over:
+    /// growing it anew costs more than writing to it.
     pub(crate) fn checkpoint(&self) -> rusqlite::Result<bool> {
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0).map(|busy: i64| busy == 0))
+        self.run_checkpoint("PRAGMA wal_checkpoint(RESTART)")
+    }
+
+    /// The same, and empties the file of the write-ahead log: when the segment is closed.
+    pub(crate) fn close(&self) -> rusqlite::Result<bool> {
+        self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    fn run_checkpoint(&self, pragma: &str) -> rusqlite::Result<bool> {
+        self.connection.query_row(pragma, [], |row| row.get(0).map(|busy: i64| busy == 0))
     }
 
     fn load_waiting(&mut self) -> rusqlite::Result<()> {
@@ -241,7 +253,7 @@ impl Segment {
         while let Some(row) = rows.next()? {
             let dimensions = Dimensions { consumer: row.get(2)?, group: row.get(3)?, model: row.get(4)? };
             let at: i64 = row.get(1)?;
-            let planned = Planned { route_id: row.get(5)?, host_id: row.get(6)?, shadow_group_id: row.get(7)? };
+            let planned = Planned { route: row.get(5)?, host: row.get(6)?, shadow_group: row.get(7)? };
             let waiting = Waiting {
                 hour: at - at.rem_euclid(HOUR),
                 dimensions: Arc::new(dimensions),
@@ -353,9 +365,9 @@ fn interrupted(at: Timestamp, planned: &Planned) -> Outcome {
         verdict: Verdict::Interrupted,
         error_class: None,
         error_message: None,
-        route_id: planned.route_id.clone(),
-        host_id: planned.host_id.clone(),
-        shadow_group_id: planned.shadow_group_id.clone(),
+        route_id: planned.route.clone(),
+        host_id: planned.host.clone(),
+        shadow_group_id: planned.shadow_group.clone(),
         sticky_action: "none",
         client_status: None,
         upstream_status: None,

@@ -42,7 +42,7 @@ pub(crate) enum Drive {
 }
 
 impl Drive {
-    pub(crate) fn from_clause(self) -> &'static str {
+    pub(crate) fn source(self) -> &'static str {
         match self {
             Self::Rows => "FROM intents i LEFT JOIN outcomes o ON o.seq = i.seq",
             Self::Request => "FROM intents i INDEXED BY intents_by_request LEFT JOIN outcomes o ON o.seq = i.seq",

@@ -49,7 +49,7 @@ impl LedgerOptions {
             queue: 65_536,
             on_stall: OnStall::Refuse,
             stall_limit: Duration::from_secs(1),
-            retention: Duration::from_secs(30 * 86_400),
+            retention: Duration::from_hours(30 * 24),
             capacity: None,
         }
     }

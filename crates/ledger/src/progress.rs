@@ -12,9 +12,9 @@ use crate::day::Day;
 ///
 /// Rows are safe in the journal; this only sets how old a list may be, and
 /// how many rows share the cost of a transaction.
-const FILE_EVERY: Duration = Duration::from_millis(20);
+const FILE_EVERY: Duration = Duration::from_millis(50);
 /// Unfiled bytes at which filing does not wait.
-const FILE_AT_ONCE: u64 = 1 << 20;
+const FILE_AT_ONCE: u64 = 4 << 20;
 
 /// A journal file, and how far it holds acknowledged rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,11 +24,9 @@ use crate::rollup::{RollupSums, SUMS};
 use crate::schema::{self, REQUEST_BLOCK_BITS, request_key};
 
 /// After this time a page is returned with what it has.
-const PAGE_BUDGET: Duration = Duration::from_millis(25);
+const PAGE_BUDGET: Duration = Duration::from_millis(20);
 /// Sequence numbers looked at in one statement at first; more when that was quick.
 const FIRST_WINDOW: u64 = 2_048;
-/// A window that took less than this is followed by one four times as long.
-const QUICK: Duration = Duration::from_millis(3);
 /// Arrival times follow sequence numbers but for the time a request may wait for the queue.
 const DISORDER: i64 = 120_000_000;
 /// Connections kept for the next call.
@@ -330,7 +328,7 @@ impl Scan<'_> {
         let sql = format!(
             "SELECT {} {} WHERE {condition} AND {seq} >= ?1 AND {seq} < ?2 ORDER BY {seq} DESC LIMIT ?3",
             columns(),
-            self.filter.drive().from_clause(),
+            self.filter.drive().source(),
             seq = self.filter.drive().seq(),
         );
         let mut statement = self.segment.connection.prepare_cached(&sql)?;
@@ -351,9 +349,7 @@ impl Scan<'_> {
             if before > lowest && self.started.elapsed() >= PAGE_BUDGET {
                 return Ok(Some(before));
             }
-            if began.elapsed() < QUICK {
-                window = window.saturating_mul(4);
-            }
+            window = next_window(window, began.elapsed(), PAGE_BUDGET.saturating_sub(self.started.elapsed()));
         }
         Ok(None)
     }
@@ -364,7 +360,7 @@ impl Scan<'_> {
         let sql = format!(
             "SELECT {} {} WHERE i.request_key = ?1 AND {condition} AND i.seq < ?2 ORDER BY i.seq DESC LIMIT ?3",
             columns(),
-            Drive::Request.from_clause(),
+            Drive::Request.source(),
         );
         let mut statement = self.segment.connection.prepare_cached(&sql)?;
         let before = before.min(meta.last_seq + 1);
@@ -423,6 +419,12 @@ fn read_rollups(
     Ok(())
 }
 
+/// How far to look next: at most four times as far, and only as far as half of the time left should do.
+fn next_window(window: u64, took: Duration, left: Duration) -> u64 {
+    let affordable = window as f64 * left.as_secs_f64() / (2.0 * took.as_secs_f64().max(1e-6));
+    window.saturating_mul(4).min(affordable as u64).max(FIRST_WINDOW / 4)
+}
+
 /// Opaque to clients: the segment's day and the sequence number, in hex.
 fn format_cursor(day: Day, seq: u64) -> String {
     format!("{:08x}{seq:x}", day.0)
@@ -441,6 +443,14 @@ fn parse_cursor(cursor: &str) -> Result<(Day, u64), ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slow_window_is_followed_by_a_smaller_one() {
+        let ms = Duration::from_millis;
+        assert_eq!(next_window(2_048, ms(1), ms(19)), 8_192);
+        assert_eq!(next_window(8_192, ms(10), ms(10)), 4_096);
+        assert_eq!(next_window(8_192, ms(20), ms(0)), FIRST_WINDOW / 4);
+    }
 
     #[test]
     fn a_cursor_comes_back_as_it_was() {

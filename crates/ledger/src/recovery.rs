@@ -110,7 +110,7 @@ fn recover_segment(
     if segment.is_waiting() {
         recovered.interrupted += segment.interrupt(now)?;
     }
-    if segment.checkpoint()? {
+    if segment.close()? {
         for number in numbers {
             match std::fs::remove_file(day.journal(dir, *number)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),

@@ -160,7 +160,7 @@ async fn retention_removes_segments_and_keeps_their_rollups() {
     assert_eq!(before[0]["latency_us_max"], 1_234_567);
     assert_eq!(before[0]["consumer"], "team-a");
 
-    let options = LedgerOptions { retention: Duration::from_secs(86_400), ..LedgerOptions::new(&log) };
+    let options = LedgerOptions { retention: Duration::from_hours(24), ..LedgerOptions::new(&log) };
     let later = noon() + 60.hours();
     Ledger::open(options.clone(), later).expect("opens").close().await;
     assert!(!log.join("decisions-2026-11-23.db").exists());

@@ -85,3 +85,25 @@ async fn closing_on_a_dead_disk_ends_and_counts_what_is_lost() {
     assert_eq!(ledger.stats().lost, 1);
     assert!(ledger.intent(intent("closed", noon())).await.is_err());
 }
+
+#[tokio::test]
+async fn rows_that_cannot_be_filed_stay_in_the_journal_until_they_can() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let log = dir.path().join("log");
+    let ledger = Ledger::open(LedgerOptions::new(&log), noon()).expect("opens");
+    let in_the_way = log.join("decisions-2026-11-23.db");
+    std::fs::create_dir(&in_the_way).expect("makes a directory");
+    write(&ledger, "unfiled", noon(), Verdict::Complete).await;
+    ledger.close().await;
+    let stats = ledger.stats();
+    assert_eq!((stats.written, stats.filed, stats.lost), (2, 0, 0));
+    assert!(stats.last_error.is_some());
+    std::fs::remove_dir(&in_the_way).expect("removes");
+    let report = verify(&log).expect("verifies");
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!((report.rows, report.segments[0].in_journal, report.interrupted_count), (1, 2, 0));
+    let ledger = Ledger::open(LedgerOptions::new(&log), noon()).expect("opens");
+    assert_eq!(ledger.recovered(), (2, 0));
+    assert_eq!(ledger.reader().get("unfiled").expect("reads").expect("is there").verdict, "complete");
+    ledger.close().await;
+}

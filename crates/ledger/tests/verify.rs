@@ -184,3 +184,19 @@ proptest! {
         prop_assert!(!report.is_clean(), "{} was not found", statement);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_copy_may_lie_where_nothing_can_be_written() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().expect("makes a directory");
+    // Names that mean something in a URI are nothing but names here.
+    let odd = dir.path().join("a 100% copy?#1");
+    std::fs::create_dir(&odd).expect("makes a directory");
+    runtime().block_on(two_days(&odd, 3));
+    std::fs::set_permissions(odd.join("log"), std::fs::Permissions::from_mode(0o555)).expect("is made read-only");
+    let report = check(&odd);
+    std::fs::set_permissions(odd.join("log"), std::fs::Permissions::from_mode(0o755)).expect("is made writable");
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(report.rows, 4);
+}
