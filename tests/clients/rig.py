@@ -109,6 +109,7 @@ def control(hosts):
 def main():
     relay_manager, fake_host, dashes, *command = sys.argv[1:]
     assert dashes == "--" and command, __doc__
+    relay_manager = Path(relay_manager).resolve()
     hosts = [FakeHost(fake_host, "tokyo"), FakeHost(fake_host, "osaka")]
     key, token = "sk-clients-" + secrets.token_hex(16), "rma-" + secrets.token_hex(32)
     with tempfile.TemporaryDirectory() as folder:
