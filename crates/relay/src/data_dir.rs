@@ -26,6 +26,7 @@ impl DataDir {
     /// # Errors
     /// When it cannot be made, or another process holds it.
     pub(crate) fn take(path: &Path) -> anyhow::Result<Self> {
+        keep_files_private();
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -78,6 +79,17 @@ impl DataDir {
         let _ = fs::remove_file(self.path.join(LISTENING));
     }
 }
+
+/// Whatever this process makes from here on (journals, write-ahead logs, drafts)
+/// is for its user alone, also in a directory that was there before.
+#[cfg(unix)]
+fn keep_files_private() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+#[cfg(not(unix))]
+fn keep_files_private() {}
 
 #[cfg(unix)]
 fn warn_when_open_to_others(path: &Path) {

@@ -179,8 +179,34 @@ fn a_server_that_is_not_there_is_told_with_the_next_step() {
     assert!(stderr(&output).contains("--server"), "{}", stderr(&output));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_log_names_what_was_tampered_with() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, _osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    assert!(server.apply(&fleet(&[("tokyo", &tokyo.base_url())])).status.success());
+    for turn in 0..3 {
+        chat(server.gateway, &format!("c-{turn}"), false).await.text().await;
+    }
+    assert!(server.stop().0.success());
+    let verify = || support::run(directory.path(), &["verify-log", "--data-dir", "data"]);
+    let clean = verify();
+    assert_eq!(clean.status.code(), Some(0), "{}", stdout(&clean));
+    assert!(stdout(&clean).contains("nothing is missing: 3 requests"), "{}", stdout(&clean));
+
+    let segment = std::fs::read_dir(directory.path().join("data/log")).unwrap().map(|entry| entry.unwrap().path());
+    let segment = segment.into_iter().find(|path| path.extension().is_some_and(|ext| ext == "db")).unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let at = bytes.windows(9).position(|window| window == b"gpt-tokyo").expect("a row names its route");
+    bytes[at..at + 9].copy_from_slice(b"gpt-osaka");
+    std::fs::write(&segment, bytes).unwrap();
+    let damaged = verify();
+    assert_eq!(damaged.status.code(), Some(1), "{}", stdout(&damaged));
+    assert!(stdout(&damaged).contains("fault in"), "{}", stdout(&damaged));
+}
+
 #[test]
-fn verify_log_needs_a_log_and_finds_damage() {
+fn verify_log_needs_a_log_and_makes_none() {
     let directory = tempfile::tempdir().unwrap();
     let missing = support::run(directory.path(), &["verify-log", "--data-dir", "nowhere"]);
     assert_eq!(missing.status.code(), Some(1));

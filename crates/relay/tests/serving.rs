@@ -234,6 +234,38 @@ fn collect(directory: &std::path::Path, files: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn with_sqlite_bindings_a_conversation_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = FakeHost::builder().name("tokyo").start().await;
+    let start = || Server::start_with(directory.path(), |command| command.env("RELAY_MANAGER_BINDINGS", "sqlite"));
+    let server = start();
+    assert!(server.apply(&fleet(&[("tokyo", &host.base_url())])).status.success());
+    chat(server.gateway, "c-1", false).await.text().await;
+    assert!(server.stop().0.success());
+    let server = start();
+    let answer = chat(server.gateway, "c-1", false).await;
+    assert_eq!(answer.header("x-relay-sticky"), "hit");
+}
+
+#[cfg(unix)]
+#[test]
+fn every_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    // The directory was there before, open to all.
+    std::fs::create_dir(directory.path().join("data")).unwrap();
+    std::fs::set_permissions(directory.path().join("data"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let server = Server::start(directory.path());
+    let mut files = Vec::new();
+    collect(&directory.path().join("data"), &mut files);
+    for (path, _) in files {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{path} has mode {mode:o}");
+    }
+    drop(server);
+}
+
 #[test]
 fn the_log_is_json_when_nobody_watches() {
     let directory = tempfile::tempdir().unwrap();

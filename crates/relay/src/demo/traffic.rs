@@ -20,10 +20,11 @@ use super::fleet::MODEL;
 use crate::client::{Client, encode};
 
 /// What is asked, by conversation.
-const CONVERSATIONS: [(&str, [&str; 2]); 5] = [
+const CONVERSATIONS: [(&str, [&str; 2]); 6] = [
     ("travel-plan", ["Three days in Kyoto, what first?", "And when it rains?"]),
     ("bug-hunt", ["Why does my loop never end?", "It still does not end."]),
     ("poem", ["Four lines about the sea.", "Now without the word blue."]),
+    ("homework", ["What is a prime number?", "Is one of them?"]),
     ("recipe", ["Dinner from rice and eggs?", "For six people, please."]),
     ("contract", ["Explain clause seven.", "In one sentence?"]),
 ];
