@@ -1,6 +1,6 @@
 //! The filing thread: follows the writer, checkpoints, deletes journals, and applies retention.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
@@ -48,6 +48,8 @@ struct Desk {
     buffer: Vec<u8>,
     /// When to try again where a reader was in the way.
     checkpoint_after: BTreeMap<Day, Instant>,
+    /// Deleted in this round, with a file before them.
+    discarded: BTreeSet<(Day, u32)>,
 }
 
 impl Archivist {
@@ -98,13 +100,16 @@ impl Archivist {
 
     fn file_round(&self, desk: &mut Desk, round: &Round) -> Result<u64, FilingError> {
         let mut rows = 0;
+        desk.discarded.clear();
         for chunk in &round.chunks {
+            if desk.discarded.contains(&(chunk.day, chunk.number)) {
+                continue;
+            }
             rows += self.file_chunk(desk, *chunk)?;
-        }
-        let mut sealed: Vec<Day> = round.chunks.iter().filter(|chunk| chunk.sealed).map(|chunk| chunk.day).collect();
-        sealed.dedup();
-        for day in sealed {
-            self.discard(desk, day, round)?;
+            if chunk.sealed {
+                // At once, also when many wait: what SQLite's write-ahead log holds stays small.
+                self.discard(desk, chunk.day, round)?;
+            }
         }
         Ok(rows)
     }
@@ -165,11 +170,16 @@ impl Archivist {
         }
         desk.checkpoint_after.remove(&day);
         for chunk in round.chunks.iter().filter(|chunk| chunk.day == day && chunk.sealed) {
-            desk.followed.remove(&(day, chunk.number));
-            std::fs::remove_file(day.journal(&self.dir, chunk.number))?;
-            self.progress.deleted(day, chunk.number);
+            let filed = desk.followed.get(&(day, chunk.number)).is_some_and(|followed| followed.filed >= chunk.end);
+            if filed {
+                desk.followed.remove(&(day, chunk.number));
+                std::fs::remove_file(day.journal(&self.dir, chunk.number))?;
+                self.progress.deleted(day, chunk.number);
+                desk.discarded.insert((day, chunk.number));
+            }
         }
-        let over = round.chunks.iter().all(|chunk| chunk.day != day || chunk.sealed);
+        let over = round.chunks.iter().all(|chunk| chunk.day != day || chunk.sealed)
+            && !desk.followed.keys().any(|(followed, _)| *followed == day);
         if over && round.chunks.iter().any(|chunk| chunk.day > day) {
             desk.segments.remove(&day);
         }

@@ -98,3 +98,32 @@ async fn the_outcome_of_a_request_begun_yesterday_goes_to_its_own_segment() {
     let decision = reader.get("early").expect("reads").expect("is there");
     assert_eq!((decision.segment.as_str(), decision.seq), ("decisions-2026-11-24", 2));
 }
+
+#[tokio::test]
+async fn a_reader_in_the_way_of_a_checkpoint_delays_only_the_journals_deletion() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let log = dir.path().join("log");
+    let ledger = open(dir.path());
+    write(&ledger, "first", noon(), Verdict::Complete).await;
+    ledger.settle().await;
+    let reader = rusqlite::Connection::open(log.join("decisions-2026-11-23.db")).expect("opens");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM intents;").expect("reads");
+    // The next day seals the first one's journal, which cannot be deleted yet; then it is written to again.
+    for (id, at) in [("next", noon() + 24.hours()), ("late", noon()), ("last", noon() + 24.hours())] {
+        write(&ledger, id, at, Verdict::Complete).await;
+        ledger.settle().await;
+    }
+    reader.execute_batch("COMMIT").expect("ends");
+    drop(reader);
+    ledger.close().await;
+    let report = relay_ledger::verify(&log).expect("verifies");
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!((report.rows, report.interrupted_count), (4, 0));
+    // Whatever was left behind is the next start's to file and delete.
+    open(dir.path()).close().await;
+    let journals = std::fs::read_dir(&log)
+        .expect("lists")
+        .filter(|entry| entry.as_ref().expect("is read").path().extension().is_some_and(|end| end == "journal"))
+        .count();
+    assert_eq!(journals, 0);
+}
