@@ -206,13 +206,59 @@ fn stable_prefix(model: &str, members: &Members<'_>) -> Option<[u8; 16]> {
         hasher.update(bytes);
     };
     part(model.as_bytes());
-    part(members.tools.map_or(b"", |tools| tools.get().as_bytes()));
-    part(members.system.map_or(b"", |system| system.get().as_bytes()));
-    opening.system.iter().for_each(|system| part(system.get().as_bytes()));
-    part(first_user.get().as_bytes());
+    for value in members.tools.into_iter().chain(members.system).chain(opening.system).chain([first_user]) {
+        match serde_json::from_str::<Vec<Block<'_>>>(value.get()) {
+            Ok(blocks) => blocks.iter().for_each(|block| block.parts(&mut part)),
+            Err(_) => part(value.get().as_bytes()),
+        }
+        part(b"");
+    }
     let mut hash = [0; 16];
     hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     Some(hash)
+}
+
+/// One element of a content or of `tools`, without its `cache_control`: that
+/// mark moves on with every turn and must not count (field note 3).
+struct Block<'a>(Vec<(Cow<'a, [u8]>, &'a RawValue)>);
+
+impl Block<'_> {
+    fn parts(&self, part: &mut impl FnMut(&[u8])) {
+        let member = |name: &[u8]| self.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| value.get());
+        // A text has to be a block to be marked, and may be written plainly otherwise.
+        if let (Some("\"text\""), Some(text)) = (member(b"type"), member(b"text")) {
+            return part(text.as_bytes());
+        }
+        for (name, value) in &self.0 {
+            part(name);
+            part(value.get().as_bytes());
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Block<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Block<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Block<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    let value = map.next_value()?;
+                    if *name != *b"cache_control" {
+                        members.push((name, value));
+                    }
+                }
+                Ok(Block(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
 }
 
 /// The contents of the leading system (or developer) messages and of the first
@@ -315,6 +361,9 @@ mod tests {
         assert_eq!(prefix_of(one), prefix_of(two));
         assert_ne!(prefix_of(one), prefix_of(other));
         assert_eq!(prefix_of(r#"{"model":"a","messages":[{"role":"system","content":"s"}]}"#), None);
+        let marked = r#"{"model":"a","messages":[{"role":"system","content":"s"},
+            {"role":"user","content":[{"type":"text","text":"hi","cache_control":{"type":"ephemeral"}}]}]}"#;
+        assert_eq!(prefix_of(one), prefix_of(marked));
     }
 
     #[test]

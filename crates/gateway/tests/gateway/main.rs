@@ -4,6 +4,7 @@
 //! Tests wait for events (a gate, a request that came, a peer that went, a row in
 //! the log). Times only bound how long a broken test may hang.
 
+mod affinity;
 mod client;
 mod failover;
 mod forwarding;
