@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 use relay_control::Control;
 
 use crate::body::MAX_BODY_BYTES;
@@ -66,11 +66,11 @@ pub fn router(control: Arc<Control>, unready: Unready) -> Router {
         .with_state(state)
 }
 
-async fn not_found(uri: Uri) -> ApiError {
+async fn not_found(OriginalUri(uri): OriginalUri) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {}", uri.path()))
 }
 
-async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+async fn method_not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> ApiError {
     let message = format!("{} takes no {method}", uri.path());
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }

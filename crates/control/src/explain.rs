@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use relay_domain::{Generation, Timestamp};
 use relay_ledger::{Decision, DecisionAttempt, DecisionCandidate};
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ pub struct Explained {
     /// The request's id.
     pub request_id: String,
     /// The generation that the plan was made from; null when its record is gone.
-    pub generation: Option<GenerationView>,
+    pub generation: Option<GenerationPart>,
     /// Whether that generation is still in force.
     pub generation_in_force: bool,
     /// Every route looked at, with its verdict, in the plan's order.
@@ -31,6 +32,26 @@ pub struct Explained {
     pub decision: Decision,
     /// The same in words. Names hosts: for operators, not for customers.
     pub text: String,
+}
+
+/// The generation of a decision; what it changed is under `generations`.
+#[derive(Clone, Debug, Serialize)]
+pub struct GenerationPart {
+    /// Its number.
+    pub generation: Generation,
+    /// When it was published.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: String,
+    /// One line for people.
+    pub summary: String,
+}
+
+impl From<GenerationView> for GenerationPart {
+    fn from(view: GenerationView) -> Self {
+        let GenerationView { generation, at, actor, summary, diff: _ } = view;
+        Self { generation, at, actor, summary }
+    }
 }
 
 /// Stickiness of a decision.
@@ -68,7 +89,7 @@ impl Control {
     /// See [`QueryError`].
     pub async fn explain(&self, request_id: &str) -> Result<Option<Explained>, QueryError> {
         let Some(decision) = self.decision(request_id).await? else { return Ok(None) };
-        let generation = self.generation_record(decision.generation).await?;
+        let generation = self.generation_record(decision.generation).await?.map(GenerationPart::from);
         let text = in_words(&decision, generation.as_ref());
         Ok(Some(Explained {
             request_id: decision.request_id.clone(),
@@ -96,9 +117,9 @@ impl Control {
 }
 
 /// Sentences in the order in which it was decided. Writing to a `String` cannot fail.
-fn in_words(decision: &Decision, generation: Option<&GenerationView>) -> String {
+fn in_words(decision: &Decision, generation: Option<&GenerationPart>) -> String {
     let mut text = String::new();
-    let caller = decision.consumer.as_deref().map_or_else(|| "an operator".to_owned(), |key| format!("key {key}"));
+    let caller = decision.consumer.as_deref().map_or_else(|| "An operator".to_owned(), |key| format!("Key {key}"));
     let _ = writeln!(text, "Request {} of {:.3}", decision.request_id, decision.at);
     let _ = writeln!(
         text,

@@ -111,7 +111,7 @@ fn classify(error: hyper_util::client::legacy::Error) -> SendError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(error) = cause {
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<PrivateAddress>() || inner.is_some_and(|inner| inner.is::<PrivateAddress>()) {
+        if error.is::<PrivateAddress>() || inner.and_then(|inner| inner.downcast_ref::<PrivateAddress>()).is_some() {
             return SendError::PrivateAddress;
         }
         cause = error.source();

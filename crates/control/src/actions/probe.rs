@@ -156,6 +156,9 @@ impl Control {
         let sent = tokio::time::timeout_at(deadline, self.parts.hosts.send(target.host.allow_private, request)).await;
         let response = match sent {
             Ok(Ok(response)) => response,
+            Ok(Err(error @ SendError::PrivateAddress)) => {
+                return Fetched::Unsendable { class: "invalid_host_base_url", message: error.to_string() };
+            }
             Ok(Err(error)) => return not_answered(&error),
             Err(_) => {
                 let message = format!("the host did not answer within {}", spoken(limit));

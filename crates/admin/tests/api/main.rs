@@ -1,0 +1,13 @@
+//! The admin API over real HTTP, a real SQLite store, a real decision log and scripted hosts.
+#![expect(clippy::format_collect, clippy::format_push_string, reason = "fleets of tests are short")]
+
+mod access;
+mod decisions;
+mod failover;
+mod fleet;
+mod forward;
+mod lists;
+mod refusals;
+mod resolve;
+mod shadow_group;
+mod support;

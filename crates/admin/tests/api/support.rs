@@ -1,0 +1,237 @@
+//! A server on a free port with everything real behind it, and a small client.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use relay_bindings::MemoryBindings;
+use relay_control::fleet_document::{FleetDocument, NoSecrets};
+use relay_control::{Control, ControlParts, Limits};
+use relay_domain::{ManualClock, Timestamp};
+use relay_hosts::{ClientOptions, HostClient};
+use relay_ledger::{Ledger, LedgerOptions, LedgerReader};
+use relay_routing::AllHealthy;
+use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, open_sqlite};
+use relay_testkit::FakeHost;
+use serde_json::{Value, json};
+
+pub(crate) const ADMIN: &str = "rma-admin";
+pub(crate) const OPERATOR: &str = "rma-operator";
+pub(crate) const VIEWER: &str = "rma-viewer";
+
+/// Largest answer of a host that the tests' server reads.
+pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) control: Arc<Control>,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) published: Arc<Mutex<Vec<u64>>>,
+    pub(crate) unready: Arc<Mutex<Vec<String>>>,
+    pub(crate) directory: tempfile::TempDir,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    #[track_caller]
+    pub(crate) fn ok(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text);
+        self.json()
+    }
+
+    /// Status, code and message of an error.
+    #[track_caller]
+    pub(crate) fn error(&self) -> (u16, String, String) {
+        let json = self.json();
+        let text = |name: &str| json["error"][name].as_str().unwrap_or_default().to_owned();
+        (self.status.as_u16(), text("code"), text("message"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// 1 November 2026, noon.
+pub(crate) fn start_of_time() -> Timestamp {
+    "2026-11-01T12:00:00Z".parse().expect("a time")
+}
+
+impl Server {
+    /// A server over an empty fleet.
+    pub(crate) async fn empty() -> Self {
+        Self::start(Duration::from_secs(20)).await
+    }
+
+    /// A server that waits for hosts no longer than `time_limit`.
+    pub(crate) async fn with_time_limit(fleet: &str, time_limit: Duration) -> Self {
+        let server = Self::start(time_limit).await;
+        server.publish(fleet).await;
+        server
+    }
+
+    /// A server that has published `fleet`.
+    pub(crate) async fn with_fleet(fleet: &str) -> Self {
+        let server = Self::empty().await;
+        server.publish(fleet).await;
+        server
+    }
+
+    async fn start(time_limit: Duration) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let keyring = Arc::new(Keyring::new(&MasterKey::from_bytes([7; 32])));
+        let store = open_sqlite(&directory.path().join("relay.db"), Arc::clone(&keyring)).await.expect("a store");
+        let store = Arc::new(store);
+        for (label, token, role) in
+            [("ann", ADMIN, Role::Admin), ("olga", OPERATOR, Role::Operator), ("vic", VIEWER, Role::Viewer)]
+        {
+            let hash = keyring.hash_admin_token(token);
+            store.add_admin_token(label, role, &hash, start_of_time()).await.expect("a token");
+        }
+        let clock = Arc::new(ManualClock::new(start_of_time()));
+        let ledger = Ledger::open(LedgerOptions::new(directory.path().join("log")), start_of_time()).expect("a log");
+        let published = Arc::new(Mutex::new(Vec::new()));
+        let parts = ControlParts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            keyring,
+            bindings: Arc::new(MemoryBindings::new(1000)),
+            ledger,
+            hosts: HostClient::new(ClientOptions::default()).expect("a client"),
+            health: Arc::new(AllHealthy),
+            clock: Arc::clone(&clock) as _,
+            resolver: Arc::new(NoSecrets),
+            publish: {
+                let published = Arc::clone(&published);
+                Box::new(move |snapshot| published.lock().expect("unpoisoned").push(snapshot.generation()))
+            },
+            seed: || 42,
+            limits: Limits { time_limit, max_answer_bytes: MAX_ANSWER_BYTES },
+        };
+        let control = Arc::new(Control::new(parts).await.expect("a control plane"));
+        let unready = Arc::new(Mutex::new(Vec::new()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let told = Arc::clone(&unready);
+        let told = Arc::new(move || told.lock().expect("unpoisoned").clone());
+        tokio::spawn(relay_admin::serve(listener, Arc::clone(&control), told, std::future::pending()));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { url, control, store, clock, published, unready, directory, client }
+    }
+
+    pub(crate) async fn publish(&self, fleet: &str) {
+        let document = FleetDocument::from_toml(fleet).expect("TOML");
+        self.control.apply(&document, "test").await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    pub(crate) async fn send(&self, token: &str, method: Method, path: &str, body: impl Into<Bytes>) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.request(request.body(Full::new(body.into())).expect("a request")).await
+    }
+
+    pub(crate) async fn request(&self, request: Request<Full<Bytes>>) -> Answer {
+        let response = self.client.request(request).await.expect("an answer");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+        Answer { status: head.status, headers: head.headers, text }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(ADMIN, Method::GET, path, "").await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(ADMIN, Method::DELETE, path, "").await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(ADMIN, Method::POST, path, body.to_string()).await
+    }
+
+    /// The log as somebody else would read it from disk.
+    pub(crate) fn log(&self) -> LedgerReader {
+        LedgerReader::open(self.directory.path().join("log"))
+    }
+
+    pub(crate) async fn decision(&self, request_id: &str) -> Value {
+        self.get(&format!("/api/v1/decisions/{request_id}")).await.ok()
+    }
+
+    pub(crate) async fn resolve(&self, changes: &Value) -> Answer {
+        let mut body = json!({
+            "request_id": "r-1", "logical_group_id": "gpt", "public_model": "gpt-5",
+            "scope": "conversation", "subject_id": "thread-1",
+        });
+        merge(&mut body, changes);
+        self.post("/api/v1/resolve-route", &body).await
+    }
+
+    pub(crate) async fn proxy(&self, changes: &Value) -> Answer {
+        let mut body = json!({
+            "request_id": "r-1", "logical_group_id": "gpt", "public_model": "gpt-5",
+            "scope": "conversation", "subject_id": "thread-1", "gateway_api_key": "sk-canary-probe",
+        });
+        merge(&mut body, changes);
+        self.post("/api/v1/proxy-route-chat-completions", &body).await
+    }
+}
+
+/// Overlays fields; `null` removes one.
+fn merge(body: &mut Value, changes: &Value) {
+    let (Value::Object(body), Value::Object(changes)) = (body, changes) else { panic!("objects") };
+    for (name, value) in changes {
+        if value.is_null() {
+            body.shift_remove(name);
+        } else {
+            body.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// A fleet of one group over `hosts`; each route is in the tier of its position.
+pub(crate) fn tiers(hosts: &[(&str, &FakeHost)]) -> String {
+    let mut fleet = "[[group]]\nlogical_group_id = \"gpt\"\n".to_owned();
+    for (tier, (id, host)) in hosts.iter().enumerate() {
+        let url = host.base_url();
+        fleet.push_str(&format!(
+            r#"
+[[host]]
+host_id = "{id}"
+kind = "openai"
+base_url = "{url}"
+allow_private = true
+gateway_key = "sk-host-{id}"
+[[route]]
+route_id = "gpt-{id}"
+logical_group_id = "gpt"
+public_model = "gpt-5"
+shadow_host_id = "{id}"
+shadow_group_id = "7"
+shadow_model = "shadow-{id}"
+priority = {}
+"#,
+            tier + 1
+        ));
+    }
+    fleet
+}
