@@ -26,7 +26,8 @@ use config::{Config, ConfigFlags};
 use output::Output;
 use wiring::Given;
 
-/// Measured against the system's allocator in docs/benchmarks.md.
+/// A request's buffers are often freed on another worker than made them, which
+/// glibc's arenas answer with locks and with memory that is kept.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

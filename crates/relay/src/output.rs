@@ -90,6 +90,17 @@ pub(crate) fn field(value: &Value, path: &str) -> String {
     path.split('.').try_fold(value, |value, name| value.get(name)).map(plain).unwrap_or_default()
 }
 
+/// A cell of a table: as [`field`], with times to the second. The JSON has the rest.
+pub(crate) fn cell(value: &Value, path: &str) -> String {
+    let text = field(value, path);
+    let is_time = path == "at" || path.ends_with("_at");
+    match text.split_once('.') {
+        Some((seconds, _)) if is_time => format!("{}Z", seconds.replace('T', " ")),
+        _ if is_time => text.replace('T', " "),
+        _ => text,
+    }
+}
+
 /// Text from elsewhere without the control characters that would move a
 /// terminal's cursor or recolor it.
 pub(crate) fn printable(text: &str) -> String {
@@ -128,5 +139,12 @@ mod tests {
         assert_eq!(field(&value, "a.b"), "1, x");
         assert_eq!(field(&value, "a.z"), "");
         assert_eq!(field(&value, "c"), "");
+    }
+
+    #[test]
+    fn a_cell_shows_times_to_the_second() {
+        let value = serde_json::json!({"at": "2026-10-01T12:00:00.123456Z", "expires_at": "2026-10-01T12:00:00Z"});
+        assert_eq!(cell(&value, "at"), "2026-10-01 12:00:00Z");
+        assert_eq!(cell(&value, "expires_at"), "2026-10-01 12:00:00Z");
     }
 }

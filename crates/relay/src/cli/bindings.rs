@@ -96,7 +96,7 @@ pub(super) async fn run(command: BindingsCommand, output: Output) -> anyhow::Res
                 if list.items.is_empty() {
                     return "no bindings".to_owned();
                 }
-                let row = |item: &Value| COLUMNS.iter().map(|(_, name)| field(item, name)).collect();
+                let row = |item: &Value| COLUMNS.iter().map(|(_, name)| output::cell(item, name)).collect();
                 let titles = COLUMNS.map(|(title, _)| title);
                 format!("{}{}", output::table(&titles, list.items.iter().map(row)), list.more())
             })?;

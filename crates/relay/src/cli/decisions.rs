@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Exit;
 use super::api::{Api, Page};
-use crate::output::{self, Output, field};
+use crate::output::{self, Output};
 
 /// Which decisions.
 #[derive(Debug, clap::Args)]
@@ -91,9 +91,7 @@ pub(super) async fn run(args: DecisionsArgs, output: Output) -> anyhow::Result<E
 fn cell(item: &Value, name: &str) -> String {
     match name {
         "latency_us" => super::explain::milliseconds(&item[name]),
-        // Fractions of a second are in the JSON.
-        "at" => field(item, name).split('.').next().unwrap_or_default().replace('T', " "),
-        name => field(item, name),
+        name => output::cell(item, name),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Exit;
 use super::api::{Api, Page};
-use crate::output::{self, Output, field};
+use crate::output::{self, Output};
 
 /// What can be asked about generations.
 #[derive(Debug, Subcommand)]
@@ -23,7 +23,7 @@ pub(super) async fn run(command: GenerationsCommand, output: Output) -> anyhow::
     let GenerationsCommand::List { page, api } = command;
     let list = api.client()?.page("/api/v1/generations", &page, &[]).await?;
     output.value(&list.to_json(), || {
-        let row = |item: &Value| COLUMNS.iter().map(|(_, name)| field(item, name)).collect();
+        let row = |item: &Value| COLUMNS.iter().map(|(_, name)| output::cell(item, name)).collect();
         format!("{}{}", output::table(&COLUMNS.map(|(title, _)| title), list.items.iter().map(row)), list.more())
     })?;
     Ok(Exit::Done)

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Exit;
 use super::api::{Api, Page};
 use crate::client::encode;
-use crate::output::{self, Output, field};
+use crate::output::{self, Output};
 
 /// What can be asked about a noun.
 #[derive(Debug, Subcommand)]
@@ -100,7 +100,7 @@ async fn list(noun: &Noun, page: &Page, api: Api, output: Output) -> anyhow::Res
             return format!("no {}; `relay-manager apply -f fleet.toml` adds them", noun.path);
         }
         let titles: Vec<_> = noun.columns.iter().map(|(title, _)| *title).collect();
-        let row = |item: &Value| noun.columns.iter().map(|(_, name)| field(item, name)).collect();
+        let row = |item: &Value| noun.columns.iter().map(|(_, name)| output::cell(item, name)).collect();
         format!("{}{}", output::table(&titles, list.items.iter().map(row)), list.more())
     })?;
     Ok(Exit::Done)
