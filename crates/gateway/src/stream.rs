@@ -253,7 +253,6 @@ impl StreamBody {
 
     fn close_after_terminal(&mut self) {
         if let Phase::Relaying(mut relaying) = std::mem::replace(&mut self.phase, Phase::Ended) {
-            relaying.exchange.usage(relaying.events.usage());
             relaying.exchange.settle(Ending::complete(StatusCode::OK));
             self.phase = Phase::Closing(relaying.upstream);
             self.alarm.as_mut().reset(Instant::now() + AFTER_TERMINAL);
@@ -301,7 +300,6 @@ impl StreamBody {
         // An event too long to hold may be half sent: a blank line ends it first.
         let event = if relaying.events.is_mid_event() { [b"\n\n", &event[..]].concat().into() } else { event };
         relaying.exchange.count_sent(event.len());
-        relaying.exchange.usage(relaying.events.usage());
         relaying.exchange.settle(ending);
         relaying.exchange.close_connection();
         event
@@ -362,6 +360,8 @@ impl Relaying {
                 Some(Err(_)) => self.then = Then::Fail(Verdict::Truncated),
                 None => self.then = last_event(&mut self.events, &mut self.ready),
             }
+            // Noted as it comes: a client that leaves drops this without a word.
+            self.exchange.usage(self.events.usage());
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod affinity;
 mod client;
+mod disconnects;
 mod failover;
 mod forwarding;
 mod rig;
