@@ -1,11 +1,15 @@
 //! Request bodies: bytes within the limit, fleet documents, and the one place
 //! where a segment of the path is taken.
 
-use axum::body::Bytes;
+use std::time::Duration;
+
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http_body_util::BodyExt as _;
 use relay_control::actions::FieldFault;
 use relay_control::fleet_document::FleetDocument;
 use serde_json::Value;
@@ -15,6 +19,9 @@ use crate::state::AdminState;
 
 /// Largest request body, in bytes (spec §6 has the same for the gateway).
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Longest silence inside a body (spec §10).
+const BODY_STALL: Duration = Duration::from_secs(30);
 
 /// The whole body.
 pub(crate) struct RawBody(pub(crate) Bytes);
@@ -28,14 +35,27 @@ pub(crate) struct Id(pub(crate) String);
 impl FromRequest<AdminState> for RawBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
-        match Bytes::from_request(request, state).await {
-            Ok(bytes) => Ok(Self(bytes)),
-            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
-                Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message))
+    async fn from_request(request: Request, _: &AdminState) -> Result<Self, ApiError> {
+        let too_large = || {
+            let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+        };
+        let mut body = request.into_body();
+        if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+            return Err(too_large());
+        }
+        let mut bytes = BytesMut::new();
+        loop {
+            let frame = tokio::time::timeout(BODY_STALL, body.frame()).await.map_err(|_| {
+                ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", "the body did not come to its end")
+            })?;
+            let Some(frame) = frame else { return Ok(Self(bytes.freeze())) };
+            let frame = frame.map_err(|_| ApiError::invalid_field("body", "could not be read to its end"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > MAX_BODY_BYTES {
+                return Err(too_large());
             }
-            Err(_) => Err(ApiError::invalid_field("body", "could not be read to its end")),
+            bytes.extend_from_slice(&data);
         }
     }
 }

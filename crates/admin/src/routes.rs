@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, OriginalUri};
+use axum::extract::OriginalUri;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use http::{Method, StatusCode};
 use relay_control::Control;
 
-use crate::body::MAX_BODY_BYTES;
 use crate::endpoints::{
     actions, audit, bindings, decisions, fleet, generations, groups, health, hosts, keys, managed_resources, probes,
     routes, verify_log,
@@ -61,7 +60,6 @@ pub fn router(control: Arc<Control>, unready: Unready) -> Router {
         .route("/readyz", get(probes::readyz))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn(envelope))
         .with_state(state)
 }

@@ -9,11 +9,11 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 fn client() -> HostClient {
-    HostClient::new(ClientOptions { connect_timeout: Duration::from_millis(300) }).unwrap()
+    HostClient::new(ClientOptions { connect_timeout: Duration::from_millis(300) }).expect("a client")
 }
 
 async fn send(allow_private: bool, url: String) -> Result<http::Response<hyper::body::Incoming>, SendError> {
-    let request = Request::post(url).body(RequestBody::from(Bytes::from_static(b"{}"))).unwrap();
+    let request = Request::post(url).body(RequestBody::from(Bytes::from_static(b"{}"))).expect("a request");
     client().send(allow_private, request).await
 }
 

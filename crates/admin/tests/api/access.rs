@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{ADMIN, OPERATOR, Server, VIEWER};
 
@@ -87,4 +88,20 @@ async fn readiness_tells_why_not() {
     let answer = server.send("", Method::GET, "/readyz", "").await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.json()["reasons"], json!(["the store is unavailable"]));
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_before_it_is_sent() {
+    let server = Server::empty().await;
+    let address = server.url.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "POST /api/v1/apply HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ADMIN}\r\n\
+         content-length: 67108865\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("\"code\":\"body_too_large\""), "{answer}");
 }

@@ -465,3 +465,11 @@ fn the_process_gives_no_secret_of_its_own_away() {
     assert!(matches!(resolver.env("RELAY_MANAGER_MASTER_KEY"), Err(Unresolved::Refused(_))));
     assert!(matches!(resolver.env("relay_manager_x"), Err(Unresolved::Refused(_))));
 }
+
+#[test]
+fn the_documented_example_is_legal_and_without_a_warning() {
+    let page = include_str!("../../../../docs/fleet-file.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let example = example.replace("/run/secrets/backup.key", "TOKYO1_ADMIN_KEY");
+    assert_eq!(read_new(&example).expect("legal").warnings, Vec::<String>::new());
+}
