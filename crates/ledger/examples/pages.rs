@@ -30,8 +30,13 @@ fn scattered(of: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-fn request_id(row: u64) -> String {
-    format!("{:016x}{row:016x}", scattered(row))
+/// An id of our own: a UUID of version 7. Every tenth request brings one of its client's.
+fn request_id(row: u64, rows: u64) -> String {
+    if row.is_multiple_of(10) {
+        return format!("client-{:016x}", scattered(row));
+    }
+    let ms = at(row, rows).as_millisecond();
+    format!("{:08x}-{:04x}-7{:03x}-8def-{row:012x}", ms >> 16, ms & 0xFFFF, scattered(row) & 0xFFF)
 }
 
 fn start() -> Timestamp {
@@ -59,7 +64,7 @@ async fn fill(dir: &Path, rows: u64) {
     for row in 0..rows {
         let mut intent = template.clone();
         intent.at = at(row, rows);
-        intent.request_id = request_id(row);
+        intent.request_id = request_id(row, rows);
         // One row in 200,000 is of a consumer, model and host that hardly anybody uses.
         let rare = scattered(row ^ 0xABCD).is_multiple_of(200_000);
         let pick = |from: &[Arc<str>], salt: u64| Arc::clone(&from[skewed(row, salt, from.len() as u64) as usize]);
@@ -149,8 +154,10 @@ fn measure_all(reader: &LedgerReader, rows: u64) {
         let cursors: Vec<_> = (0..PAGES).map(|run| deep(run, filter.clone())).collect();
         measure("  … deep", |run| page(&filter, cursors[run as usize].as_deref()).items.len());
     }
-    measure("by request id", |run| usize::from(reader.get(&request_id(scattered(run) % rows)).unwrap().is_some()));
-    measure("by a request id that is not there", |run| usize::from(reader.get(&run.to_string()).unwrap().is_some()));
+    let get = |id: &str| usize::from(reader.get(id).unwrap().is_some());
+    measure("by request id", |run| get(&request_id(scattered(run) % (rows / 10) * 10 + 1, rows)));
+    measure("by a client's request id", |run| get(&request_id(scattered(run) % (rows / 10) * 10, rows)));
+    measure("by a request id that is not there", |run| get(&run.to_string()));
 }
 
 #[tokio::main]

@@ -35,7 +35,6 @@ pub struct Filter {
 pub(crate) enum Drive {
     /// All intents.
     Rows,
-    Request,
     Consumer,
     Route,
     Verdict,
@@ -45,7 +44,6 @@ impl Drive {
     pub(crate) fn source(self) -> &'static str {
         match self {
             Self::Rows => "FROM intents i LEFT JOIN outcomes o ON o.seq = i.seq",
-            Self::Request => "FROM intents i INDEXED BY intents_by_request LEFT JOIN outcomes o ON o.seq = i.seq",
             Self::Consumer => "FROM intents i INDEXED BY intents_by_consumer LEFT JOIN outcomes o ON o.seq = i.seq",
             Self::Route => "FROM outcomes o INDEXED BY outcomes_by_route CROSS JOIN intents i ON i.seq = o.seq",
             Self::Verdict => "FROM outcomes o INDEXED BY outcomes_by_verdict CROSS JOIN intents i ON i.seq = o.seq",
@@ -55,7 +53,7 @@ impl Drive {
     /// The column that a scan is ordered and bounded by.
     pub(crate) fn seq(self) -> &'static str {
         match self {
-            Self::Rows | Self::Request | Self::Consumer => "i.seq",
+            Self::Rows | Self::Consumer => "i.seq",
             Self::Route | Self::Verdict => "o.seq",
         }
     }

@@ -37,6 +37,27 @@ async fn a_decision_is_read_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn a_request_is_found_whether_its_id_tells_the_time_or_not() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    let version_7 = |at: jiff::Timestamp| {
+        let hex = format!("{:012x}", at.as_millisecond());
+        format!("{}-{}-7abc-8def-0123456789ab", &hex[..8], &hex[8..])
+    };
+    // One tells its time, one tells another day's, and one tells none.
+    let ids = [version_7(noon()), version_7(noon() - 500.hours()), "01234567-89ab-4cde-8f01-23456789abcd".to_owned()];
+    for id in &ids {
+        write(&ledger, id, noon(), Verdict::Complete).await;
+    }
+    ledger.settle().await;
+    for id in &ids {
+        assert_eq!(&ledger.reader().get(id).expect("reads").expect("is there").request_id, id);
+    }
+    assert!(ledger.reader().get(&version_7(noon() + 1.second())).expect("reads").is_none());
+    ledger.close().await;
+}
+
+#[tokio::test]
 async fn a_request_in_flight_is_open_and_its_outcome_may_be_queued_before_its_commit() {
     let dir = tempfile::tempdir().expect("makes a directory");
     let ledger = open(dir.path());
