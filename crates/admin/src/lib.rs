@@ -2,7 +2,7 @@
 //!
 //! A handler extracts, authorizes, calls one use case of `relay-control`, and
 //! shapes the answer. What happens to every request alike (its id, the token,
-//! the shape of errors) is in [`mod@middleware`]; [`mod@routes`] lists the endpoints.
+//! the shape of errors) is in `middleware`; `routes` lists the endpoints.
 #![forbid(unsafe_code)]
 
 mod body;
