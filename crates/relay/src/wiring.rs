@@ -272,10 +272,5 @@ pub(crate) fn serve_admin(
         let reason = draining.is_cancelled().then(|| "the server is shutting down".to_owned());
         reason.into_iter().collect()
     });
-    let serving = relay_admin::serve(listener, Arc::clone(&server.control), unready, cancelled.cancelled_owned());
-    async move {
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "the admin listener failed");
-        }
-    }
+    relay_admin::serve(listener, Arc::clone(&server.control), unready, cancelled.cancelled_owned())
 }
