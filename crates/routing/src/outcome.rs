@@ -3,7 +3,7 @@
 //! It says what is known of the work, what the record calls it, whose fault it is,
 //! whether another route may be tried, and what the client gets when none is left.
 //! It never looks at which host or route it was: equal endings are judged equally.
-//! Bodies count by their codes (see [`crate::codes`]); what a host writes for people
+//! Bodies count by their codes (see `codes.rs`); what a host writes for people
 //! may be rewritten by its operator.
 
 use std::time::Duration;
