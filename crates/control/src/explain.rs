@@ -161,7 +161,7 @@ fn sticky_words(decision: &Decision) -> String {
     let what = match decision.sticky_action.as_str() {
         "hit" => "the binding was used",
         "bind" => "there was no binding; one was made",
-        "rebind" => "the bound route was not eligible, the conversation moved",
+        "rebind" => "the bound route was not eligible or failed: the conversation moved",
         "borrow" => "the bound route was busy, another served once and the binding was kept",
         _ if decision.scope == "none" => "none asked for",
         _ => "no binding was used or made",

@@ -44,7 +44,7 @@ pub struct Decision {
     pub sticky_type: Option<String>,
     /// Where the subject was found.
     pub sticky_source: Option<String>,
-    /// Whether a binding was used.
+    /// Whether a binding was used: as planned, or finally once there is an outcome.
     pub sticky_hit: bool,
     /// What became of the binding: as planned, or finally once there is an outcome.
     pub sticky_action: String,
@@ -54,11 +54,11 @@ pub struct Decision {
     pub host_id: Option<String>,
     /// The group on that host.
     pub shadow_group_id: Option<String>,
-    /// The model on the host chosen first.
+    /// The model on the host.
     pub shadow_model: Option<String>,
     /// The route that the plan put first.
     pub planned_route_id: Option<String>,
-    /// Whether a lesser route was chosen because better ones were not eligible.
+    /// Whether a lesser route served, or was chosen, because better ones could not.
     pub fallback_used: bool,
     /// Whether a stream was asked for.
     pub stream: bool,
@@ -208,14 +208,14 @@ impl Decision {
             sticky_key: row.get(12)?,
             sticky_type: row.get(13)?,
             sticky_source: row.get(14)?,
-            sticky_hit: row.get(15)?,
+            sticky_hit: row.get::<_, Option<bool>>(O + 29)?.map_or_else(|| row.get(15), Ok)?,
             sticky_action: either(9, 16)?.unwrap_or_default(),
             route_id: either(6, 17)?,
             host_id: either(7, 18)?,
             shadow_group_id: either(8, 19)?,
-            shadow_model: row.get(20)?,
+            shadow_model: either(31, 20)?,
             planned_route_id,
-            fallback_used: row.get(21)?,
+            fallback_used: row.get::<_, Option<bool>>(O + 30)?.map_or_else(|| row.get(21), Ok)?,
             stream: row.get(22)?,
             user_key: row.get(23)?,
             conversation_key: row.get(24)?,
@@ -245,7 +245,7 @@ impl Decision {
             possible_double_bill: row.get::<_, Option<bool>>(O + 27)?.unwrap_or(false),
             panic: row.get::<_, Option<bool>>(O + 28)?.unwrap_or(false),
             candidates: json(row, 26)?,
-            attempts: json(row, O + 29)?,
+            attempts: json(row, O + 32)?,
         })
     }
 

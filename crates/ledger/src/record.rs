@@ -99,8 +99,14 @@ pub struct Outcome {
     pub host_id: Option<Arc<str>>,
     /// The group on that host.
     pub shadow_group_id: Option<Arc<str>>,
+    /// The model on that host.
+    pub shadow_model: Option<Arc<str>>,
     /// What became of the binding in the end.
     pub sticky_action: &'static str,
+    /// Whether the binding was used in the end.
+    pub sticky_hit: bool,
+    /// Whether the route finally used is not the best tier's, or not the bound one.
+    pub fallback_used: bool,
     /// The status the client got.
     pub client_status: Option<u16>,
     /// The status the last host answered with.

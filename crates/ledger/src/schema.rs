@@ -56,7 +56,7 @@ pub(crate) const INTENT: [(&str, &str); 26] = [
 pub(crate) const INTENT_DETAIL: &str = "candidates";
 
 /// Columns of `outcomes`, without the hash.
-pub(crate) const OUTCOME: [(&str, &str); 29] = [
+pub(crate) const OUTCOME: [(&str, &str); 32] = [
     ("seq", "INTEGER PRIMARY KEY"),
     ("entry", "INTEGER NOT NULL"),
     ("at", "INTEGER NOT NULL"),
@@ -86,6 +86,9 @@ pub(crate) const OUTCOME: [(&str, &str); 29] = [
     ("upstream_request_id", "TEXT"),
     ("possible_double_bill", "INTEGER NOT NULL"),
     ("panic", "INTEGER NOT NULL"),
+    ("sticky_hit", "INTEGER NOT NULL"),
+    ("fallback_used", "INTEGER NOT NULL"),
+    ("shadow_model", "TEXT"),
 ];
 
 /// The last column of `outcomes` before the hash: the attempts as JSON.
@@ -343,6 +346,9 @@ pub(crate) fn encode_outcome(buffer: &mut Vec<u8>, seq: u64, entry: u64, outcome
     row.optional_text(outcome.upstream_request_id.as_deref());
     row.integer(outcome.possible_double_bill.into());
     row.integer(outcome.panic.into());
+    row.integer(outcome.sticky_hit.into());
+    row.integer(outcome.fallback_used.into());
+    row.optional_text(outcome.shadow_model.as_deref());
     row.json(&outcome.attempts);
 }
 

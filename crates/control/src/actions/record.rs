@@ -123,6 +123,12 @@ impl<'a> Call<'a> {
             route_id: route.map(|route| route.id.shared()),
             host_id: route.map(|route| route.host.shared()),
             shadow_group_id: ended.shadow_group_id.filter(|group| !group.is_empty()).map(Arc::from),
+            shadow_model: route
+                .map(|route| route.shadow_model.as_str())
+                .filter(|model| !model.is_empty())
+                .map(Arc::from),
+            sticky_hit: settlement.is_some_and(|settlement| settlement.sticky_hit),
+            fallback_used: settlement.is_some_and(|settlement| settlement.fallback_used),
             sticky_action: settlement.map_or("none", |settlement| settlement.sticky_action.as_str()),
             client_status: Some(ended.client_status),
             upstream_status: ended.upstream_status,
