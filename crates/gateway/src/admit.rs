@@ -63,7 +63,7 @@ impl Gateway {
             .await
             .map_err(|_| log_stalled())?;
         let ticket = Arc::new(ticket);
-        let mut exchange = self.exchange(&ticket, &guard, started, plan.sticky_action.as_str());
+        let mut exchange = self.exchange(&ticket, &guard, started);
         if let Some(outcome) = exchange.outcome() {
             outcome.request_bytes = body.len() as u64;
         }
@@ -112,20 +112,13 @@ impl Gateway {
         })
     }
 
-    fn exchange(
-        &self,
-        ticket: &relay_ledger::Ticket,
-        guard: &RequestGuard,
-        started: Instant,
-        sticky_action: &'static str,
-    ) -> Exchange {
+    fn exchange(&self, ticket: &relay_ledger::Ticket, guard: &RequestGuard, started: Instant) -> Exchange {
         Exchange::new(
             self.ledger.clone(),
             Arc::clone(&self.clock),
             ticket.reference().clone(),
-            Some(guard.connection().clone()),
+            guard.connection().clone(),
             started,
-            sticky_action,
         )
     }
 
@@ -137,7 +130,7 @@ impl Gateway {
         started: Instant,
     ) -> Result<Response<RelayBody>, GatewayError> {
         let ticket = self.ledger.intent(Box::new(facts.unroutable())).await.map_err(|_| log_stalled())?;
-        let mut exchange = self.exchange(&ticket, guard, started, "none");
+        let mut exchange = self.exchange(&ticket, guard, started);
         let committed = ticket.committed().await;
         exchange.settle(Ending::failed(Some("model_not_found"), StatusCode::NOT_FOUND));
         committed.map_err(|_| log_stalled())?;

@@ -98,7 +98,7 @@ impl Gateway {
                 answer = work.as_mut() => answer,
                 () = tokio::time::sleep(self.options.status_commit) => {
                     ticket.committed().await.map_err(|_| log_stalled())?;
-                    let body = StreamBody::open(work, self.clocks(), self.end_now(), guard);
+                    let body = StreamBody::open(work, self.clocks(), guard);
                     return Ok(event_stream(RelayBody::stream(body), id));
                 }
             }
@@ -130,12 +130,12 @@ impl Gateway {
             AnswerKind::Raw { head: bytes, upstream } => {
                 exchange.answered_with(head.status);
                 let raw = Raw { ready: Some(bytes), upstream, exchange, last_received: Instant::now() };
-                with_head(RelayBody::stream(StreamBody::raw(raw, self.clocks(), self.end_now(), guard)), &head, id)
+                with_head(RelayBody::stream(StreamBody::raw(raw, self.clocks(), guard)), &head, id)
             }
             AnswerKind::Stream(committed) => {
                 exchange.answered_with(head.status);
                 let relaying = Relaying::new(committed, exchange);
-                let body = StreamBody::relaying(relaying, self.clocks(), self.end_now(), guard);
+                let body = StreamBody::relaying(relaying, self.clocks(), guard);
                 let mut response = with_head(RelayBody::stream(body), &head, id);
                 response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
                 response
@@ -147,10 +147,6 @@ impl Gateway {
 
     fn clocks(&self) -> StreamClocks {
         StreamClocks { keep_alive: self.options.keep_alive, idle: self.options.idle }
-    }
-
-    fn end_now(&self) -> tokio_util::sync::WaitForCancellationFutureOwned {
-        self.shutdown.end_now.clone().cancelled_owned()
     }
 }
 

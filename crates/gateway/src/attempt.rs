@@ -60,8 +60,8 @@ pub(crate) struct Success {
     pub(crate) answer: Committed,
 }
 
-/// Why an attempt has no answer for the client.
-#[derive(Debug)]
+/// Why an attempt has no answer for the client. It holds what a host said,
+/// which no log may show, so it is not `Debug`.
 pub(crate) enum Failure {
     /// No answer head.
     Send(SendError),
@@ -125,6 +125,14 @@ impl Failure {
                     body_head: Some(body),
                 })
             }
+        }
+    }
+
+    /// What went wrong on the way, for diagnostics.
+    pub(crate) fn cause(&self) -> Option<&SendError> {
+        match self {
+            Self::Send(error) => Some(error),
+            Self::Unusable(_) | Self::Timeout | Self::Unsendable => None,
         }
     }
 

@@ -40,8 +40,8 @@ pub(crate) struct CommittedStream {
     pub(crate) then: Then,
 }
 
-/// Why an answer is not committed.
-#[derive(Debug)]
+/// Why an answer is not committed. It holds what a host said, which no log may
+/// show, so it is not `Debug`.
 pub(crate) enum Unusable {
     /// The host answered with an error status.
     Status { status: StatusCode, headers: HeaderMap, body: Bytes },

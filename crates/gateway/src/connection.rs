@@ -4,13 +4,13 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// No time: nothing is being waited for.
@@ -24,11 +24,26 @@ pub(crate) const TICK: Duration = Duration::from_secs(2);
 struct State {
     epoch: Instant,
     in_request: AtomicBool,
-    /// Milliseconds since `epoch`, plus one; [`NEVER`] when no head is being read.
+    /// Milliseconds since `epoch`, plus one; [`NEVER`] when no head is awaited.
     head_since: AtomicU64,
     /// The same for a write that the client does not take.
     blocked_since: AtomicU64,
-    close: Notify,
+    /// A [`Phase`], only ever raised.
+    phase: AtomicU8,
+    /// The connection's own task: it polls its requests and answers too.
+    task: AtomicWaker,
+}
+
+/// How far a connection is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Open,
+    /// It takes no further request.
+    Closing,
+    /// What is in flight is told, and ended.
+    Ending,
+    /// It is dropped: its client is still sending a request, or not reading its answer.
+    Over,
 }
 
 /// A handle that requests and answers of a connection hold.
@@ -40,9 +55,11 @@ impl ConnectionHandle {
         Self(Arc::new(State {
             epoch: Instant::now(),
             in_request: AtomicBool::new(false),
-            head_since: AtomicU64::new(NEVER),
+            // The first head is waited for from the start: a client that says nothing is a slow one.
+            head_since: AtomicU64::new(1),
             blocked_since: AtomicU64::new(NEVER),
-            close: Notify::new(),
+            phase: AtomicU8::new(Phase::Open as u8),
+            task: AtomicWaker::new(),
         }))
     }
 
@@ -57,13 +74,22 @@ impl ConnectionHandle {
         self.0.in_request.store(false, Ordering::Relaxed);
     }
 
-    /// Asks for the connection to be closed once its answer is out.
-    pub(crate) fn close_after_answer(&self) {
-        self.0.close.notify_one();
+    /// Moves the connection towards its end, and wakes it to see that. One
+    /// waker for the whole connection costs less than each request waiting
+    /// for a shutdown on its own.
+    pub(crate) fn advance_to(&self, phase: Phase) {
+        self.0.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.0.task.wake();
     }
 
-    pub(crate) async fn close_asked(&self) {
-        self.0.close.notified().await;
+    /// Whether the connection has come to `phase`.
+    pub(crate) fn has_come_to(&self, phase: Phase) -> bool {
+        self.0.phase.load(Ordering::Acquire) >= phase as u8
+    }
+
+    /// Who is woken by [`ConnectionHandle::advance_to`].
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        self.0.task.register(cx.waker());
     }
 
     /// Whether the client has taken too long over a head, or over reading.

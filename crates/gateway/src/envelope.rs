@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
+use xxhash_rust::xxh3::Xxh3;
 
 /// The facts of a chat completion request.
 #[derive(Debug, Default)]
@@ -200,22 +201,22 @@ fn metadata_session(metadata: &RawValue) -> Option<String> {
 fn stable_prefix(model: &str, members: &Members<'_>) -> Option<[u8; 16]> {
     let opening: Opening<'_> = serde_json::from_str(members.messages?.get()).ok()?;
     let first_user = opening.first_user?;
-    let mut hasher = blake3::Hasher::new();
+    // It need not resist anyone: the sticky key made of it is keyed and per consumer.
+    let mut hasher = Xxh3::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());
         hasher.update(bytes);
     };
     part(model.as_bytes());
     for value in members.tools.into_iter().chain(members.system).chain(opening.system).chain([first_user]) {
-        match serde_json::from_str::<Vec<Block<'_>>>(value.get()) {
-            Ok(blocks) => blocks.iter().for_each(|block| block.parts(&mut part)),
-            Err(_) => part(value.get().as_bytes()),
+        let is_array = value.get().starts_with('[');
+        match is_array.then(|| serde_json::from_str::<Vec<Block<'_>>>(value.get())) {
+            Some(Ok(blocks)) => blocks.iter().for_each(|block| block.parts(&mut part)),
+            _ => part(value.get().as_bytes()),
         }
         part(b"");
     }
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    Some(hash)
+    Some(hasher.digest128().to_be_bytes())
 }
 
 /// One element of a content or of `tools`, without its `cache_control`: that

@@ -9,7 +9,7 @@ use relay_domain::Clock;
 use relay_ledger::{AttemptRecord, IntentRef, Ledger, Outcome, Usage, Verdict};
 use tokio::time::Instant;
 
-use crate::connection::ConnectionHandle;
+use crate::connection::{ConnectionHandle, Phase};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Exchange {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
     reference: IntentRef,
-    connection: Option<ConnectionHandle>,
+    connection: ConnectionHandle,
     started: Instant,
     first_output: Option<Instant>,
     /// Time spent waiting for hosts.
@@ -63,9 +63,8 @@ impl Exchange {
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         reference: IntentRef,
-        connection: Option<ConnectionHandle>,
+        connection: ConnectionHandle,
         started: Instant,
-        sticky_action: &'static str,
     ) -> Self {
         let outcome = Box::new(Outcome {
             at: clock.now(),
@@ -75,7 +74,11 @@ impl Exchange {
             route_id: None,
             host_id: None,
             shadow_group_id: None,
-            sticky_action,
+            shadow_model: None,
+            // Until a host has served, stickiness did nothing.
+            sticky_action: "none",
+            sticky_hit: false,
+            fallback_used: false,
             client_status: None,
             upstream_status: None,
             latency_us: 0,
@@ -166,9 +169,12 @@ impl Exchange {
 
     /// The client's connection takes no further request.
     pub(crate) fn close_connection(&self) {
-        if let Some(connection) = &self.connection {
-            connection.close_after_answer();
-        }
+        self.connection.advance_to(Phase::Closing);
+    }
+
+    /// The client's connection.
+    pub(crate) fn connection(&self) -> &ConnectionHandle {
+        &self.connection
     }
 
     /// Writes the outcome row; further calls do nothing.

@@ -3,7 +3,10 @@
 //! before the decision's intent is on disk (spec §7).
 
 use std::collections::BTreeSet;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +24,7 @@ use crate::admit::log_stalled;
 use crate::answer::{Answer, AnswerKind, Head};
 use crate::attempt::{Failure, Outgoing, Success, Target, attempt};
 use crate::commit::Committed;
+use crate::connection::Phase;
 use crate::error::GatewayError;
 use crate::exchange::Exchange;
 use crate::options::UNSENT_ATTEMPTS;
@@ -87,14 +91,19 @@ impl Job {
     /// attempt and settles the decision as `client_gone`.
     pub(crate) async fn run(mut self) -> Answer {
         let mut walk = Walk::default();
-        let end_now = self.gateway.shutdown().end_now.clone();
-        let served = tokio::select! {
-            biased;
-            served = self.walk(&mut walk) => served,
-            () = end_now.cancelled() => {
-                let kind = AnswerKind::Refused { error: shutting_down(), class: Some("server_shutdown") };
-                return self.hand_over(Head::none(), kind).await;
-            }
+        let connection = self.exchange.connection().clone();
+        let served = {
+            let mut work = pin!(self.walk(&mut walk));
+            // A shutdown wakes the connection, and with it this.
+            poll_fn(|cx| match work.as_mut().poll(cx) {
+                Poll::Pending if connection.has_come_to(Phase::Ending) => Poll::Ready(None),
+                served => served.map(Some),
+            })
+            .await
+        };
+        let Some(served) = served else {
+            let kind = AnswerKind::Refused { error: shutting_down(), class: Some("server_shutdown") };
+            return self.hand_over(Head::none(), kind).await;
         };
         match served {
             Some((position, success)) => self.commit(position, &walk, success).await,
@@ -136,6 +145,7 @@ impl Job {
         self.exchange.begin_attempt(Arc::clone(&wire.route_id), Arc::clone(&wire.host_id));
         if let Some(outcome) = self.exchange.outcome() {
             outcome.shadow_group_id.clone_from(&wire.shadow_group);
+            outcome.shadow_model = Some(Arc::clone(&wire.shadow_model)).filter(|model| !model.is_empty());
             outcome.key_source = Some(credential.as_str());
             outcome.key_fingerprint = match credential {
                 CredentialMode::Caller => self.outgoing.caller.as_ref().map(|key| Arc::clone(&key.fingerprint)),
@@ -156,7 +166,8 @@ impl Job {
     /// Takes note of a failed attempt; whether another candidate may be tried.
     fn leave(&mut self, position: usize, failure: Failure, walk: &mut Walk) -> bool {
         let outcome = classify(&failure.ending(self.gateway.clock.now()));
-        tracing::debug!(class = outcome.class, ?failure, "an attempt failed");
+        let (status, cause) = (failure.status(), failure.cause().map(tracing::field::debug));
+        tracing::debug!(class = outcome.class, status, cause, "an attempt failed");
         self.exchange.end_attempt(outcome.end.as_str(), outcome.class, failure.status());
         let another = match outcome.another {
             Another::Yes => true,
@@ -190,6 +201,8 @@ impl Job {
         let settlement = self.plan.settle(&self.serving.snapshot, position, walk.left_first, now);
         if let Some(outcome) = self.exchange.outcome() {
             outcome.sticky_action = settlement.sticky_action.as_str();
+            outcome.sticky_hit = settlement.sticky_hit;
+            outcome.fallback_used = settlement.fallback_used;
             outcome.upstream_request_id = success.host_request_id;
         }
         self.remember(settlement.change).await;

@@ -13,13 +13,12 @@ use http_body::Body;
 use hyper::body::Incoming;
 use relay_ledger::Verdict;
 use tokio::time::{Instant, Sleep};
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::answer::{Answer, AnswerKind};
 use crate::body::BrokenOff;
 use crate::chat::Meaning;
 use crate::commit::CommittedStream;
-use crate::connection::RequestGuard;
+use crate::connection::{self, RequestGuard};
 use crate::error::GatewayError;
 use crate::events::Events;
 use crate::exchange::{Ending, Exchange};
@@ -44,9 +43,8 @@ pub(crate) struct StreamBody {
     clocks: StreamClocks,
     alarm: Pin<Box<Sleep>>,
     last_sent: Instant,
-    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The connection is busy while this lives.
-    _guard: RequestGuard,
+    guard: RequestGuard,
 }
 
 enum Phase {
@@ -89,33 +87,22 @@ impl StreamBody {
     pub(crate) fn open(
         answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
         clocks: StreamClocks,
-        shutdown: WaitForCancellationFutureOwned,
         guard: RequestGuard,
     ) -> Self {
-        Self::new(Phase::Open(answer), clocks, shutdown, guard)
+        Self::new(Phase::Open(answer), clocks, guard)
     }
 
-    pub(crate) fn relaying(
-        relaying: Relaying,
-        clocks: StreamClocks,
-        shutdown: WaitForCancellationFutureOwned,
-        guard: RequestGuard,
-    ) -> Self {
-        Self::new(Phase::Relaying(Box::new(relaying)), clocks, shutdown, guard)
+    pub(crate) fn relaying(relaying: Relaying, clocks: StreamClocks, guard: RequestGuard) -> Self {
+        Self::new(Phase::Relaying(Box::new(relaying)), clocks, guard)
     }
 
-    pub(crate) fn raw(
-        raw: Raw,
-        clocks: StreamClocks,
-        shutdown: WaitForCancellationFutureOwned,
-        guard: RequestGuard,
-    ) -> Self {
-        Self::new(Phase::Raw(Box::new(raw)), clocks, shutdown, guard)
+    pub(crate) fn raw(raw: Raw, clocks: StreamClocks, guard: RequestGuard) -> Self {
+        Self::new(Phase::Raw(Box::new(raw)), clocks, guard)
     }
 
-    fn new(phase: Phase, clocks: StreamClocks, shutdown: WaitForCancellationFutureOwned, guard: RequestGuard) -> Self {
+    fn new(phase: Phase, clocks: StreamClocks, guard: RequestGuard) -> Self {
         let alarm = Box::pin(tokio::time::sleep(clocks.keep_alive.min(clocks.idle)));
-        Self { phase, clocks, alarm, last_sent: Instant::now(), shutdown: Box::pin(shutdown), _guard: guard }
+        Self { phase, clocks, alarm, last_sent: Instant::now(), guard }
     }
 
     pub(crate) fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Part> {
@@ -174,7 +161,7 @@ impl StreamBody {
     /// Nothing to send: look at the clocks.
     fn poll_clocks(&mut self, cx: &mut Context<'_>) -> Poll<Part> {
         // While the route is open its own work hears of a shutdown, and says so.
-        if !matches!(self.phase, Phase::Open(_)) && self.shutdown.as_mut().poll(cx).is_ready() {
+        if !matches!(self.phase, Phase::Open(_)) && self.guard.connection().has_come_to(connection::Phase::Ending) {
             return Poll::Ready(Some(self.shut_down()));
         }
         while self.alarm.as_mut().poll(cx).is_ready() {

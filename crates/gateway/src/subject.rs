@@ -3,24 +3,24 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use relay_domain::{ConsumerKey, Scope};
 
 use crate::envelope::Envelope;
 
 /// Headers that name a conversation, strongest first.
-const CONVERSATION_HEADERS: [(&str, &str); 11] = [
-    ("x-relay-conversation", "header:x-relay-conversation"),
-    ("session_id", "header:session_id"),
-    ("session-id", "header:session-id"),
-    ("conversation_id", "header:conversation_id"),
-    ("conversation-id", "header:conversation-id"),
-    ("thread-id", "header:thread-id"),
-    ("x-session-affinity", "header:x-session-affinity"),
-    ("x-session-id", "header:x-session-id"),
-    ("x-conversation-id", "header:x-conversation-id"),
-    ("x-opencode-session", "header:x-opencode-session"),
-    ("x-claude-code-session-id", "header:x-claude-code-session-id"),
+const CONVERSATION_HEADERS: [(HeaderName, &str); 11] = [
+    (HeaderName::from_static("x-relay-conversation"), "header:x-relay-conversation"),
+    (HeaderName::from_static("session_id"), "header:session_id"),
+    (HeaderName::from_static("session-id"), "header:session-id"),
+    (HeaderName::from_static("conversation_id"), "header:conversation_id"),
+    (HeaderName::from_static("conversation-id"), "header:conversation-id"),
+    (HeaderName::from_static("thread-id"), "header:thread-id"),
+    (HeaderName::from_static("x-session-affinity"), "header:x-session-affinity"),
+    (HeaderName::from_static("x-session-id"), "header:x-session-id"),
+    (HeaderName::from_static("x-conversation-id"), "header:x-conversation-id"),
+    (HeaderName::from_static("x-opencode-session"), "header:x-opencode-session"),
+    (HeaderName::from_static("x-claude-code-session-id"), "header:x-claude-code-session-id"),
 ];
 
 /// A subject and the rung that named it.
@@ -61,11 +61,15 @@ pub(crate) fn subject<'a>(
     }
 }
 
+/// One pass over the few headers of a request costs less than a look-up for each rung.
 fn from_headers(headers: &HeaderMap) -> Option<Subject<'_>> {
-    CONVERSATION_HEADERS.iter().find_map(|(name, source)| {
-        let value = headers.get(*name)?.to_str().ok()?.trim();
-        if value.is_empty() { None } else { Subject::new(value, source) }
-    })
+    let named = headers.iter().filter_map(|(name, value)| {
+        let rung = CONVERSATION_HEADERS.iter().position(|(header, _)| header == name)?;
+        let value = value.to_str().ok()?.trim();
+        (!value.is_empty()).then_some((rung, value))
+    });
+    let (rung, value) = named.min_by_key(|(rung, _)| *rung)?;
+    Subject::new(value, CONVERSATION_HEADERS[rung].1)
 }
 
 fn key_subject(key: &ConsumerKey) -> Option<Subject<'_>> {
@@ -109,7 +113,7 @@ mod tests {
         envelope.prompt_cache_key = Some("p".into());
         assert_eq!(source(&headers, &envelope), "body:prompt_cache_key");
         for (name, expected) in CONVERSATION_HEADERS.iter().rev() {
-            headers.insert(*name, " c1 ".parse().unwrap());
+            headers.insert(name, " c1 ".parse().unwrap());
             let found = subject(Scope::Conversation, &headers, &envelope, &key).unwrap();
             assert_eq!((found.source, &*found.id), (*expected, "c1"));
         }
