@@ -362,7 +362,6 @@ impl Ledger {
     pub async fn settle(&self) {
         let progress = &self.0.progress;
         let accepted = progress.counters.accepted.load(Ordering::SeqCst);
-        self.0.queue.hurry();
         progress.hurry();
         let _ = tokio::time::timeout(self.0.stall_limit, async {
             loop {

@@ -13,11 +13,8 @@ use tokio::sync::Notify;
 use crate::day::Day;
 use crate::record::{Intent, Outcome};
 
-/// How long the writer, when it has just written, lets outcomes wait for the next intent.
-///
-/// Intents wake it at once. Nobody waits for an outcome, and waking a thread
-/// costs more than writing the row, so under load outcomes ride along.
-const OUTCOMES_RIDE: Duration = Duration::from_millis(2);
+/// How often the writer lets others go first before it writes what it has.
+const LONGEST_COURTESY: usize = 8;
 
 const QUEUED: u8 = 0;
 const COMMITTED: u8 = 1;
@@ -86,20 +83,12 @@ pub(crate) enum Message {
     Outcome(Arc<Slot>, Box<Outcome>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sleep {
-    Awake,
-    /// Just written: only an intent wakes the writer, which wakes by itself soon.
-    Nap,
-    /// Nothing to do: anything wakes it.
-    Deep,
-}
-
 #[derive(Debug)]
 struct State {
     messages: Vec<Message>,
     pending_intents: usize,
-    sleep: Sleep,
+    /// The writer waits for something to do.
+    asleep: bool,
     closing: bool,
 }
 
@@ -121,7 +110,7 @@ pub(crate) enum Rejected {
 
 impl Queue {
     pub(crate) fn new(capacity: usize) -> Self {
-        let state = State { messages: Vec::new(), pending_intents: 0, sleep: Sleep::Awake, closing: false };
+        let state = State { messages: Vec::new(), pending_intents: 0, asleep: false, closing: false };
         Self { state: Mutex::new(state), wake: Condvar::new(), space: Notify::new(), capacity }
     }
 
@@ -135,8 +124,8 @@ impl Queue {
         }
         state.pending_intents += 1;
         state.messages.push(Message::Intent(Arc::clone(slot), intent));
-        if state.sleep != Sleep::Awake {
-            state.sleep = Sleep::Awake;
+        if state.asleep {
+            state.asleep = false;
             drop(state);
             self.wake.notify_one();
         }
@@ -150,8 +139,8 @@ impl Queue {
             return false;
         }
         state.messages.push(Message::Outcome(Arc::clone(slot), outcome));
-        if state.sleep == Sleep::Deep {
-            state.sleep = Sleep::Awake;
+        if state.asleep {
+            state.asleep = false;
             drop(state);
             self.wake.notify_one();
         }
@@ -168,24 +157,30 @@ impl Queue {
     }
 
     /// Takes everything queued into `batch`, which is empty, waiting for it. `false` when closed and empty.
-    pub(crate) fn take(&self, batch: &mut Vec<Message>, just_wrote: bool) -> bool {
+    ///
+    /// What has queued is written at once; no timer holds it back. But a
+    /// thread that is ready to queue more gets the processor first, as long as
+    /// that brings more: on a busy machine a write then carries many rows, and
+    /// on an idle one nothing is ready and nothing waits.
+    pub(crate) fn take(&self, batch: &mut Vec<Message>) -> bool {
         let mut state = self.lock();
-        let mut nap = just_wrote;
-        while state.messages.is_empty() || nap && !state.closing && !has_intent(&state) {
-            if state.closing && state.messages.is_empty() {
+        while state.messages.is_empty() {
+            if state.closing {
                 return false;
             }
-            if nap {
-                state.sleep = Sleep::Nap;
-                let waited = self.wake.wait_timeout(state, OUTCOMES_RIDE);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                nap = false;
-            } else {
-                state.sleep = Sleep::Deep;
-                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.asleep = true;
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.asleep = false;
+        for _ in 0..LONGEST_COURTESY {
+            let queued = state.messages.len();
+            drop(state);
+            std::thread::yield_now();
+            state = self.lock();
+            if state.messages.len() == queued {
+                break;
             }
         }
-        state.sleep = Sleep::Awake;
         std::mem::swap(&mut state.messages, batch);
         true
     }
@@ -215,16 +210,6 @@ impl Queue {
         self.space.notify_waiters();
     }
 
-    /// Has the writer take outcomes at once.
-    pub(crate) fn hurry(&self) {
-        let mut state = self.lock();
-        if !state.messages.is_empty() {
-            state.sleep = Sleep::Awake;
-            drop(state);
-            self.wake.notify_one();
-        }
-    }
-
     pub(crate) fn pending_intents(&self) -> usize {
         self.lock().pending_intents
     }
@@ -232,9 +217,4 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether an intent is among the queued: they are looked for from the end, where a new one is.
-fn has_intent(state: &State) -> bool {
-    state.messages.iter().any(|message| matches!(message, Message::Intent(..)))
 }

@@ -28,7 +28,7 @@ const PAGE_BUDGET: Duration = Duration::from_millis(15);
 /// Sequence numbers looked at in one statement at first; more when that was quick.
 const FIRST_WINDOW: u64 = 1_024;
 /// … and at most, where every row is looked at: what is not in memory takes a hundred times as long.
-const LONGEST_ROWS_WINDOW: u64 = 4_096;
+const LONGEST_ROWS_WINDOW: u64 = 2_048;
 /// Arrival times follow sequence numbers but for the time between arrival and plan, in microseconds. A request
 /// whose body took longer to arrive may be missing at the edge of a list that is bounded by time.
 const DISORDER: i64 = 30_000_000;

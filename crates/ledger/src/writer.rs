@@ -73,9 +73,7 @@ impl Writer {
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         let mut messages = Vec::new();
-        let mut wrote = false;
-        while self.queue.take(&mut messages, wrote) {
-            wrote = true;
+        while self.queue.take(&mut messages) {
             let mut left = messages.drain(..).peekable();
             while left.peek().is_some() {
                 let rows = left.by_ref().take(BATCH_ROWS).map(|message| self.encode(message)).sum();
