@@ -49,6 +49,8 @@ pub(crate) struct Target<'a> {
     pub(crate) shown_as: Option<&'a Bytes>,
     /// Time until the first real output.
     pub(crate) first_output: Duration,
+    /// No other host can follow, so the headers need not be kept.
+    pub(crate) is_last: bool,
 }
 
 /// A committed answer with its head.
@@ -77,24 +79,29 @@ pub(crate) enum Failure {
 ///
 /// # Errors
 /// See [`Failure`]; nothing has gone to the client then.
-pub(crate) async fn attempt(hosts: &HostClient, outgoing: &Outgoing, target: &Target<'_>) -> Result<Success, Failure> {
+pub(crate) async fn attempt(
+    hosts: &HostClient,
+    outgoing: &mut Outgoing,
+    target: &Target<'_>,
+) -> Result<Success, Failure> {
     let request = build(outgoing, target).map_err(|_| Failure::Unsendable)?;
     let exchange = async {
         let answer = hosts.send(target.endpoint.allow_private(), request).await.map_err(Failure::Send)?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let answer = commit(answer, target.shown_as).await.map_err(Failure::Unusable)?;
+        let (mut head, body) = answer.into_parts();
+        let answer = commit(&mut head, body, target.shown_as).await.map_err(Failure::Unusable)?;
+        let (status, headers) = (head.status, head.headers);
         let host_request_id = headers::host_request_id(&headers).map(Into::into);
         Ok(Success { status, headers, host_request_id, answer })
     };
     tokio::time::timeout(target.first_output, exchange).await.unwrap_or(Err(Failure::Timeout))
 }
 
-fn build(outgoing: &Outgoing, target: &Target<'_>) -> Result<Request<relay_hosts::RequestBody>, http::Error> {
+fn build(outgoing: &mut Outgoing, target: &Target<'_>) -> Result<Request<relay_hosts::RequestBody>, http::Error> {
     let body = splice::request(&outgoing.body, &outgoing.model_span, target.model);
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = target.endpoint.uri(&outgoing.path)?;
-    let mut headers = outgoing.headers.clone();
+    let mut headers = if target.is_last { std::mem::take(&mut outgoing.headers) } else { outgoing.headers.clone() };
     headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     let own = match target.credential {
         CredentialMode::Caller => outgoing.caller.as_ref().map(|key| &key.value),

@@ -5,7 +5,8 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Response, StatusCode};
+use http::response::Parts;
+use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use relay_ledger::Usage;
@@ -61,14 +62,17 @@ pub(crate) enum Unusable {
 ///
 /// # Errors
 /// See [`Unusable`]; nothing of such an answer has gone to the client.
-pub(crate) async fn commit(answer: Response<Incoming>, public_model: Option<&Bytes>) -> Result<Committed, Unusable> {
-    let (head, body) = answer.into_parts();
+pub(crate) async fn commit(
+    head: &mut Parts,
+    body: Incoming,
+    public_model: Option<&Bytes>,
+) -> Result<Committed, Unusable> {
     if head.status.is_redirection() || head.status.is_informational() {
         return Err(Unusable::Redirect(head.status));
     }
     if !head.status.is_success() {
         let body = read_up_to(body, MAX_ERROR_ANSWER).await.map_or_else(|_| Bytes::new(), |(read, _)| read);
-        return Err(Unusable::Status { status: head.status, headers: head.headers, body });
+        return Err(Unusable::Status { status: head.status, headers: std::mem::take(&mut head.headers), body });
     }
     if headers::is_html(&head.headers) {
         return Err(Unusable::Bad);

@@ -159,8 +159,9 @@ impl Job {
             model: renamed.unwrap_or(&self.public_json),
             shown_as: renamed.map(|_| &self.public_json),
             first_output: self.gateway.options().first_output,
+            is_last: position + 1 == self.plan.candidates.len(),
         };
-        attempt(&self.gateway.hosts, &self.outgoing, &target).await
+        attempt(&self.gateway.hosts, &mut self.outgoing, &target).await
     }
 
     /// Takes note of a failed attempt; whether another candidate may be tried.
