@@ -50,9 +50,8 @@ impl Gateway {
             key: &caller.key,
             envelope: &envelope,
         };
-        let pool = match serving.snapshot.locate(&envelope.model, &caller.key.groups) {
-            Ok(pool) => pool,
-            Err(_) => return self.unroutable(&facts, &guard, started).await,
+        let Ok(pool) = serving.snapshot.locate(&envelope.model, &caller.key.groups) else {
+            return self.unroutable(&facts, &guard, started).await;
         };
         let subject = subject(pool.group.sticky.scope, &head.headers, &envelope, &caller.key);
         let key = subject.as_ref().map(|subject| self.sticky_key(&caller, &pool, subject));
@@ -68,7 +67,8 @@ impl Gateway {
             outcome.request_bytes = body.len() as u64;
         }
 
-        let job = Job {
+        // In a box: it is handed from step to step, and its bytes need not move each time.
+        let job = Box::new(Job {
             gateway: Arc::clone(self),
             sticky: key.map(|key| Sticky::new(key, &caller.key, &pool)),
             retry_on_timeout: pool.group.retry_on_timeout,
@@ -84,7 +84,7 @@ impl Gateway {
             serving: Arc::clone(&serving),
             ticket,
             exchange,
-        };
+        });
         self.respond(job, &caller, id, envelope.stream, guard).await
     }
 

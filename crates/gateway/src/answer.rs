@@ -83,7 +83,7 @@ impl Gateway {
     /// still open (spec §5).
     pub(crate) async fn respond(
         self: &Arc<Self>,
-        job: Job,
+        job: Box<Job>,
         caller: &Caller,
         id: &RequestId,
         stream: bool,

@@ -9,6 +9,7 @@ use crate::request_id::{RequestId, X_REQUEST_ID};
 
 /// Whether a request header ends here: hop-by-hop ones, every way to carry a
 /// credential, what names the client's address, and what we set ourselves.
+#[expect(clippy::match_same_arms, reason = "one arm for each kind of header")]
 fn ends_here(name: &str) -> bool {
     match name {
         "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade" => true,
@@ -39,6 +40,7 @@ pub(crate) fn to_host(client: &HeaderMap, request_id: &RequestId) -> HeaderMap {
 
 /// Whether a host's answer header is shown to the client. What could name the
 /// host, its vendor or its owner is not.
+#[expect(clippy::match_same_arms, reason = "one arm for each kind of header")]
 fn is_shown(name: &str) -> bool {
     match name {
         "content-type" | "content-language" | "content-encoding" | "cache-control" | "etag" => true,

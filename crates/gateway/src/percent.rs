@@ -11,16 +11,9 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        match escaped(&bytes[at..]) {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
+        let (byte, length) = escaped(&bytes[at..]).map_or((bytes[at], 1), |byte| (byte, 3));
+        decoded.push(byte);
+        at += length;
     }
     String::from_utf8(decoded).map_or(text.into(), Cow::Owned)
 }

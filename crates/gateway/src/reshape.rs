@@ -57,8 +57,8 @@ pub(crate) fn reshape(status: StatusCode, body: &Bytes, names: &Names<'_>) -> By
             Cow::Owned(hidden) => hidden.into(),
         };
     }
-    let told = [shape.message, shape.error, shape.detail].into_iter().flatten();
-    let message = told.filter_map(|value| serde_json::from_str::<String>(value.get()).ok()).next();
+    let mut told = [shape.message, shape.error, shape.detail].into_iter().flatten();
+    let message = told.find_map(|value| serde_json::from_str::<String>(value.get()).ok());
     ours(status, message.as_deref(), names)
 }
 

@@ -89,7 +89,7 @@ struct Last {
 impl Job {
     /// Runs the request to its answer. Dropping the future drops the running
     /// attempt and settles the decision as `client_gone`.
-    pub(crate) async fn run(mut self) -> Answer {
+    pub(crate) async fn run(mut self: Box<Self>) -> Answer {
         let mut walk = Walk::default();
         let connection = self.exchange.connection().clone();
         let served = {
@@ -194,7 +194,7 @@ impl Job {
     }
 
     /// The route commit: from here on no other host is tried.
-    async fn commit(mut self, position: usize, walk: &Walk, success: Success) -> Answer {
+    async fn commit(mut self: Box<Self>, position: usize, walk: &Walk, success: Success) -> Answer {
         self.exchange.first_output();
         self.exchange.end_attempt(AttemptEnd::Answered.as_str(), None, Some(success.status.as_u16()));
         self.exchange.usage(success.answer.usage());
@@ -242,7 +242,7 @@ impl Job {
     }
 
     /// Nothing answered: the last failure is told, in our words or the host's.
-    async fn refuse(self, walk: Walk) -> Answer {
+    async fn refuse(self: Box<Self>, walk: Walk) -> Answer {
         let attempts = walk.made;
         let Some(Last { mut outcome, failure, position }) = walk.last else {
             let error = self.no_eligible_route();
@@ -285,7 +285,7 @@ impl Job {
     }
 
     /// An answer leaves only after its intent is on disk.
-    async fn hand_over(self, head: Head, kind: AnswerKind) -> Answer {
+    async fn hand_over(self: Box<Self>, head: Head, kind: AnswerKind) -> Answer {
         let kind = match self.ticket.committed().await {
             Ok(()) => kind,
             Err(_) => AnswerKind::Refused { error: log_stalled(), class: Some("log_unavailable") },

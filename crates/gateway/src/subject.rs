@@ -31,8 +31,8 @@ pub(crate) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    fn new(id: impl Into<Cow<'a, str>>, source: &'static str) -> Option<Self> {
-        Some(Self { id: id.into(), source })
+    fn new(id: impl Into<Cow<'a, str>>, source: &'static str) -> Self {
+        Self { id: id.into(), source }
     }
 }
 
@@ -49,13 +49,13 @@ pub(crate) fn subject<'a>(
 ) -> Option<Subject<'a>> {
     match scope {
         Scope::None => None,
-        Scope::User => key_subject(key).or_else(|| Subject::new(key.id.as_str(), "key")),
+        Scope::User => key_subject(key).or_else(|| Some(Subject::new(key.id.as_str(), "key"))),
         Scope::Conversation => from_headers(headers)
-            .or_else(|| Subject::new(envelope.prompt_cache_key.as_deref()?, "body:prompt_cache_key"))
-            .or_else(|| Subject::new(envelope.metadata_session.as_deref()?, "body:metadata.user_id"))
+            .or_else(|| Some(Subject::new(envelope.prompt_cache_key.as_deref()?, "body:prompt_cache_key")))
+            .or_else(|| Some(Subject::new(envelope.metadata_session.as_deref()?, "body:metadata.user_id")))
             .or_else(|| {
                 let hash = u128::from_be_bytes(envelope.stable_prefix?);
-                Subject::new(format!("{hash:032x}"), "body:stable_prefix")
+                Some(Subject::new(format!("{hash:032x}"), "body:stable_prefix"))
             })
             .or_else(|| key_subject(key)),
     }
@@ -69,11 +69,11 @@ fn from_headers(headers: &HeaderMap) -> Option<Subject<'_>> {
         (!value.is_empty()).then_some((rung, value))
     });
     let (rung, value) = named.min_by_key(|(rung, _)| *rung)?;
-    Subject::new(value, CONVERSATION_HEADERS[rung].1)
+    Some(Subject::new(value, CONVERSATION_HEADERS[rung].1))
 }
 
 fn key_subject(key: &ConsumerKey) -> Option<Subject<'_>> {
-    Subject::new(key.subject_id.as_deref()?, "key:subject_id")
+    Some(Subject::new(key.subject_id.as_deref()?, "key:subject_id"))
 }
 
 #[cfg(test)]

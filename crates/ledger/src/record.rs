@@ -84,6 +84,7 @@ pub struct CandidateRecord {
 
 /// How a request ended.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct Outcome {
     /// When it ended.
     pub at: Timestamp,
