@@ -61,7 +61,7 @@ fn chat(rig: &Rig, messages: &Value, more: &Value) -> Call {
 /// Two requests that share nothing but what names the conversation are one conversation.
 async fn check_rung(source: &str, with: impl Fn(&Rig, &str) -> Call) {
     let rig = Setup::hosts(3).one_tier().start().await;
-    let mut routes = BTreeSet::new();
+    let mut keys = BTreeSet::new();
     for subject in ["s-1", "s-2", "s-3"] {
         let first = with(&rig, subject).send().await;
         let second = with(&rig, subject).send().await;
@@ -72,9 +72,9 @@ async fn check_rung(source: &str, with: impl Fn(&Rig, &str) -> Call) {
         assert!(second.sticky_hit && !first.sticky_hit);
         let key = first.sticky_key.expect("has a key");
         assert!(key.len() <= 64 && !key.contains(subject), "{key}");
-        routes.insert(key);
+        keys.insert(key);
     }
-    assert_eq!(routes.len(), 3, "{source}: conversations are told apart");
+    assert_eq!(keys.len(), 3, "{source}: conversations are told apart");
 }
 
 #[tokio::test]
@@ -377,7 +377,7 @@ struct Switch(Arc<Mutex<Option<RouteHealth>>>);
 
 impl HealthView for Switch {
     fn route(&self, route: &RouteEntry, _now: Timestamp) -> RouteHealth {
-        let set = if route.route.id.as_str() == "route-1" { *self.0.lock().unwrap() } else { None };
+        let set = if route.route.id.as_str() == "route-1" { *self.0.lock().expect("is not poisoned") } else { None };
         set.unwrap_or(RouteHealth::Available)
     }
 }

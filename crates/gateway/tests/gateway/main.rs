@@ -9,5 +9,7 @@ mod client;
 mod disconnects;
 mod failover;
 mod forwarding;
+mod log;
 mod rig;
+mod shutdown;
 mod streaming;

@@ -2,6 +2,7 @@
 //! domain structs, a log in a directory of its own and bindings in memory.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -240,9 +241,14 @@ impl Rig {
         self.hosts.iter().map(|host| host.received().len()).collect()
     }
 
-    /// Every byte that the log has on disk.
+    /// Where the log is.
+    pub(crate) fn log_dir(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// Every byte that the log has on disk, by file.
     pub(crate) fn log_bytes(&self) -> Vec<(String, Vec<u8>)> {
-        let files = std::fs::read_dir(self.dir.path().join("log")).expect("lists the log");
+        let files = std::fs::read_dir(self.log_dir()).expect("lists the log");
         files
             .map(|file| file.expect("is a file").path())
             .map(|path| (path.display().to_string(), std::fs::read(&path).expect("reads")))

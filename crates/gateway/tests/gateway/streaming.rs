@@ -44,11 +44,14 @@ async fn an_event_is_there_before_the_host_sends_the_next() {
     assert!(stream.ends_with("data: [DONE]\n\n"), "{stream}");
 }
 
+/// A way to write a reply.
+type Shape = fn(Reply) -> Reply;
+
 #[tokio::test]
 async fn every_way_to_write_events_arrives_as_it_was_written() {
     let rig = Setup::hosts(1).shadow_model("shadow-5").start().await;
     let body = request("shadow", true);
-    let shapes: [(&str, fn(Reply) -> Reply); 14] = [
+    let shapes: [(&str, Shape); 14] = [
         ("plain", |reply| reply),
         ("bytes", |reply| reply.chunk_bytes(1)),
         ("three bytes, crlf", |reply| reply.chunk_bytes(3).crlf()),
