@@ -14,7 +14,7 @@ use relay_testkit::{Cut, Gate, PATIENCE, Reply, errors};
 use serde_json::json;
 
 use crate::client::Call;
-use crate::rig::{KEY, MODEL, OTHER_KEY, Rig, Setup, host_key, request};
+use crate::rig::{KEY, MODEL, OTHER_KEY, Rig, Setup, host_key, patiently, request};
 
 /// A rig whose disk is full, and the room that is left on it.
 async fn full_disk(on_stall: OnStall, stall_limit: Duration) -> (Rig, Arc<AtomicU64>) {
@@ -66,7 +66,9 @@ async fn with_a_full_disk_requests_are_refused_and_no_byte_of_an_answer_passes()
         assert_eq!(answer.error_code().await, "log_unavailable");
     }
     room.store(u64::MAX, Ordering::SeqCst);
-    assert_eq!(rig.say("x").id("after").send().await.status, 200);
+    // The writer tries again at times of its own.
+    let served = async { while rig.say("x").id("after").send().await.status != 200 {} };
+    patiently("the disk to be noticed", served).await;
     assert_eq!(rig.decision("after").await.verdict, "complete");
     for id in ["whole", "stream"] {
         let decision = rig.decision(id).await;
