@@ -101,12 +101,15 @@ struct Waiting {
     planned: Option<Box<Planned>>,
 }
 
-/// The route that an interrupted request was planned for.
+/// What an interrupted request was planned for: all that is known of where it went.
 #[derive(Default)]
 struct Planned {
     route: Option<Arc<str>>,
     host: Option<Arc<str>>,
     shadow_group: Option<Arc<str>>,
+    shadow_model: Option<Arc<str>>,
+    sticky_hit: bool,
+    fallback_used: bool,
 }
 
 /// A segment's database while rows are filed in it.
@@ -246,14 +249,21 @@ impl Segment {
         }
         let mut statement = self.connection.prepare(
             "SELECT i.seq, i.at, coalesce(i.consumer, ''), i.logical_group_id, i.public_model, \
-             i.route_id, i.host_id, i.shadow_group_id FROM intents i \
+             i.route_id, i.host_id, i.shadow_group_id, i.shadow_model, i.sticky_hit, i.fallback_used FROM intents i \
              LEFT JOIN outcomes o ON o.seq = i.seq WHERE i.seq >= ? AND o.seq IS NULL",
         )?;
         let mut rows = statement.query([self.meta.settled_seq])?;
         while let Some(row) = rows.next()? {
             let dimensions = Dimensions { consumer: row.get(2)?, group: row.get(3)?, model: row.get(4)? };
             let at: i64 = row.get(1)?;
-            let planned = Planned { route: row.get(5)?, host: row.get(6)?, shadow_group: row.get(7)? };
+            let planned = Planned {
+                route: row.get(5)?,
+                host: row.get(6)?,
+                shadow_group: row.get(7)?,
+                shadow_model: row.get(8)?,
+                sticky_hit: row.get(9)?,
+                fallback_used: row.get(10)?,
+            };
             let waiting = Waiting {
                 hour: at - at.rem_euclid(HOUR),
                 dimensions: Arc::new(dimensions),
@@ -368,10 +378,10 @@ fn interrupted(at: Timestamp, planned: &Planned) -> Outcome {
         route_id: planned.route.clone(),
         host_id: planned.host.clone(),
         shadow_group_id: planned.shadow_group.clone(),
-        shadow_model: None,
+        shadow_model: planned.shadow_model.clone(),
         sticky_action: "none",
-        sticky_hit: false,
-        fallback_used: false,
+        sticky_hit: planned.sticky_hit,
+        fallback_used: planned.fallback_used,
         client_status: None,
         upstream_status: None,
         latency_us: 0,

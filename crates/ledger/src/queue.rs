@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::day::Day;
 use crate::record::{Intent, Outcome};
 
-/// How often the writer lets others go first before it writes what it has.
+/// How often the writer lets others go first before it writes outcomes alone.
 const LONGEST_COURTESY: usize = 8;
 
 const QUEUED: u8 = 0;
@@ -158,10 +158,11 @@ impl Queue {
 
     /// Takes everything queued into `batch`, which is empty, waiting for it. `false` when closed and empty.
     ///
-    /// What has queued is written at once; no timer holds it back. But a
-    /// thread that is ready to queue more gets the processor first, as long as
-    /// that brings more: on a busy machine a write then carries many rows, and
-    /// on an idle one nothing is ready and nothing waits.
+    /// What has queued is written at once; no timer holds it back. But nobody
+    /// waits for an outcome, so while only outcomes have queued a thread that is
+    /// ready to queue more gets the processor first, as long as that brings
+    /// more: on a busy machine they ride along with the next intent, and on an
+    /// idle one nothing is ready and nothing waits.
     pub(crate) fn take(&self, batch: &mut Vec<Message>) -> bool {
         let mut state = self.lock();
         while state.messages.is_empty() {
@@ -173,6 +174,9 @@ impl Queue {
         }
         state.asleep = false;
         for _ in 0..LONGEST_COURTESY {
+            if has_intent(&state) {
+                break;
+            }
             let queued = state.messages.len();
             drop(state);
             std::thread::yield_now();
@@ -217,4 +221,9 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an intent is among the queued.
+fn has_intent(state: &State) -> bool {
+    state.messages.iter().any(|message| matches!(message, Message::Intent(..)))
 }

@@ -81,6 +81,8 @@ async fn a_request_interrupted_gets_its_outcome_at_the_next_start() {
     let decision = ledger.reader().get("cut").expect("reads").expect("is there");
     assert_eq!(decision.verdict, "interrupted");
     assert_eq!(decision.route_id.as_deref(), Some("gpt-tokyo"));
+    assert_eq!(decision.shadow_model.as_deref(), Some("gpt-5-2025-08-07"));
+    assert!(decision.sticky_hit);
     ledger.close().await;
     let report = check(dir.path());
     assert!(report.is_clean(), "{report:?}");
