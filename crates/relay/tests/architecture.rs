@@ -12,13 +12,17 @@ use serde_json::Value;
 /// What each crate may depend on of our own.
 const ARROWS: &[(&str, &[&str])] = &[
     ("relay-domain", &[]),
+    ("relay-http1", &[]),
     ("relay-routing", &["relay-domain"]),
     ("relay-store", &["relay-domain"]),
     // What a binding means is decided in routing; bindings keep it.
     ("relay-bindings", &["relay-domain", "relay-routing"]),
-    ("relay-hosts", &["relay-domain"]),
+    ("relay-hosts", &["relay-domain", "relay-http1"]),
     ("relay-ledger", &["relay-domain"]),
-    ("relay-gateway", &["relay-domain", "relay-routing", "relay-bindings", "relay-hosts", "relay-ledger"]),
+    (
+        "relay-gateway",
+        &["relay-domain", "relay-routing", "relay-bindings", "relay-hosts", "relay-http1", "relay-ledger"],
+    ),
     (
         "relay-control",
         &["relay-domain", "relay-routing", "relay-store", "relay-bindings", "relay-hosts", "relay-ledger"],
@@ -47,8 +51,9 @@ const RESERVED: &[(&str, &[&str])] = &[
     // No SQL outside the three that own files.
     ("sqlx", &["relay-store", "relay-bindings", "relay-ledger"]),
     ("rusqlite", &["relay-store", "relay-bindings", "relay-ledger"]),
-    // The gateway's hot path is plain hyper.
+    // The gateway's hot path speaks HTTP by relay-http1 alone.
     ("axum", &["relay-admin"]),
+    ("hyper", &["relay-hosts", "relay-testkit", "relay-admin", "relay-manager"]),
     // The root of the process alone may leave errors untyped.
     ("anyhow", &["relay-manager"]),
     ("clap", &["relay-manager"]),
