@@ -172,6 +172,7 @@ mod tests {
             enabled: true,
             admin: None,
             gateway_key: Some(StoredSecret { secret: Secret::new(key), source: SecretSource::Env("KEY".into()) }),
+            ask_usage: true,
         };
         Fleet { hosts: hosts.iter().map(host).collect(), ..Fleet::default() }
     }

@@ -45,6 +45,7 @@ pub fn host(host: &Host) -> Fields {
         "admin_key": admin_key,
         "login": login,
         "gateway_key": stored(host.gateway_key.as_ref()),
+        "ask_usage": host.ask_usage,
     }))
 }
 

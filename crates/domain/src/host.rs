@@ -54,6 +54,9 @@ pub struct Host {
     pub admin: Option<AdminAccess>,
     /// The shared gateway key for routes with `credential = "host_key"`.
     pub gateway_key: Option<StoredSecret>,
+    /// Whether it is asked for the usage of a stream (`stream_options.include_usage`)
+    /// when the client does not ask: a few servers refuse what they do not know.
+    pub ask_usage: bool,
 }
 
 /// How long a host keeps its own sticky session (sub2api-host-api.md §5.1); a

@@ -37,6 +37,7 @@ fn host(number: usize) -> Host {
         enabled: true,
         admin: None,
         gateway_key: None,
+        ask_usage: true,
     }
 }
 

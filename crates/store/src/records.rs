@@ -35,6 +35,12 @@ pub(crate) struct HostRecord {
     pub(crate) admin_source: Option<String>,
     pub(crate) gateway_key: Option<String>,
     pub(crate) gateway_key_source: Option<String>,
+    #[serde(default = "yes")]
+    pub(crate) ask_usage: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A logical group.

@@ -148,6 +148,7 @@ impl<'a> Call<'a> {
         };
         let ledger = &self.control.parts.ledger;
         ledger.outcome(ticket.reference(), Box::new(outcome));
+        ledger.flush();
         if self.request.sync {
             ledger.settle().await;
             self.control.is_on_disk(&self.request.request_id).await?;

@@ -77,6 +77,9 @@ fn write_host(text: &mut String, host: &Host) {
     if let Some(key) = &host.gateway_key {
         secret_line(text, "gateway_key", key);
     }
+    if !host.ask_usage {
+        line(text, "ask_usage", false);
+    }
 }
 
 fn write_group(text: &mut String, group: &Group) {

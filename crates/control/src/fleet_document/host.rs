@@ -21,8 +21,9 @@ pub(super) fn read(mut entry: Entry<'_>, reading: &Reading<'_>, declared: &Decla
     let admin = admin_access(&mut entry, reading, kind, current);
     let kept = current.and_then(|host| host.gateway_key.clone());
     let gateway_key = secret(&mut entry, "gateway_key", reading, Use::Header, kept);
+    let ask_usage = entry.flag("ask_usage", true);
     entry.refuse_unknown();
-    Some(Host { id: id?, kind, base_url: base_url?, allow_private, enabled, admin, gateway_key })
+    Some(Host { id: id?, kind, base_url: base_url?, allow_private, enabled, admin, gateway_key, ask_usage })
 }
 
 fn base_url(entry: &mut Entry<'_>) -> Option<BaseUrl> {

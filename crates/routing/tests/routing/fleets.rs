@@ -33,6 +33,7 @@ pub(crate) fn host(id: &str) -> Host {
         enabled: true,
         admin: None,
         gateway_key: None,
+        ask_usage: true,
     }
 }
 

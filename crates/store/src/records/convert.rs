@@ -34,6 +34,7 @@ pub(super) fn seal_host(host: &Host, keyring: &Keyring) -> HostRecord {
         admin_source,
         gateway_key,
         gateway_key_source,
+        ask_usage: host.ask_usage,
     }
 }
 
@@ -65,6 +66,7 @@ pub(super) fn open_host(record: HostRecord, keyring: &Keyring) -> Result<Host, S
         enabled: record.enabled,
         admin,
         gateway_key,
+        ask_usage: record.ask_usage,
     })
 }
 
@@ -269,6 +271,7 @@ mod tests {
             admin_source: None,
             gateway_key,
             gateway_key_source: Some("value".into()),
+            ask_usage: true,
         };
         let sealed = keyring.seal("host/tokyo-1/gateway_key", &Secret::new("sk-1"));
         assert!(open_host(record("tokyo-1", Some(sealed.clone())), &keyring).is_ok());

@@ -32,7 +32,7 @@ async fn newest(connection: &mut SqliteConnection) -> Result<Generation, sqlx::E
 async fn rows(connection: &mut SqliteConnection) -> Result<FleetRecords, sqlx::Error> {
     let hosts = sqlx::query_as(
         "SELECT host_id, kind, base_url, allow_private, enabled, admin_email, admin_secret, admin_source,
-                gateway_key, gateway_key_source
+                gateway_key, gateway_key_source, ask_usage
          FROM hosts ORDER BY position",
     );
     let groups = sqlx::query_as(
@@ -130,7 +130,7 @@ const INSERT_HOSTS: &str = "
     INSERT INTO hosts
     SELECT value->>'host_id', key, value->>'kind', value->>'base_url', value->>'allow_private', value->>'enabled',
            value->>'admin_email', value->>'admin_secret', value->>'admin_source',
-           value->>'gateway_key', value->>'gateway_key_source'
+           value->>'gateway_key', value->>'gateway_key_source', value->>'ask_usage'
     FROM json_each(?1)";
 
 const INSERT_GROUPS: &str = "
