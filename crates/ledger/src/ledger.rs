@@ -13,12 +13,12 @@ use crate::archivist::Archivist;
 use crate::filing::FilingError;
 use crate::journal::Capacity;
 use crate::progress::{Progress, count};
-use crate::queue::{Queue, Rejected, Slot, SlotState};
+use crate::queue::{Queue, Rejected, Slot, SlotState, Taken};
 use crate::reader::LedgerReader;
 use crate::record::{Intent, Outcome};
 use crate::recovery::{recover, writer_id};
 use crate::retention::{retain, retired_last_seq};
-use crate::writer::{Start, Writer};
+use crate::writer::{Start, Writing};
 
 /// How often the lock is tried: a verification running just now holds it for a moment.
 const LOCK_TRIES: u32 = 20;
@@ -138,12 +138,23 @@ pub struct Ledger(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     queue: Arc<Queue>,
+    writing: Arc<Writing>,
     progress: Arc<Progress>,
     on_stall: OnStall,
     stall_limit: Duration,
     dir: PathBuf,
     threads: Mutex<Vec<JoinHandle<()>>>,
     recovered: (u64, u64),
+}
+
+impl Inner {
+    /// Counts a row that the queue took, and sees to it that it is written.
+    fn accepted(&self, taken: Taken) {
+        count(&self.progress.counters.accepted, 1);
+        if taken == Taken::Write {
+            self.writing.write_queued();
+        }
+    }
 }
 
 impl Drop for Inner {
@@ -237,14 +248,16 @@ impl Ledger {
             progress: Arc::clone(&progress),
             lock,
         };
-        let writer = Writer::new(start, Arc::clone(&queue), Arc::clone(&progress));
+        let writing = Arc::new(Writing::new(start, Arc::clone(&queue), Arc::clone(&progress)));
+        let standing_by = Arc::clone(&writing);
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads = vec![
-            named("log-writer").spawn(move || writer.run()).map_err(io(&dir))?,
+            named("log-writer").spawn(move || standing_by.stand_by()).map_err(io(&dir))?,
             named("log-filing").spawn(move || archivist.run()).map_err(io(&dir))?,
         ];
         Ok(Self(Arc::new(Inner {
             queue,
+            writing,
             progress,
             on_stall: options.on_stall,
             stall_limit: options.stall_limit,
@@ -254,7 +267,7 @@ impl Ledger {
         })))
     }
 
-    /// Queues an intent; waits for room at most for the stall limit.
+    /// Writes an intent, or queues it when somebody is writing; waits for room at most for the stall limit.
     ///
     /// # Errors
     /// [`Stalled`] when there is none in time and the log refuses, or when it
@@ -262,8 +275,8 @@ impl Ledger {
     pub async fn intent(&self, intent: Box<Intent>) -> Result<Ticket, Stalled> {
         let slot = Arc::new(Slot::default());
         match self.0.queue.push_intent(&slot, intent) {
-            Ok(()) => {
-                count(&self.0.progress.counters.accepted, 1);
+            Ok(taken) => {
+                self.0.accepted(taken);
                 Ok(self.ticket(slot))
             }
             Err(Rejected::Full(intent)) => self.intent_when_room(slot, intent).await,
@@ -276,16 +289,16 @@ impl Ledger {
         let queued = tokio::time::timeout(self.0.stall_limit, async {
             loop {
                 self.0.queue.space().await;
-                let Some(intent) = held.take() else { return false };
+                let intent = held.take()?;
                 match self.0.queue.push_intent(&slot, intent) {
-                    Ok(()) => return true,
+                    Ok(taken) => return Some(taken),
                     Err(Rejected::Full(intent)) => held = Some(intent),
-                    Err(Rejected::Closed) => return false,
+                    Err(Rejected::Closed) => return None,
                 }
             }
         });
-        if queued.await == Ok(true) {
-            count(&self.0.progress.counters.accepted, 1);
+        if let Ok(Some(taken)) = queued.await {
+            self.0.accepted(taken);
             return Ok(self.ticket(slot));
         }
         self.without_row(slot)
@@ -319,13 +332,26 @@ impl Ledger {
         }
     }
 
-    /// Queues the outcome of an intent. Never waits, and takes it however full the queue is.
+    /// Queues the outcome of an intent. Never waits, and takes it however full
+    /// the queue is. It goes along with the next row that is written: whoever
+    /// queues it calls [`Ledger::flush`] soon.
     pub fn outcome(&self, reference: &IntentRef, outcome: Box<Outcome>) {
+        let is_dropped = reference.0.state() == SlotState::Dropped;
         let counters = &self.0.progress.counters;
-        if reference.0.state() == SlotState::Dropped || !self.0.queue.push_outcome(&reference.0, outcome) {
+        if is_dropped || self.0.queue.push_outcome(&reference.0, outcome).is_none() {
             count(&counters.lost, 1);
         } else {
             count(&counters.accepted, 1);
+        }
+    }
+
+    /// Writes what has queued, unless somebody is at it.
+    ///
+    /// Apart from queueing, so that a request can first let others go: on a busy
+    /// machine their rows take this one along, and a write is saved.
+    pub fn flush(&self) {
+        if self.0.queue.has_work() {
+            self.0.writing.write_queued();
         }
     }
 
@@ -358,8 +384,9 @@ impl Ledger {
 
     /// Waits until everything accepted so far is where lists see it, at most for the stall limit.
     ///
-    /// Lists lag by some 20 ms otherwise. Dropping the future changes nothing.
+    /// Lists lag by a second otherwise. Dropping the future changes nothing.
     pub async fn settle(&self) {
+        self.flush();
         let progress = &self.0.progress;
         let accepted = progress.counters.accepted.load(Ordering::SeqCst);
         progress.hurry();

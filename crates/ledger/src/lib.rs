@@ -1,12 +1,13 @@
 //! The decision log: intent before outcome, hash-chained, one SQLite file a day.
 //!
 //! A request's *intent* is on disk before the first byte of an answer reaches
-//! its client; its *outcome* follows when it ends (spec §7). Two threads keep
-//! the log:
+//! its client; its *outcome* follows when it ends (spec §7). A row goes two
+//! ways, one after the other:
 //!
-//! - the **writer** numbers and chains rows and appends them to a journal file
-//!   with one `write` for everything that has queued; it never waits for an
-//!   `fsync`, for SQLite, or for a timer;
+//! - **writing** numbers and chains rows and appends them to a journal file
+//!   with one `write` for everything that has queued. Whoever queues a row
+//!   does it, unless somebody is at it; nobody waits for an `fsync`, for
+//!   SQLite, or for a timer;
 //! - **filing** moves rows from the journal into the day's SQLite file in
 //!   large transactions, with their indexes and hourly roll-ups, and deletes
 //!   journal files once SQLite has synced what they held.

@@ -8,13 +8,14 @@ use tokio::sync::Notify;
 
 use crate::day::Day;
 
-/// Filing makes at most one transaction in this time, unless [`FILE_AT_ONCE`] waits.
+/// Filing makes at most one round in this time, unless [`FILE_AT_ONCE`] waits.
 ///
-/// Rows are safe in the journal; this only sets how old a list may be, and
-/// how many rows share the cost of a transaction.
-const FILE_EVERY: Duration = Duration::from_millis(50);
+/// Rows are safe in the journal, and whoever lists them has them filed first
+/// ([`Progress::hurry`]). The more rows share a transaction the fewer pages are
+/// written, and the seldomer a request meets a processor that writes them.
+const FILE_EVERY: Duration = Duration::from_secs(1);
 /// Unfiled bytes at which filing does not wait.
-const FILE_AT_ONCE: u64 = 4 << 20;
+const FILE_AT_ONCE: u64 = 8 << 20;
 
 /// A journal file, and how far it holds acknowledged rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,11 +154,10 @@ impl Progress {
         *failing = Some(Failure { since, error: error.to_string(), over: false });
     }
 
-    /// Notes that writing works again; the error stays for the record.
-    pub(crate) fn recovered(&self) {
-        if let Some(failure) = self.failing.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            failure.over = true;
-        }
+    /// Notes that writing works again; the error stays for the record. Whether it had failed.
+    pub(crate) fn recovered(&self) -> bool {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        failing.as_mut().is_some_and(|failure| !std::mem::replace(&mut failure.over, true))
     }
 
     /// The last error, and for how long writing has failed if it still does.

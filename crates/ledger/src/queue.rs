@@ -13,9 +13,6 @@ use tokio::sync::Notify;
 use crate::day::Day;
 use crate::record::{Intent, Outcome};
 
-/// How often the writer lets others go first before it writes outcomes alone.
-const LONGEST_COURTESY: usize = 8;
-
 const QUEUED: u8 = 0;
 const COMMITTED: u8 = 1;
 const DROPPED: u8 = 2;
@@ -83,22 +80,31 @@ pub(crate) enum Message {
     Outcome(Arc<Slot>, Box<Outcome>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     messages: Vec<Message>,
     pending_intents: usize,
-    /// The writer waits for something to do.
-    asleep: bool,
+    /// The disk takes nothing: only the writer's own thread tries.
+    failing: bool,
     closing: bool,
 }
 
-/// The queue between requests and the writer.
+/// The queue between requests and whoever writes.
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
-    wake: Condvar,
+    trouble: Condvar,
     space: Notify,
     capacity: usize,
+}
+
+/// What is to be done about something that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Whoever queued it writes it, unless somebody is writing already.
+    Write,
+    /// Nothing: the disk fails, and is tried elsewhere.
+    Wait,
 }
 
 /// Why an intent was not taken, with the intent.
@@ -110,11 +116,10 @@ pub(crate) enum Rejected {
 
 impl Queue {
     pub(crate) fn new(capacity: usize) -> Self {
-        let state = State { messages: Vec::new(), pending_intents: 0, asleep: false, closing: false };
-        Self { state: Mutex::new(state), wake: Condvar::new(), space: Notify::new(), capacity }
+        Self { state: Mutex::default(), trouble: Condvar::new(), space: Notify::new(), capacity }
     }
 
-    pub(crate) fn push_intent(&self, slot: &Arc<Slot>, intent: Box<Intent>) -> Result<(), Rejected> {
+    pub(crate) fn push_intent(&self, slot: &Arc<Slot>, intent: Box<Intent>) -> Result<Taken, Rejected> {
         let mut state = self.lock();
         if state.closing {
             return Err(Rejected::Closed);
@@ -123,28 +128,13 @@ impl Queue {
             return Err(Rejected::Full(intent));
         }
         state.pending_intents += 1;
-        state.messages.push(Message::Intent(Arc::clone(slot), intent));
-        if state.asleep {
-            state.asleep = false;
-            drop(state);
-            self.wake.notify_one();
-        }
-        Ok(())
+        Ok(state.push(Message::Intent(Arc::clone(slot), intent)))
     }
 
-    /// Takes an outcome; `false` when the log is closed.
-    pub(crate) fn push_outcome(&self, slot: &Arc<Slot>, outcome: Box<Outcome>) -> bool {
+    /// Takes an outcome; `None` when the log is closed.
+    pub(crate) fn push_outcome(&self, slot: &Arc<Slot>, outcome: Box<Outcome>) -> Option<Taken> {
         let mut state = self.lock();
-        if state.closing {
-            return false;
-        }
-        state.messages.push(Message::Outcome(Arc::clone(slot), outcome));
-        if state.asleep {
-            state.asleep = false;
-            drop(state);
-            self.wake.notify_one();
-        }
-        true
+        (!state.closing).then(|| state.push(Message::Outcome(Arc::clone(slot), outcome)))
     }
 
     /// Waits until there may be room for an intent.
@@ -156,37 +146,20 @@ impl Queue {
         space.await;
     }
 
-    /// Takes everything queued into `batch`, which is empty, waiting for it. `false` when closed and empty.
-    ///
-    /// What has queued is written at once; no timer holds it back. But nobody
-    /// waits for an outcome, so while only outcomes have queued a thread that is
-    /// ready to queue more gets the processor first, as long as that brings
-    /// more: on a busy machine they ride along with the next intent, and on an
-    /// idle one nothing is ready and nothing waits.
+    /// Takes everything queued into `batch`, which is empty. `false` when there is nothing.
     pub(crate) fn take(&self, batch: &mut Vec<Message>) -> bool {
-        let mut state = self.lock();
-        while state.messages.is_empty() {
-            if state.closing {
-                return false;
-            }
-            state.asleep = true;
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.asleep = false;
-        for _ in 0..LONGEST_COURTESY {
-            if has_intent(&state) {
-                break;
-            }
-            let queued = state.messages.len();
-            drop(state);
-            std::thread::yield_now();
-            state = self.lock();
-            if state.messages.len() == queued {
-                break;
-            }
-        }
-        std::mem::swap(&mut state.messages, batch);
-        true
+        std::mem::swap(&mut self.lock().messages, batch);
+        !batch.is_empty()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().messages.is_empty()
+    }
+
+    /// Whether something has queued that whoever comes by is to write.
+    pub(crate) fn has_work(&self) -> bool {
+        let state = self.lock();
+        !state.failing && !state.messages.is_empty()
     }
 
     /// Tells that `intents` of those taken are no longer pending.
@@ -200,18 +173,40 @@ impl Queue {
         }
     }
 
+    /// From now on nobody else tries to write.
+    pub(crate) fn failed(&self) {
+        self.lock().failing = true;
+        self.trouble.notify_all();
+    }
+
+    /// Whoever queues something writes it again.
+    pub(crate) fn recovered(&self) {
+        self.lock().failing = false;
+    }
+
+    /// Waits until writing fails, or the log is being closed.
+    pub(crate) fn wait_for_trouble(&self) {
+        let state = self.lock();
+        let waited = self.trouble.wait_while(state, |state| !state.failing && !state.closing);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// Waits before a failed write is repeated. Returns whether the log is being closed.
     pub(crate) fn back_off(&self, pause: Duration) -> bool {
         let state = self.lock();
-        let (state, _) = self.wake.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self.trouble.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner);
         state.closing
     }
 
     /// Takes nothing more; what is queued is still written.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
-        self.wake.notify_all();
+        self.trouble.notify_all();
         self.space.notify_waiters();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.lock().closing
     }
 
     pub(crate) fn pending_intents(&self) -> usize {
@@ -223,7 +218,9 @@ impl Queue {
     }
 }
 
-/// Whether an intent is among the queued.
-fn has_intent(state: &State) -> bool {
-    state.messages.iter().any(|message| matches!(message, Message::Intent(..)))
+impl State {
+    fn push(&mut self, message: Message) -> Taken {
+        self.messages.push(message);
+        if self.failing { Taken::Wait } else { Taken::Write }
+    }
 }

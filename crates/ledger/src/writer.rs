@@ -1,15 +1,20 @@
 //! The writer: numbers, chains and commits rows.
 //!
-//! One thread takes everything that has queued, encodes and hashes it, and
-//! appends it to the journal with one `write` for each segment concerned
-//! (one, but around midnight). Then the tickets are told. It waits for no
-//! timer, no `fsync` and no SQLite. A failed write is repeated until it
-//! succeeds; meanwhile requests wait in the queue (spec §7).
+//! It is a value that whoever queues a row works with, if nobody else does: all
+//! that has queued is encoded, hashed, and appended to the journal with one
+//! `write` for each segment concerned (one, but around midnight); then the
+//! tickets are told. No other thread has to be woken for it, which would cost a
+//! request more than the write does, and rows that queue meanwhile are taken
+//! along. It waits for no timer, no `fsync` and no SQLite.
+//!
+//! A disk that fails is tried again by a thread of its own until it takes the
+//! rows; meanwhile requests wait in the queue (spec §7). A disk that hangs holds
+//! up the one thread that is writing, and everybody else waits in the queue.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::day::Day;
@@ -53,43 +58,157 @@ struct Chain {
     buffer: Vec<u8>,
 }
 
-pub(crate) struct Writer {
+/// The writer, and how one gets to it.
+pub(crate) struct Writing {
+    queue: Arc<Queue>,
+    progress: Arc<Progress>,
+    give_up_after: Duration,
+    writer: Mutex<Writer>,
+}
+
+impl std::fmt::Debug for Writing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writing").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
+
+impl Writing {
+    pub(crate) fn new(start: Start, queue: Arc<Queue>, progress: Arc<Progress>) -> Self {
+        let give_up_after = start.give_up_after;
+        let writer = Mutex::new(Writer::new(start, Arc::clone(&queue), Arc::clone(&progress)));
+        Self { queue, progress, give_up_after, writer }
+    }
+
+    /// Writes what has queued; nothing, when somebody else is writing, who
+    /// then takes it along.
+    pub(crate) fn write_queued(&self) {
+        loop {
+            let mut writer = match self.writer.try_lock() {
+                Ok(writer) => writer,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            if let Err(error) = writer.write_queued() {
+                tracing::error!(%error, "the decision log cannot be written; requests wait");
+                self.progress.failed(&error);
+                self.queue.failed();
+                return;
+            }
+            drop(writer);
+            // Who queued a row just now, and found the writer taken, relies on this look.
+            if self.queue.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The thread of the writer: idle until the disk fails, and at last the
+    /// one that ends the journal.
+    pub(crate) fn stand_by(&self) {
+        loop {
+            self.queue.wait_for_trouble();
+            let lost = self.write_until_done();
+            if lost > 0 {
+                tracing::error!(
+                    rows = lost,
+                    "the decision log was closed while it could not be written; rows are lost"
+                );
+            }
+            if self.queue.is_closing() && self.queue.is_empty() {
+                break;
+            }
+        }
+        self.writer().seal_all();
+        self.progress.writer_done();
+    }
+
+    /// Tries until everything queued is on disk, or until there is no time left
+    /// for that; returns the rows that were lost then.
+    fn write_until_done(&self) -> u64 {
+        let mut pause = None;
+        let mut give_up_at = None;
+        loop {
+            let Err(error) = self.writer().write_queued() else { break };
+            self.progress.failed(&error);
+            if give_up_at.is_some_and(|at| Instant::now() >= at) {
+                return self.writer().give_up();
+            }
+            let next = pause.map_or(FIRST_PAUSE, |pause: Duration| (pause * 2).min(LONGEST_PAUSE));
+            pause = Some(next);
+            if self.queue.back_off(next) && give_up_at.is_none() {
+                give_up_at = Some(Instant::now() + self.give_up_after);
+            }
+        }
+        self.queue.recovered();
+        // Rows that queued until now were left to this thread.
+        if let Err(error) = self.writer().write_queued() {
+            self.progress.failed(&error);
+            self.queue.failed();
+        } else if self.progress.recovered() {
+            tracing::info!("the decision log is written again");
+        }
+        0
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Writer {
     start: Start,
     queue: Arc<Queue>,
     progress: Arc<Progress>,
     chains: BTreeMap<Day, Chain>,
     next_seq: u64,
+    /// Taken from the queue; its room is used again.
+    batch: Vec<Message>,
+    /// Encoded and not on disk: the rows, and the intents among them.
+    rows: u64,
     waiting: Vec<Arc<Slot>>,
-    /// Set when the log is closed while the disk fails: then nothing more is waited for.
-    give_up_at: Option<Instant>,
 }
 
 impl Writer {
-    pub(crate) fn new(start: Start, queue: Arc<Queue>, progress: Arc<Progress>) -> Self {
+    fn new(start: Start, queue: Arc<Queue>, progress: Arc<Progress>) -> Self {
         let next_seq = start.last_seq + 1;
-        Self { start, queue, progress, chains: BTreeMap::new(), next_seq, waiting: Vec::new(), give_up_at: None }
+        Self {
+            start,
+            queue,
+            progress,
+            chains: BTreeMap::new(),
+            next_seq,
+            batch: Vec::new(),
+            rows: 0,
+            waiting: Vec::new(),
+        }
     }
 
-    /// Writes until the queue is closed and empty.
-    pub(crate) fn run(mut self) {
-        let mut messages = Vec::new();
-        while self.queue.take(&mut messages) {
-            let mut left = messages.drain(..).peekable();
-            while left.peek().is_some() {
-                let rows = left.by_ref().take(BATCH_ROWS).map(|message| self.encode(message)).sum();
-                self.commit(rows);
+    /// Puts everything queued on disk. After an error what was encoded is kept for the next try.
+    fn write_queued(&mut self) -> io::Result<()> {
+        self.commit()?;
+        let mut batch = std::mem::take(&mut self.batch);
+        while self.queue.take(&mut batch) {
+            let mut left = batch.drain(..);
+            while left.len() > 0 {
+                for message in left.by_ref().take(BATCH_ROWS) {
+                    self.encode(message);
+                }
+                if let Err(error) = self.commit() {
+                    // The queue is in order, and what is behind must stay behind.
+                    for message in left {
+                        self.encode(message);
+                    }
+                    return Err(error);
+                }
             }
-            drop(left);
-            self.seal_finished();
         }
-        for (day, chain) in &mut self.chains {
-            chain.seal(*day, &self.progress);
-        }
-        self.progress.writer_done();
+        self.batch = batch;
+        self.seal_finished();
+        Ok(())
     }
 
-    /// Encodes a message into its chain's buffer; returns the rows that made.
-    fn encode(&mut self, message: Message) -> u64 {
+    /// Encodes a message into its chain's buffer.
+    fn encode(&mut self, message: Message) {
         match message {
             Message::Intent(slot, intent) => {
                 let (day, seq) = (Day::of(intent.at), self.next_seq);
@@ -99,60 +218,55 @@ impl Writer {
                 chain.open += 1;
                 chain.row(|buffer, entry| encode_intent(buffer, seq, entry, &intent));
                 self.waiting.push(slot);
-                1
             }
             Message::Outcome(slot, outcome) => {
                 // The queue is in order: an intent that has no place by now was given up.
                 let Some((day, seq)) = slot.place() else {
                     count(&self.progress.counters.lost, 1);
-                    return 0;
+                    return;
                 };
                 let chain = self.chain(day);
                 chain.open = chain.open.saturating_sub(1);
                 chain.row(|buffer, entry| encode_outcome(buffer, seq, entry, &outcome));
-                1
             }
         }
+        self.rows += 1;
     }
 
-    /// Puts everything encoded on disk, however long that takes, and tells the tickets.
-    fn commit(&mut self, rows: u64) {
-        let mut failing: Option<Duration> = None;
-        let state = loop {
-            let Err(error) = self.append_all() else {
-                break SlotState::Committed;
-            };
-            let pause = failing.unwrap_or_else(|| {
-                tracing::error!(%error, "the decision log cannot be written; requests wait");
-                FIRST_PAUSE
-            });
-            failing = Some((pause * 2).min(LONGEST_PAUSE));
-            self.progress.failed(&error);
-            if self.give_up_at.is_some_and(|at| Instant::now() >= at) {
-                break SlotState::Dropped;
-            }
-            if self.queue.back_off(pause) && self.give_up_at.is_none() {
-                self.give_up_at = Some(Instant::now() + self.start.give_up_after);
-            }
-        };
-        if state == SlotState::Committed {
-            count(&self.progress.counters.written, rows);
-            if failing.is_some() {
-                tracing::info!("the decision log is written again");
-                self.progress.recovered();
-            }
-        } else {
-            tracing::error!(rows, "the decision log was closed while it could not be written; rows are lost");
-            count(&self.progress.counters.lost, rows);
-            for chain in self.chains.values_mut() {
-                chain.buffer.clear();
-                chain.link = chain.committed;
-            }
+    /// Puts everything encoded on disk and tells the tickets.
+    fn commit(&mut self) -> io::Result<()> {
+        if self.rows > 0 {
+            self.append_all()?;
+            count(&self.progress.counters.written, self.rows);
+            self.settle(SlotState::Committed);
         }
+        Ok(())
+    }
+
+    fn settle(&mut self, state: SlotState) {
+        self.rows = 0;
         self.queue.written(self.waiting.len());
         for slot in self.waiting.drain(..) {
             slot.settle(state);
         }
+    }
+
+    /// Loses what could not be written; returns how many rows that were.
+    fn give_up(&mut self) -> u64 {
+        let mut batch = std::mem::take(&mut self.batch);
+        while self.queue.take(&mut batch) {
+            for message in batch.drain(..) {
+                self.encode(message);
+            }
+        }
+        for chain in self.chains.values_mut() {
+            chain.buffer.clear();
+            chain.link = chain.committed;
+        }
+        let lost = self.rows;
+        count(&self.progress.counters.lost, lost);
+        self.settle(SlotState::Dropped);
+        lost
     }
 
     fn append_all(&mut self) -> io::Result<()> {
@@ -170,6 +284,12 @@ impl Writer {
             let link = start.links.get(&day).copied().unwrap_or_else(|| Link::first(&start.writer, day));
             Chain { file: None, number: 1, link, committed: link, open: 0, buffer: Vec::new() }
         })
+    }
+
+    fn seal_all(&mut self) {
+        for (day, chain) in &mut self.chains {
+            chain.seal(*day, &self.progress);
+        }
     }
 
     /// Seals the journal of a day that is over and owes no outcome; its chain is kept, in case of a late row.
