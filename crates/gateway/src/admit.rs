@@ -1,22 +1,20 @@
-//! Admission of a chat completion: credential, body, facts, plan, intent row;
-//! then the answer, when there is one, or a stream that waits for it.
+//! Admission of a chat completion: credential, body, facts, plan, intent row.
 
 use std::sync::Arc;
 
-use http::uri::PathAndQuery;
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::StatusCode;
 use relay_domain::CredentialMode;
+use relay_http1::RequestHead;
 use relay_routing::{Plan, PlanInput, Pool, StickyInput, StickyKey, Surface, plan, sticky_key};
 use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::attempt::{CallerKey, Outgoing};
 use crate::auth::Caller;
-use crate::body::{RelayBody, read_request};
-use crate::connection::RequestGuard;
+use crate::client::Client;
+use crate::coding::Takes;
 use crate::envelope::Envelope;
-use crate::error::GatewayError;
+use crate::error::{GatewayError, Interrupted, log_stalled};
 use crate::exchange::{Ending, Exchange};
 use crate::headers;
 use crate::models::unknown_model;
@@ -27,19 +25,31 @@ use crate::serving::Serving;
 use crate::splice;
 use crate::subject::{Subject, subject};
 
+/// A request that may be tried.
+pub(crate) struct Admitted {
+    pub(crate) job: Box<Job>,
+    pub(crate) exchange: Exchange,
+    /// The answer is to be streamed.
+    pub(crate) stream: bool,
+    /// The answer may tell where it came from.
+    pub(crate) expose_routing: bool,
+}
+
 impl Gateway {
-    /// `POST /v1/chat/completions`.
-    pub(crate) async fn chat(
+    /// Takes in a `POST /v1/chat/completions`.
+    pub(crate) async fn admit(
         self: &Arc<Self>,
-        request: Request<Incoming>,
+        client: &mut Client,
+        head: RequestHead,
         id: &RequestId,
-        guard: RequestGuard,
-    ) -> Result<Response<RelayBody>, GatewayError> {
+    ) -> Result<Admitted, Interrupted> {
         let started = Instant::now();
         let serving = self.serving.load_full();
-        let caller = self.authenticate(&serving, request.headers())?;
-        let (head, body) = request.into_parts();
-        let body = read_request(&head.headers, body, self.options.max_body, self.options.body_stall).await?;
+        let caller = self.authenticate(&serving, &head.fields)?;
+        if head.fields.list("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            return Err(compressed().into());
+        }
+        let body = client.body(self.options.max_body).await?;
         let envelope =
             Envelope::read(&body).map_err(|error| GatewayError::bad_request(error.to_string(), error.param()))?;
 
@@ -51,41 +61,34 @@ impl Gateway {
             envelope: &envelope,
         };
         let Ok(pool) = serving.snapshot.locate(&envelope.model, &caller.key.groups) else {
-            return self.unroutable(&facts, &guard, started).await;
+            return Err(self.unroutable(&facts, started).await.into());
         };
-        let subject = subject(pool.group.sticky.scope, &head.headers, &envelope, &caller.key);
+        let subject = subject(pool.group.sticky.scope, &head.fields, &envelope, &caller.key);
         let key = subject.as_ref().map(|subject| self.sticky_key(&caller, &pool, subject));
         let plan = self.plan(&serving, &pool, key, &facts).await;
-        let ticket = self
-            .ledger
-            .intent(Box::new(facts.planned(&pool, subject.as_ref(), key, &plan)))
-            .await
-            .map_err(|_| log_stalled())?;
-        let ticket = Arc::new(ticket);
-        let mut exchange = self.exchange(&ticket, &guard, started);
-        if let Some(outcome) = exchange.outcome() {
-            outcome.request_bytes = body.len() as u64;
-        }
+        let intent = facts.planned(&pool, subject.as_ref(), key, &plan);
+        let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
+        let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
+        exchange.request_bytes(body.len());
 
-        // In a box: it is handed from step to step, and its bytes need not move each time.
         let job = Box::new(Job {
             gateway: Arc::clone(self),
             sticky: key.map(|key| Sticky::new(key, &caller.key, &pool)),
             retry_on_timeout: pool.group.retry_on_timeout,
             public_json: splice::json_text(pool.public_model),
             outgoing: Outgoing {
-                headers: headers::to_host(&head.headers, id),
-                path: path_to_host(&head.uri),
-                body,
-                model_span: envelope.model_span.clone(),
+                lines: headers::to_host(&head.fields, id),
+                target: target_at_host(&head),
+                model: envelope.model_span.clone(),
+                ask_usage: envelope.ask_usage.clone(),
+                takes: Takes::of(&head.fields),
                 caller: if sends_callers_key(&serving, &plan) { CallerKey::new(&caller.secret) } else { None },
+                body,
             },
             plan,
             serving: Arc::clone(&serving),
-            ticket,
-            exchange,
         });
-        self.respond(job, &caller, id, envelope.stream, guard).await
+        Ok(Admitted { job, exchange, stream: envelope.stream, expose_routing: caller.key.expose_routing })
     }
 
     fn sticky_key(&self, caller: &Caller, pool: &Pool<'_>, subject: &Subject<'_>) -> StickyKey {
@@ -112,29 +115,13 @@ impl Gateway {
         })
     }
 
-    fn exchange(&self, ticket: &relay_ledger::Ticket, guard: &RequestGuard, started: Instant) -> Exchange {
-        Exchange::new(
-            self.ledger.clone(),
-            Arc::clone(&self.clock),
-            ticket.reference().clone(),
-            guard.connection().clone(),
-            started,
-        )
-    }
-
     /// A model that the key may not call is a decision too: it is logged as one.
-    async fn unroutable(
-        &self,
-        facts: &IntentFacts<'_>,
-        guard: &RequestGuard,
-        started: Instant,
-    ) -> Result<Response<RelayBody>, GatewayError> {
-        let ticket = self.ledger.intent(Box::new(facts.unroutable())).await.map_err(|_| log_stalled())?;
-        let mut exchange = self.exchange(&ticket, guard, started);
-        let committed = ticket.committed().await;
+    async fn unroutable(&self, facts: &IntentFacts<'_>, started: Instant) -> GatewayError {
+        let Ok(ticket) = self.ledger.intent(Box::new(facts.unroutable())).await else { return log_stalled() };
+        let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
+        let committed = exchange.committed().await;
         exchange.settle(Ending::failed(Some("model_not_found"), StatusCode::NOT_FOUND));
-        committed.map_err(|_| log_stalled())?;
-        Err(unknown_model(&facts.envelope.model))
+        committed.map_or_else(|error| error, |()| unknown_model(&facts.envelope.model))
     }
 }
 
@@ -144,15 +131,14 @@ fn sends_callers_key(serving: &Serving, plan: &Plan) -> bool {
 }
 
 /// The request's path with what of its query a host may see.
-fn path_to_host(uri: &http::Uri) -> PathAndQuery {
-    let kept = uri.query().and_then(headers::query_to_host);
-    let text = kept.map(|query| format!("{}?{query}", uri.path()));
-    // Part of a valid path and query is one itself.
-    text.and_then(|text| text.parse().ok()).unwrap_or(PathAndQuery::from_static("/v1/chat/completions"))
+fn target_at_host(head: &RequestHead) -> String {
+    match head.query().and_then(headers::query_to_host) {
+        Some(query) => format!("{}?{query}", head.path()),
+        None => head.path().to_owned(),
+    }
 }
 
-/// 503: the log cannot take the decision, so nothing is done (spec §7).
-pub(crate) fn log_stalled() -> GatewayError {
-    let message = "The decision log cannot be written; try again.";
-    GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", message).retry_after(1)
+fn compressed() -> GatewayError {
+    let message = "The request body is compressed; send it without Content-Encoding.";
+    GatewayError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message).closing()
 }

@@ -1,33 +1,27 @@
-//! What the client gets: the head of the answer, and its body settled or handed
-//! to the stream that will settle it.
+//! What the client gets, and when: the head of the answer, its body whole or
+//! handed to the stream, and the one settlement of the decision.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use hyper::body::Incoming;
+use http::StatusCode;
+use relay_http1::{Fields, ResponseHeadWriter};
 use tokio::time::Instant;
 
 use crate::Gateway;
-use crate::admit::log_stalled;
-use crate::auth::Caller;
-use crate::body::RelayBody;
-use crate::commit::CommittedStream;
-use crate::connection::RequestGuard;
-use crate::error::GatewayError;
+use crate::admit::Admitted;
+use crate::client::{Client, Gone, Watched};
+use crate::coding::Coding;
+use crate::commit::Committed;
+use crate::error::{GatewayError, shutting_down};
 use crate::exchange::{Ending, Exchange};
 use crate::headers;
-use crate::request_id::{RequestId, X_REQUEST_ID};
-use crate::run::Job;
-use crate::stream::{Raw, Relaying, StreamBody, StreamClocks};
-
-/// Tells nginx and its kin not to hold a stream back.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+use crate::reply::{self, Reply};
+use crate::request_id::RequestId;
+use crate::stream;
 
 /// The end of a job.
 pub(crate) struct Answer {
-    pub(crate) exchange: Exchange,
     pub(crate) head: Head,
     pub(crate) kind: AnswerKind,
 }
@@ -35,20 +29,28 @@ pub(crate) struct Answer {
 /// What the answer's head says.
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
-    /// The host's headers, all of them.
-    pub(crate) headers: HeaderMap,
+    /// The host's fields, all of them.
+    pub(crate) fields: Fields,
     pub(crate) route_id: Option<Arc<str>>,
     pub(crate) host_id: Option<Arc<str>>,
     pub(crate) sticky_action: &'static str,
     pub(crate) attempts: usize,
 }
 
+/// What a body is when nobody says anything else.
+const JSON: &[u8] = b"application/json";
+
 impl Head {
+    /// What the host says that its body is.
+    fn content_type(&self) -> &[u8] {
+        self.fields.get("content-type").unwrap_or(JSON)
+    }
+
     /// Of an answer that no host gave.
     pub(crate) fn none() -> Self {
         Self {
             status: StatusCode::OK,
-            headers: HeaderMap::new(),
+            fields: Fields::default(),
             route_id: None,
             host_id: None,
             sticky_action: "none",
@@ -59,16 +61,13 @@ impl Head {
 
 /// What the answer's body is.
 pub(crate) enum AnswerKind {
-    Stream(CommittedStream),
-    /// A whole answer, or a host's error that the client is to see.
-    Whole {
+    Committed(Committed),
+    /// A host's error that the client is to see.
+    Relayed {
         body: Bytes,
+        /// The body is the host's own, so its fields describe it.
+        as_told: bool,
         class: Option<&'static str>,
-    },
-    /// Too large to be read whole.
-    Raw {
-        head: Bytes,
-        upstream: Incoming,
     },
     /// An error of ours.
     Refused {
@@ -77,113 +76,161 @@ pub(crate) enum AnswerKind {
     },
 }
 
+impl Answer {
+    pub(crate) fn refused(error: GatewayError, class: Option<&'static str>) -> Self {
+        Self { head: Head::none(), kind: AnswerKind::Refused { error, class } }
+    }
+}
+
+fn tell_coding(lines: &mut ResponseHeadWriter, coding: Coding) {
+    if coding != Coding::Identity {
+        lines.field("content-encoding", coding.as_str());
+    }
+}
+
+/// The answer being given to one request.
+struct Answering<'a> {
+    gateway: &'a Gateway,
+    client: &'a mut Client,
+    id: &'a RequestId,
+    expose_routing: bool,
+    /// The client of a stream has its 200 already.
+    begun: bool,
+}
+
 impl Gateway {
-    /// Runs a job to its answer. A streaming client gets its status after
-    /// `status_commit` at the latest, and keep-alive comments while the route is
-    /// still open (spec §5).
-    pub(crate) async fn respond(
-        self: &Arc<Self>,
-        job: Box<Job>,
-        caller: &Caller,
-        id: &RequestId,
-        stream: bool,
-        guard: RequestGuard,
-    ) -> Result<Response<RelayBody>, GatewayError> {
-        let expose = caller.key.expose_routing;
-        let ticket = Arc::clone(&job.ticket);
-        let mut work = Box::pin(job.run());
-        let answer = if stream {
-            tokio::select! {
-                biased;
-                answer = work.as_mut() => answer,
-                () = tokio::time::sleep(self.options.status_commit) => {
-                    ticket.committed().await.map_err(|_| log_stalled())?;
-                    let body = StreamBody::open(work, self.clocks(), guard);
-                    return Ok(event_stream(RelayBody::stream(body), id));
+    /// Runs an admitted request, and answers it. A streaming client gets its
+    /// status after `status_commit` at the latest, and keep-alive comments while
+    /// the route is still open (spec §5).
+    ///
+    /// # Errors
+    /// The client went away; whatever was done for it has stopped.
+    pub(crate) async fn respond(&self, client: &mut Client, admitted: Admitted, id: &RequestId) -> Result<(), Gone> {
+        let Admitted { job, mut exchange, stream, expose_routing } = admitted;
+        let mut answering = Answering { gateway: self, client, id, expose_routing, begun: false };
+        let ticket = exchange.ticket();
+        let answer = {
+            let mut work = Box::pin(job.run(&mut exchange));
+            let mut due = stream.then(|| Instant::now() + self.options.status_commit);
+            loop {
+                match answering.client.watch(due, work.as_mut()).await {
+                    Watched::Done(answer) => break answer,
+                    Watched::Gone => return Err(Gone),
+                    Watched::Ending => break Answer::refused(shutting_down(), Some("server_shutdown")),
+                    Watched::Due if answering.begun => answering.client.send([stream::KEEP_ALIVE]),
+                    Watched::Due if ticket.committed().await.is_ok() => answering.begin_early(),
+                    Watched::Due => {}
                 }
+                answering.client.flush().await?;
+                due = Some(Instant::now() + self.options.keep_alive);
             }
-        } else {
-            work.await
         };
-        Ok(self.response(answer, id, expose, guard))
+        answering.deliver(answer, exchange).await
     }
+}
 
-    fn response(&self, answer: Answer, id: &RequestId, expose: bool, guard: RequestGuard) -> Response<RelayBody> {
-        let Answer { mut exchange, head, kind } = answer;
-        let routing = expose.then(|| routing_headers(&head, &exchange));
-        let mut response = match kind {
+impl Answering<'_> {
+    async fn deliver(self, answer: Answer, mut exchange: Exchange) -> Result<(), Gone> {
+        let Answer { head, kind } = answer;
+        match kind {
+            AnswerKind::Committed(Committed::Stream(relaying)) => {
+                if !self.begun {
+                    let mut lines = self.head(&head, head.content_type(), &exchange);
+                    lines.field("x-accel-buffering", "no");
+                    self.client.start(lines);
+                }
+                // A stream lasts, and its head need not.
+                drop(head);
+                exchange.answered_with(StatusCode::OK);
+                let clocks = self.gateway.stream_clocks();
+                Box::pin(stream::relay(self.client, relaying, exchange, clocks)).await
+            }
+            AnswerKind::Refused { error, class } if self.begun => self.last_event(error.event(), class, exchange).await,
             AnswerKind::Refused { error, class } => {
-                let response = error.response(id);
-                exchange.settle(Ending::failed(class, error.status));
-                response
+                let mut reply = error.reply(self.id, self.gateway.clock.now());
+                self.tell_routing(&mut reply.head, &head, &exchange);
+                self.reply(reply, Ending::failed(class, error.status), exchange).await
             }
-            AnswerKind::Whole { body, class } => {
-                exchange.count_sent(body.len());
-                exchange.settle(match class {
-                    None => Ending::complete(head.status),
-                    Some(_) => Ending::failed(class, head.status),
-                });
-                let mut response = with_head(RelayBody::full(body), &head, id);
-                response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-                response
+            AnswerKind::Relayed { body, class, .. } if self.begun => {
+                self.last_event(stream::event_of(&body), class, exchange).await
             }
-            AnswerKind::Raw { head: bytes, upstream } => {
+            AnswerKind::Relayed { body, as_told, class } => {
+                let content_type = if as_told { head.content_type() } else { JSON };
+                let lines = self.head(&head, content_type, &exchange);
+                self.reply(Reply { head: lines, body, closes: false }, Ending::failed(class, head.status), exchange)
+                    .await
+            }
+            AnswerKind::Committed(_) if self.begun => {
+                let message = "The upstream did not answer with a stream.";
+                let error = GatewayError::new(StatusCode::BAD_GATEWAY, "upstream_bad_response", message);
+                self.last_event(error.event(), Some("gateway_bad_response"), exchange).await
+            }
+            AnswerKind::Committed(Committed::Whole { body, coding, .. }) => {
+                let mut lines = self.head(&head, head.content_type(), &exchange);
+                tell_coding(&mut lines, coding);
+                self.reply(Reply { head: lines, body, closes: false }, Ending::complete(head.status), exchange).await
+            }
+            AnswerKind::Committed(Committed::Raw { head: beginning, upstream }) => {
+                let mut lines = self.head(&head, head.content_type(), &exchange);
+                tell_coding(&mut lines, upstream.shown_coding());
+                self.client.start(lines);
                 exchange.answered_with(head.status);
-                let raw = Raw { ready: Some(bytes), upstream, exchange, last_received: Instant::now() };
-                with_head(RelayBody::stream(StreamBody::raw(raw, self.clocks(), guard)), &head, id)
+                let clocks = self.gateway.stream_clocks();
+                Box::pin(stream::pass(self.client, beginning, upstream, exchange, clocks)).await
             }
-            AnswerKind::Stream(committed) => {
-                exchange.answered_with(head.status);
-                let relaying = Relaying::new(committed, exchange);
-                let body = StreamBody::relaying(relaying, self.clocks(), guard);
-                let mut response = with_head(RelayBody::stream(body), &head, id);
-                response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-                response
-            }
-        };
-        response.headers_mut().extend(routing.into_iter().flatten());
-        response
-    }
-
-    fn clocks(&self) -> StreamClocks {
-        StreamClocks { keep_alive: self.options.keep_alive, idle: self.options.idle }
-    }
-}
-
-fn with_head(body: RelayBody, head: &Head, id: &RequestId) -> Response<RelayBody> {
-    let mut response = Response::new(body);
-    *response.status_mut() = head.status;
-    *response.headers_mut() = headers::to_client(&head.headers, id);
-    response
-}
-
-/// A stream whose host is not known yet.
-fn event_stream(body: RelayBody, id: &RequestId) -> Response<RelayBody> {
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    headers.insert(X_REQUEST_ID, id.value());
-    response
-}
-
-/// `X-Relay-*`, for keys with `expose_routing = true` (spec §6).
-fn routing_headers(head: &Head, exchange: &Exchange) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(5);
-    let mut put = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
         }
-    };
-    if let Some(route_id) = &head.route_id {
-        put("x-relay-route", route_id);
     }
-    if let Some(host_id) = &head.host_id {
-        put("x-relay-host", host_id);
+
+    /// A whole answer. It is settled when the client has it.
+    async fn reply(self, reply: Reply, ending: Ending, mut exchange: Exchange) -> Result<(), Gone> {
+        exchange.count_sent(reply.body.len());
+        self.client.reply(reply).await?;
+        exchange.settle(ending);
+        Ok(())
     }
-    put("x-relay-sticky", head.sticky_action);
-    put("x-relay-attempts", &head.attempts.to_string());
-    put("x-relay-overhead-us", &exchange.overhead_us().to_string());
-    headers
+
+    /// An error for a client that has its 200: the last event, and no other request after it.
+    async fn last_event(self, event: Bytes, class: Option<&'static str>, mut exchange: Exchange) -> Result<(), Gone> {
+        exchange.count_sent(event.len());
+        self.client.close_after();
+        self.client.send([event]);
+        self.client.finish();
+        self.client.flush().await?;
+        exchange.settle(Ending::failed(class, StatusCode::OK));
+        Ok(())
+    }
+
+    /// The 200 of a stream whose host is not known yet.
+    fn begin_early(&mut self) {
+        let mut lines = reply::head(StatusCode::OK, self.id, self.gateway.clock.now());
+        lines.field("content-type", "text/event-stream");
+        lines.field("cache-control", "no-cache");
+        lines.field("x-accel-buffering", "no");
+        self.client.start(lines);
+        self.begun = true;
+    }
+
+    fn head(&self, head: &Head, content_type: &[u8], exchange: &Exchange) -> ResponseHeadWriter {
+        let mut lines = reply::head(head.status, self.id, self.gateway.clock.now());
+        lines.field("content-type", content_type);
+        headers::to_client(&head.fields, &mut lines);
+        self.tell_routing(&mut lines, head, exchange);
+        lines
+    }
+
+    /// `X-Relay-*`, for keys with `expose_routing = true` (spec §6).
+    fn tell_routing(&self, lines: &mut ResponseHeadWriter, head: &Head, exchange: &Exchange) {
+        if !self.expose_routing {
+            return;
+        }
+        if let Some(route_id) = &head.route_id {
+            lines.field("x-relay-route", route_id.as_bytes());
+        }
+        if let Some(host_id) = &head.host_id {
+            lines.field("x-relay-host", host_id.as_bytes());
+        }
+        lines.field("x-relay-sticky", head.sticky_action);
+        lines.number("x-relay-attempts", head.attempts as u64);
+        lines.number("x-relay-overhead-us", exchange.overhead_us());
+    }
 }

@@ -1,27 +1,33 @@
 //! One try at one host, up to the route commit or to the reason why there is none.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, StatusCode};
 use relay_domain::{CredentialMode, Secret, Timestamp};
-use relay_hosts::{Endpoint, HostClient, SendError, endpoint};
+use relay_hosts::{Endpoint, HostPool, RelayRequest, SendError, endpoint};
+use relay_http1::Fields;
 use relay_routing::{AnswerHead, Ending, wait};
 
-use crate::commit::{Committed, Unusable, commit};
+use crate::coding::Takes;
+use crate::commit::{Committed, Shown, Unusable, commit};
 use crate::headers;
-use crate::splice;
+use crate::splice::{Edit, edited};
 
 /// What is sent, whichever host it goes to.
 pub(crate) struct Outgoing {
-    pub(crate) headers: HeaderMap,
-    pub(crate) path: PathAndQuery,
+    /// The lines of the head that every host gets.
+    pub(crate) lines: Bytes,
+    /// Path and query.
+    pub(crate) target: String,
     pub(crate) body: Bytes,
-    pub(crate) model_span: Range<usize>,
+    /// Where the model stands in the body.
+    pub(crate) model: std::ops::Range<usize>,
+    /// What makes a host tell the usage of a stream, when the client has not asked for it.
+    pub(crate) ask_usage: Option<Edit>,
+    /// The codings that the client takes.
+    pub(crate) takes: Takes,
     /// The caller's own key, when a candidate sends it.
     pub(crate) caller: Option<CallerKey>,
 }
@@ -42,6 +48,7 @@ impl CallerKey {
 /// The host that is tried, and how.
 pub(crate) struct Target<'a> {
     pub(crate) endpoint: &'a Endpoint,
+    pub(crate) pool: &'a Arc<HostPool>,
     pub(crate) credential: CredentialMode,
     /// JSON text of the model name that the host is asked for.
     pub(crate) model: &'a Bytes,
@@ -49,14 +56,12 @@ pub(crate) struct Target<'a> {
     pub(crate) shown_as: Option<&'a Bytes>,
     /// Time until the first real output.
     pub(crate) first_output: Duration,
-    /// No other host can follow, so the headers need not be kept.
-    pub(crate) is_last: bool,
 }
 
 /// A committed answer with its head.
 pub(crate) struct Success {
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+    pub(crate) fields: Fields,
     /// The id under which the host logged it.
     pub(crate) host_request_id: Option<String>,
     pub(crate) answer: Committed,
@@ -71,45 +76,38 @@ pub(crate) enum Failure {
     Unusable(Unusable),
     /// No real output in time.
     Timeout,
-    /// The request cannot be put into words for this host (its URL or key).
-    Unsendable,
 }
 
 /// Tries one host. Dropping the future drops the upstream request.
 ///
 /// # Errors
 /// See [`Failure`]; nothing has gone to the client then.
-pub(crate) async fn attempt(
-    hosts: &HostClient,
-    outgoing: &mut Outgoing,
-    target: &Target<'_>,
-) -> Result<Success, Failure> {
-    let request = build(outgoing, target).map_err(|_| Failure::Unsendable)?;
+pub(crate) async fn attempt(outgoing: &Outgoing, target: &Target<'_>) -> Result<Success, Failure> {
+    let asks_usage = outgoing.ask_usage.as_ref().filter(|_| target.endpoint.tells_usage_when_asked());
+    let shown = Shown { model: target.shown_as, hide_usage: asks_usage.is_some(), takes: outgoing.takes };
     let exchange = async {
-        let answer = hosts.send(target.endpoint.allow_private(), request).await.map_err(Failure::Send)?;
-        let (mut head, body) = answer.into_parts();
-        let answer = commit(&mut head, body, target.shown_as).await.map_err(Failure::Unusable)?;
-        let (status, headers) = (head.status, head.headers);
-        let host_request_id = headers::host_request_id(&headers).map(Into::into);
-        Ok(Success { status, headers, host_request_id, answer })
+        let mut answer = target.pool.send(request(outgoing, target, asks_usage)).await.map_err(Failure::Send)?;
+        let host_request_id = headers::host_request_id(&answer.head.fields).map(Into::into);
+        let (status, fields) = (answer.head.status, std::mem::take(&mut answer.head.fields));
+        let status = StatusCode::from_u16(status).map_err(|_| Failure::Unusable(Unusable::Bad))?;
+        let answer = commit(status, &fields, answer, shown).await.map_err(Failure::Unusable)?;
+        Ok(Success { status, fields, host_request_id, answer })
     };
     tokio::time::timeout(target.first_output, exchange).await.unwrap_or(Err(Failure::Timeout))
 }
 
-fn build(outgoing: &mut Outgoing, target: &Target<'_>) -> Result<Request<relay_hosts::RequestBody>, http::Error> {
-    let body = splice::request(&outgoing.body, &outgoing.model_span, target.model);
-    let mut request = Request::new(body);
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = target.endpoint.uri(&outgoing.path)?;
-    let mut headers = if target.is_last { std::mem::take(&mut outgoing.headers) } else { outgoing.headers.clone() };
-    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+fn request(outgoing: &Outgoing, target: &Target<'_>, asks_usage: Option<&Edit>) -> RelayRequest {
+    let written = &outgoing.body[outgoing.model.clone()];
+    let model = Edit { place: outgoing.model.clone(), text: target.model.clone() };
+    let body = edited(&outgoing.body, [Some(&model).filter(|model| model.text != written), asks_usage]);
     let own = match target.credential {
         CredentialMode::Caller => outgoing.caller.as_ref().map(|key| &key.value),
         CredentialMode::HostKey | CredentialMode::Managed => None,
     };
-    target.endpoint.authorize(&mut headers, own);
-    *request.headers_mut() = headers;
-    Ok(request)
+    let mut head = target.endpoint.begin("POST", &outgoing.target, own);
+    head.lines(&outgoing.lines);
+    let length = body.iter().map(Bytes::len).sum::<usize>() as u64;
+    RelayRequest { head: head.finish(length), body }
 }
 
 impl Failure {
@@ -117,21 +115,17 @@ impl Failure {
     pub(crate) fn ending(&self, now: Timestamp) -> Ending<'_> {
         match self {
             Self::Send(error) if error.not_sent() => Ending::Unreachable,
-            Self::Unsendable => Ending::Unreachable,
             Self::Send(_) | Self::Unusable(Unusable::Cut) => Ending::CutShort,
             Self::Unusable(Unusable::Bad | Unusable::Redirect(_)) => Ending::Junk,
             Self::Unusable(Unusable::NoOutput) => Ending::NoOutput,
             Self::Unusable(Unusable::ErrorInStream(data)) => Ending::ErrorEvent(data),
             Self::Timeout => Ending::FirstOutputTimeout,
-            Self::Unusable(Unusable::Status { status, headers, body }) => {
-                let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-                Ending::Answer(AnswerHead {
-                    status: status.as_u16(),
-                    content_type: header("content-type").unwrap_or_default(),
-                    wait: wait::from_headers(header, now),
-                    body_head: Some(body),
-                })
-            }
+            Self::Unusable(Unusable::Status { status, fields, body }) => Ending::Answer(AnswerHead {
+                status: status.as_u16(),
+                content_type: fields.text("content-type").unwrap_or_default(),
+                wait: wait::from_headers(|name| fields.text(name), now),
+                body_head: Some(body),
+            }),
         }
     }
 
@@ -139,7 +133,7 @@ impl Failure {
     pub(crate) fn cause(&self) -> Option<&SendError> {
         match self {
             Self::Send(error) => Some(error),
-            Self::Unusable(_) | Self::Timeout | Self::Unsendable => None,
+            Self::Unusable(_) | Self::Timeout => None,
         }
     }
 
@@ -154,11 +148,11 @@ impl Failure {
 
     /// The host's own error, for the client. An error inside a 200 is the
     /// client's fault when it is relayed at all.
-    pub(crate) fn into_relayed(self) -> (StatusCode, HeaderMap, Bytes) {
+    pub(crate) fn into_relayed(self) -> (StatusCode, Fields, Bytes) {
         match self {
-            Self::Unusable(Unusable::Status { status, headers, body }) => (status, headers, body),
-            Self::Unusable(Unusable::ErrorInStream(data)) => (StatusCode::BAD_REQUEST, HeaderMap::new(), data),
-            _ => (StatusCode::BAD_GATEWAY, HeaderMap::new(), Bytes::new()),
+            Self::Unusable(Unusable::Status { status, fields, body }) => (status, fields, body),
+            Self::Unusable(Unusable::ErrorInStream(data)) => (StatusCode::BAD_REQUEST, Fields::default(), data),
+            _ => (StatusCode::BAD_GATEWAY, Fields::default(), Bytes::new()),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use relay_domain::{ConsumerKey, Secret};
+use relay_http1::Fields;
 
 use crate::Gateway;
 use crate::error::GatewayError;
@@ -18,15 +18,14 @@ pub(crate) struct Caller {
 
 /// The credential of a request: `Authorization: Bearer`, `x-api-key` or
 /// `x-goog-api-key`, in this order.
-fn presented(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| {
-        let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+fn presented(fields: &Fields) -> Option<&str> {
+    let bearer = fields.text("authorization").and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(key)
     });
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     bearer
-        .or_else(|| header("x-api-key"))
-        .or_else(|| header("x-goog-api-key"))
+        .or_else(|| fields.text("x-api-key"))
+        .or_else(|| fields.text("x-goog-api-key"))
         .map(str::trim)
         .filter(|key| !key.is_empty())
 }
@@ -36,8 +35,8 @@ impl Gateway {
     ///
     /// # Errors
     /// 401, without saying whether a key is unknown, disabled or expired to anyone who does not hold it.
-    pub(crate) fn authenticate(&self, serving: &Serving, headers: &HeaderMap) -> Result<Caller, GatewayError> {
-        let Some(presented) = presented(headers) else {
+    pub(crate) fn authenticate(&self, serving: &Serving, fields: &Fields) -> Result<Caller, GatewayError> {
+        let Some(presented) = presented(fields) else {
             return Err(refusal("You didn't provide an API key. Send it as Authorization: Bearer YOUR_KEY."));
         };
         let Some(key) = serving.snapshot.key_by_hash(&(self.hash_key)(presented)) else {
@@ -59,21 +58,21 @@ fn refusal(message: &str) -> GatewayError {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
     fn each_way_to_present_a_key_is_read_in_order() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(presented(&headers), None);
-        headers.insert("x-goog-api-key", HeaderValue::from_static("google"));
-        assert_eq!(presented(&headers), Some("google"));
-        headers.insert("x-api-key", HeaderValue::from_static("anthropic"));
-        assert_eq!(presented(&headers), Some("anthropic"));
-        headers.insert(AUTHORIZATION, HeaderValue::from_static("bearer  openai "));
-        assert_eq!(presented(&headers), Some("openai"));
-        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic abc"));
-        assert_eq!(presented(&headers), Some("anthropic"));
+        let mut pairs = vec![];
+        for (pair, expected) in [
+            (("other", "x"), None),
+            (("x-goog-api-key", "google"), Some("google")),
+            (("x-api-key", "anthropic"), Some("anthropic")),
+            (("Authorization", "bearer  openai "), Some("openai")),
+        ] {
+            pairs.push(pair);
+            assert_eq!(presented(&Fields::from_pairs(pairs.clone())), expected);
+        }
+        pairs[3].1 = "Basic abc";
+        assert_eq!(presented(&Fields::from_pairs(pairs)), Some("anthropic"));
     }
 }

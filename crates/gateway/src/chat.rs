@@ -34,11 +34,13 @@ pub(crate) struct Reading {
     /// Where the `model` value stands in the event, quotes included.
     pub(crate) model: Option<Range<usize>>,
     pub(crate) usage: Option<Usage>,
+    /// It tells the usage and nothing else: the chunk that `stream_options.include_usage` asks for.
+    pub(crate) is_usage_chunk: bool,
 }
 
 impl Reading {
     fn plain(meaning: Meaning) -> Self {
-        Self { meaning, model: None, usage: None }
+        Self { meaning, model: None, usage: None, is_usage_chunk: false }
     }
 }
 
@@ -122,7 +124,9 @@ pub(crate) fn read_event(event: &[u8], fields: &Fields<'_>) -> Reading {
         Cow::Borrowed(_) => Some(place(event, model)),
         Cow::Owned(joined) => sse::span_in_event(event, &place(joined, model)),
     });
-    Reading { meaning, model, usage: chunk.usage.and_then(read_usage) }
+    let usage = chunk.usage.and_then(read_usage);
+    let is_usage_chunk = usage.is_some() && chunk.choices.as_ref().is_some_and(Vec::is_empty);
+    Reading { meaning, model, usage, is_usage_chunk }
 }
 
 /// Where a value borrowed from `text` stands in it.

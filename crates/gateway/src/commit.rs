@@ -5,47 +5,53 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use http::response::Parts;
-use http::{HeaderMap, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::StatusCode;
+use relay_hosts::Answer;
+use relay_http1::Fields;
 use relay_ledger::Usage;
 
 use crate::chat::{self, Meaning};
+use crate::coding::{Coding, Takes};
 use crate::events::Events;
 use crate::headers;
+use crate::host_body::{Broken, HostBody};
 use crate::options::{MAX_ERROR_ANSWER, MAX_START_FRAMES, MAX_WHOLE_ANSWER};
 use crate::splice;
 use crate::sse;
-use crate::stream::{Then, take_events};
+use crate::stream::{Relaying, take_events};
+
+/// How an answer is to be shown to the client.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    /// JSON text of the model's public name, when the host knows it by another.
+    pub(crate) model: Option<&'a Bytes>,
+    /// The usage chunk of a stream was asked for by us alone.
+    pub(crate) hide_usage: bool,
+    /// The codings that the client takes.
+    pub(crate) takes: Takes,
+}
 
 /// An answer that will be the client's.
 pub(crate) enum Committed {
-    Stream(CommittedStream),
+    Stream(Box<Relaying>),
     Whole {
         body: Bytes,
         usage: Option<Usage>,
+        /// The coding of `body`.
+        coding: Coding,
     },
     /// Too large to be checked whole: what was read, and the rest as it comes.
     Raw {
         head: Bytes,
-        upstream: Incoming,
+        upstream: HostBody,
     },
-}
-
-/// A stream with output.
-pub(crate) struct CommittedStream {
-    pub(crate) upstream: Incoming,
-    pub(crate) events: Events,
-    pub(crate) ready: VecDeque<Bytes>,
-    pub(crate) then: Then,
 }
 
 /// Why an answer is not committed. It holds what a host said, which no log may
 /// show, so it is not `Debug`.
 pub(crate) enum Unusable {
     /// The host answered with an error status.
-    Status { status: StatusCode, headers: HeaderMap, body: Bytes },
+    Status { status: StatusCode, fields: Fields, body: Bytes },
     /// A redirect; never followed.
     Redirect(StatusCode),
     /// HTML, empty or unparsable.
@@ -58,38 +64,69 @@ pub(crate) enum Unusable {
     NoOutput,
 }
 
+impl From<Broken> for Unusable {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Cut => Self::Cut,
+            Broken::Junk => Self::Bad,
+        }
+    }
+}
+
 /// Reads an answer up to its commit.
 ///
 /// # Errors
 /// See [`Unusable`]; nothing of such an answer has gone to the client.
 pub(crate) async fn commit(
-    head: &mut Parts,
-    body: Incoming,
-    public_model: Option<&Bytes>,
+    status: StatusCode,
+    fields: &Fields,
+    answer: Answer,
+    shown: Shown<'_>,
 ) -> Result<Committed, Unusable> {
-    if head.status.is_redirection() || head.status.is_informational() {
-        return Err(Unusable::Redirect(head.status));
+    let coding = Coding::of(fields);
+    if status.is_redirection() {
+        return Err(Unusable::Redirect(status));
     }
-    if !head.status.is_success() {
-        let body = read_up_to(body, MAX_ERROR_ANSWER).await.map_or_else(|_| Bytes::new(), |(read, _)| read);
-        return Err(Unusable::Status { status: head.status, headers: std::mem::take(&mut head.headers), body });
+    if !status.is_success() {
+        let body = error_body(answer, coding.unwrap_or(Coding::Identity)).await;
+        return Err(Unusable::Status { status, fields: fields.clone(), body });
     }
-    if headers::is_html(&head.headers) {
+    let coding = coding.map_err(|_| Unusable::Bad)?;
+    if headers::is_html(fields) {
         return Err(Unusable::Bad);
     }
-    if headers::is_event_stream(&head.headers) {
-        return commit_stream(body, Events::new(public_model.cloned())).await.map(Committed::Stream);
+    if headers::is_event_stream(fields) {
+        let events = Events::new(shown.model.cloned(), shown.hide_usage);
+        return commit_stream(HostBody::decoded(answer, coding), events).await;
     }
-    commit_whole(body, public_model).await
+    let passes = shown.model.is_none() && shown.takes.has(coding);
+    let upstream = if passes { HostBody::as_it_is(answer, coding) } else { HostBody::decoded(answer, coding) };
+    commit_whole(upstream, shown.model).await
 }
 
-async fn commit_stream(mut upstream: Incoming, mut events: Events) -> Result<CommittedStream, Unusable> {
+/// As much of an error's body as there is; one that breaks off says nothing.
+async fn error_body(answer: Answer, coding: Coding) -> Bytes {
+    let mut upstream = HostBody::decoded(answer, coding);
+    let mut body = Gathered::default();
+    while body.len() <= MAX_ERROR_ANSWER {
+        match upstream.next().await {
+            Ok(Some(piece)) => body.push(piece.read),
+            Ok(None) => {
+                upstream.done();
+                return body.finish();
+            }
+            Err(_) => return Bytes::new(),
+        }
+    }
+    body.finish()
+}
+
+async fn commit_stream(mut upstream: HostBody, mut events: Events) -> Result<Committed, Unusable> {
     let mut ready = VecDeque::new();
     let mut held = 0;
     loop {
-        let Some(frame) = upstream.frame().await else { return Err(ended_early(&mut events)) };
-        let Ok(data) = frame.map_err(|_| Unusable::Cut)?.into_data() else { continue };
-        events.push(data);
+        let Some(piece) = upstream.next().await? else { return Err(ended_early(&mut events)) };
+        events.push(piece.read);
         while let Some(event) = events.next_event() {
             let output = match event.meaning {
                 Meaning::Error => return Err(Unusable::ErrorInStream(data_of(&event.bytes))),
@@ -102,7 +139,7 @@ async fn commit_stream(mut upstream: Incoming, mut events: Events) -> Result<Com
             ready.push_back(event.bytes);
             if output || held > MAX_START_FRAMES {
                 let then = take_events(&mut events, &mut ready);
-                return Ok(CommittedStream { upstream, events, ready, then });
+                return Ok(Committed::Stream(Box::new(Relaying { upstream, events, ready, then })));
             }
         }
     }
@@ -120,45 +157,68 @@ fn data_of(event: &[u8]) -> Bytes {
     Bytes::copy_from_slice(&sse::fields(event).data.unwrap_or_default())
 }
 
-async fn commit_whole(body: Incoming, public_model: Option<&Bytes>) -> Result<Committed, Unusable> {
-    let (body, rest) = read_up_to(body, MAX_WHOLE_ANSWER).await.map_err(|_| Unusable::Cut)?;
-    if let Some(upstream) = rest {
-        let head = match (public_model, chat::model_in_head(&body)) {
-            (Some(public), Some(span)) => splice::answer(&body, &span, public),
-            _ => body,
-        };
-        return Ok(Committed::Raw { head, upstream });
+/// A body that is gathered. Mostly it comes in one piece, and is not copied then.
+#[derive(Default)]
+struct Gathered {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Gathered {
+    fn push(&mut self, piece: Bytes) {
+        if self.len() == 0 {
+            self.first = piece;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&piece);
     }
-    let answer = chat::read_whole(&body).ok_or(Unusable::Bad)?;
-    if answer.is_error {
+
+    fn len(&self) -> usize {
+        self.first.len() + self.all.len()
+    }
+
+    fn finish(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.freeze() }
+    }
+}
+
+async fn commit_whole(mut upstream: HostBody, public_model: Option<&Bytes>) -> Result<Committed, Unusable> {
+    let coding = upstream.shown_coding();
+    let mut body = Gathered::default();
+    let mut encoded = Gathered::default();
+    while let Some(piece) = upstream.next().await? {
+        body.push(piece.read);
+        if coding != Coding::Identity {
+            encoded.push(piece.sent);
+        }
+        if body.len().max(encoded.len()) > MAX_WHOLE_ANSWER {
+            let head = if coding == Coding::Identity { renamed(body.finish(), public_model) } else { encoded.finish() };
+            return Ok(Committed::Raw { head, upstream });
+        }
+    }
+    upstream.done();
+    let body = body.finish();
+    let read = chat::read_whole(&body).ok_or(Unusable::Bad)?;
+    if read.is_error {
         return Err(Unusable::ErrorInStream(body));
     }
-    let body = match (public_model, &answer.model) {
+    let body = match (public_model, &read.model) {
+        _ if coding != Coding::Identity => encoded.finish(),
         (Some(public), Some(span)) => splice::answer(&body, span, public),
         _ => body,
     };
-    Ok(Committed::Whole { body, usage: answer.usage })
+    Ok(Committed::Whole { body, usage: read.usage, coding })
 }
 
-/// Reads a body until it ends or `limit` is reached; in the latter case the rest is handed back.
-async fn read_up_to(mut body: Incoming, limit: usize) -> Result<(Bytes, Option<Incoming>), hyper::Error> {
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        if first.is_empty() && all.is_empty() {
-            first = data;
-            continue;
-        }
-        if all.is_empty() {
-            all.extend_from_slice(&std::mem::take(&mut first));
-        }
-        all.extend_from_slice(&data);
-        if all.len() > limit {
-            return Ok((all.freeze(), Some(body)));
-        }
+/// The beginning of a large answer with the model's public name in it.
+fn renamed(head: Bytes, public_model: Option<&Bytes>) -> Bytes {
+    match (public_model, chat::model_in_head(&head)) {
+        (Some(public), Some(span)) => splice::answer(&head, &span, public),
+        _ => head,
     }
-    Ok((if all.is_empty() { first } else { all.freeze() }, None))
 }
 
 impl Committed {
@@ -166,7 +226,7 @@ impl Committed {
     pub(crate) fn usage(&self) -> Option<Usage> {
         match self {
             Self::Whole { usage, .. } => *usage,
-            Self::Stream(stream) => stream.events.usage(),
+            Self::Stream(relaying) => relaying.events.usage(),
             Self::Raw { .. } => None,
         }
     }

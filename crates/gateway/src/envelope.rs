@@ -11,6 +11,8 @@ use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::splice::Edit;
+
 /// The facts of a chat completion request.
 #[derive(Debug, Default)]
 pub(crate) struct Envelope {
@@ -20,6 +22,8 @@ pub(crate) struct Envelope {
     pub(crate) model_span: Range<usize>,
     /// Whether the answer is to be streamed.
     pub(crate) stream: bool,
+    /// What makes a host tell the usage of the stream; nothing when the client asks for it itself.
+    pub(crate) ask_usage: Option<Edit>,
     /// `prompt_cache_key`, when it is a text.
     pub(crate) prompt_cache_key: Option<String>,
     /// The session part of Anthropic's `metadata.user_id`.
@@ -62,6 +66,7 @@ impl EnvelopeError {
 struct Members<'a> {
     model: Option<&'a RawValue>,
     stream: Option<&'a RawValue>,
+    stream_options: Option<&'a RawValue>,
     prompt_cache_key: Option<&'a RawValue>,
     metadata: Option<&'a RawValue>,
     messages: Option<&'a RawValue>,
@@ -86,6 +91,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                     let (slot, label) = match &*name {
                         b"model" => (&mut members.model, "model"),
                         b"stream" => (&mut members.stream, "stream"),
+                        b"stream_options" => (&mut members.stream_options, "stream_options"),
                         b"prompt_cache_key" => (&mut members.prompt_cache_key, "prompt_cache_key"),
                         b"metadata" => (&mut members.metadata, "metadata"),
                         b"messages" => (&mut members.messages, "messages"),
@@ -97,7 +103,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                         }
                     };
                     let twice = slot.replace(map.next_value()?).is_some();
-                    if twice && matches!(label, "model" | "stream") {
+                    if twice && matches!(label, "model" | "stream" | "stream_options") {
                         members.duplicate = Some(label);
                     }
                 }
@@ -156,6 +162,7 @@ impl Envelope {
         Ok(Self {
             model_span: span(body, raw_model),
             stream,
+            ask_usage: if stream { ask_usage(body, members.stream_options) } else { None },
             prompt_cache_key: text(members.prompt_cache_key).filter(|key| !key.trim().is_empty()),
             metadata_session: members.metadata.and_then(metadata_session),
             stable_prefix: stable_prefix(&model, &members),
@@ -168,6 +175,38 @@ impl Envelope {
 fn span(body: &[u8], value: &RawValue) -> Range<usize> {
     let start = value.get().as_ptr() as usize - body.as_ptr() as usize;
     start..start + value.get().len()
+}
+
+/// The edit that adds `stream_options.include_usage` (spec §6). Options that are
+/// not what a host expects are left for it to refuse.
+fn ask_usage(body: &[u8], options: Option<&RawValue>) -> Option<Edit> {
+    #[derive(Deserialize)]
+    struct Options<'a> {
+        #[serde(borrow)]
+        include_usage: Option<&'a RawValue>,
+    }
+    let before_brace = |text: &[u8]| text.trim_ascii_end().len() - 1;
+    let edit =
+        |place: Range<usize>, text: &'static str| Some(Edit { place, text: Bytes::from_static(text.as_bytes()) });
+    let Some(options) = options else {
+        // There are members before it: the model and `stream`.
+        let end = before_brace(body);
+        return edit(end..end, r#","stream_options":{"include_usage":true}"#);
+    };
+    let place = span(body, options);
+    if options.get() == "null" {
+        return edit(place, r#"{"include_usage":true}"#);
+    }
+    let read: Options<'_> = serde_json::from_str(options.get()).ok()?;
+    match read.include_usage.map(|value| (value.get(), span(body, value))) {
+        Some(("false" | "null", value)) => edit(value, "true"),
+        Some(_) => None,
+        None => {
+            let end = place.start + before_brace(options.get().as_bytes());
+            let is_empty = body[place.start + 1..end].trim_ascii().is_empty();
+            edit(end..end, if is_empty { r#""include_usage":true"# } else { r#","include_usage":true"# })
+        }
+    }
 }
 
 fn text(value: Option<&RawValue>) -> Option<String> {
@@ -308,6 +347,7 @@ impl<'de> Deserialize<'de> for Opening<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::splice::edited;
 
     fn read(body: &str) -> Result<Envelope, EnvelopeError> {
         Envelope::read(&Bytes::copy_from_slice(body.as_bytes()))
@@ -351,6 +391,32 @@ mod tests {
     fn legal_but_odd_json_is_accepted() {
         let odd = r#"{"model":"a","n":123456789012345678901234567890,"s":"\ud83d","f":1e400,"stream":null}"#;
         assert!(!read(odd).unwrap().stream);
+    }
+
+    #[test]
+    fn a_stream_is_asked_for_its_usage_unless_the_client_does_or_cannot_be_understood() {
+        let asked = |members: &str| {
+            let body = Bytes::from(format!(r#"{{"model":"a","stream":true{members}}} "#));
+            let edit = Envelope::read(&body).unwrap().ask_usage;
+            edit.map(|edit| String::from_utf8(edited(&body, [Some(&edit), None]).concat()).unwrap())
+        };
+        let expected = |members: &str| Some(format!(r#"{{"model":"a","stream":true{members}}} "#));
+        assert_eq!(asked(""), expected(r#","stream_options":{"include_usage":true}"#));
+        assert_eq!(asked(r#","stream_options":null"#), expected(r#","stream_options":{"include_usage":true}"#));
+        assert_eq!(asked(r#","stream_options":{ }"#), expected(r#","stream_options":{ "include_usage":true}"#));
+        assert_eq!(
+            asked(r#","stream_options":{"x":1}"#),
+            expected(r#","stream_options":{"x":1,"include_usage":true}"#)
+        );
+        assert_eq!(
+            asked(r#","stream_options":{"include_usage": false}"#),
+            expected(r#","stream_options":{"include_usage": true}"#)
+        );
+        for left in [r#","stream_options":{"include_usage":true}"#, r#","stream_options":[]"#, r#","stream_options":5"#]
+        {
+            assert_eq!(asked(left), None, "{left}");
+        }
+        assert_eq!(read(r#"{"model":"a"}"#).unwrap().ask_usage, None);
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //! (spec §6). The outside message is written here and never quotes a host.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::StatusCode;
+use relay_domain::Timestamp;
 use serde::Serialize;
 
-use crate::body::RelayBody;
-use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::client::Gone;
+use crate::reply::Reply;
+use crate::request_id::RequestId;
 
 /// An error answer of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(crate) struct GatewayError {
     pub(crate) retry_after_seconds: Option<u64>,
     /// The request cannot be followed by another on this connection.
     pub(crate) close: bool,
+    /// The methods that the path takes.
+    pub(crate) allow: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -36,7 +39,15 @@ struct Inner<'a> {
 
 impl GatewayError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), param: None, retry_after_seconds: None, close: false }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            param: None,
+            retry_after_seconds: None,
+            close: false,
+            allow: None,
+        }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>, param: Option<&'static str>) -> Self {
@@ -77,23 +88,54 @@ impl GatewayError {
         event.into()
     }
 
-    pub(crate) fn response(&self, request_id: &RequestId) -> Response<RelayBody> {
-        let mut response = Response::new(RelayBody::full(self.body()));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(X_REQUEST_ID, request_id.value());
+    /// The error as an answer.
+    pub(crate) fn reply(&self, id: &RequestId, now: Timestamp) -> Reply {
+        let mut reply = Reply::json(self.status, id, now, self.body());
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            reply.head.field("www-authenticate", "Bearer");
         }
         if let Some(seconds) = self.retry_after_seconds {
-            headers.insert(RETRY_AFTER, seconds.into());
+            reply.head.number("retry-after", seconds);
         }
-        if self.close {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        if let Some(methods) = self.allow {
+            reply.head.field("allow", methods);
         }
-        response
+        reply.closes = self.close;
+        reply
     }
+}
+
+/// Why a request is not worked on any further.
+#[derive(Debug)]
+pub(crate) enum Interrupted {
+    /// The client is told.
+    Refused(GatewayError),
+    /// There is nobody to tell.
+    Gone,
+}
+
+impl From<GatewayError> for Interrupted {
+    fn from(error: GatewayError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Gone> for Interrupted {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+/// What a request is told that a shutdown found without an answer.
+pub(crate) fn shutting_down() -> GatewayError {
+    let message = "The relay is shutting down; try again.";
+    GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "server_shutdown", message).retry_after(1).closing()
+}
+
+/// The log cannot take the decision, so nothing is done (spec §7).
+pub(crate) fn log_stalled() -> GatewayError {
+    let message = "The decision log cannot be written; try again.";
+    GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", message).retry_after(1)
 }
 
 #[cfg(test)]

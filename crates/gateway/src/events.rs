@@ -21,13 +21,15 @@ pub(crate) struct Events {
     splitter: Splitter,
     /// JSON text of the public model name, when the host knows it by another.
     public_model: Option<Bytes>,
+    /// The usage chunk is ours alone: the client did not ask for it.
+    hide_usage: bool,
     usage: Option<Usage>,
     mid_event: bool,
 }
 
 impl Events {
-    pub(crate) fn new(public_model: Option<Bytes>) -> Self {
-        Self { splitter: Splitter::default(), public_model, usage: None, mid_event: false }
+    pub(crate) fn new(public_model: Option<Bytes>, hide_usage: bool) -> Self {
+        Self { splitter: Splitter::default(), public_model, hide_usage, usage: None, mid_event: false }
     }
 
     /// Takes the next bytes; [`Events::next_event`] must have run dry before.
@@ -53,6 +55,7 @@ impl Events {
         let reading = chat::read_event(&bytes, &sse::fields(&bytes));
         self.usage = reading.usage.or(self.usage);
         let bytes = match (&self.public_model, &reading.model) {
+            _ if reading.is_usage_chunk && self.hide_usage => Bytes::new(),
             (Some(public), Some(span)) => splice::answer(&bytes, span, public),
             _ => bytes,
         };
@@ -97,7 +100,7 @@ mod tests {
 
     #[test]
     fn only_the_model_changes() {
-        let mut events = Events::new(Some(Bytes::from_static(b"\"gpt-5\"")));
+        let mut events = Events::new(Some(Bytes::from_static(b"\"gpt-5\"")), false);
         events.push(Bytes::from_static(
             b"data: {\"id\":1e400, \"model\" : \"shadow\",\"choices\":[{\"delta\":{\"content\":\"\\ud83d \xe4\xb8\xad\"}}]}\r\n\r\n: c\n\n",
         ));
@@ -111,9 +114,21 @@ mod tests {
     }
 
     #[test]
+    fn a_usage_chunk_that_only_we_asked_for_is_read_and_left_out() {
+        let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"usage\":null}\n\n\
+            data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7}}\n\ndata: [DONE]\n\n";
+        for (hide_usage, shown) in [(true, 2), (false, 3)] {
+            let mut events = Events::new(None, hide_usage);
+            events.push(Bytes::from_static(stream.as_bytes()));
+            assert_eq!(texts(&mut events).iter().filter(|text| !text.is_empty()).count(), shown);
+            assert_eq!(events.usage().and_then(|usage| usage.input), Some(7));
+        }
+    }
+
+    #[test]
     fn an_event_without_its_blank_line_counts_only_when_it_is_whole() {
         let last = |rest: &'static str| {
-            let mut events = Events::new(None);
+            let mut events = Events::new(None, false);
             events.push(Bytes::from_static(rest.as_bytes()));
             assert_eq!(events.next_event(), None);
             events.take_last().map(|event| event.meaning)

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 use relay_domain::Clock;
-use relay_ledger::{AttemptRecord, IntentRef, Ledger, Outcome, Usage, Verdict};
+use relay_ledger::{AttemptRecord, Ledger, Outcome, Ticket, Usage, Verdict};
 use tokio::time::Instant;
 
-use crate::connection::{ConnectionHandle, Phase};
+use crate::error::{GatewayError, log_stalled};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +40,7 @@ impl Ending {
 pub(crate) struct Exchange {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
-    reference: IntentRef,
-    connection: ConnectionHandle,
+    ticket: Arc<Ticket>,
     started: Instant,
     first_output: Option<Instant>,
     /// Time spent waiting for hosts.
@@ -59,13 +58,7 @@ struct Current {
 }
 
 impl Exchange {
-    pub(crate) fn new(
-        ledger: Ledger,
-        clock: Arc<dyn Clock>,
-        reference: IntentRef,
-        connection: ConnectionHandle,
-        started: Instant,
-    ) -> Self {
+    pub(crate) fn new(ledger: Ledger, clock: Arc<dyn Clock>, ticket: Ticket, started: Instant) -> Self {
         let outcome = Box::new(Outcome {
             at: clock.now(),
             verdict: Verdict::ClientGone,
@@ -98,13 +91,31 @@ impl Exchange {
         Self {
             ledger,
             clock,
-            reference,
-            connection,
+            ticket: Arc::new(ticket),
             started,
             first_output: None,
             upstream_us: 0,
             current: None,
             outcome: Some(outcome),
+        }
+    }
+
+    /// Waits until the intent is on disk: no byte of an answer leaves before (spec §7).
+    ///
+    /// # Errors
+    /// It is not in time, and the request is to be refused.
+    pub(crate) async fn committed(&self) -> Result<(), GatewayError> {
+        self.ticket.committed().await.map_err(|_| log_stalled())
+    }
+
+    /// The same, for whoever cannot hold the exchange.
+    pub(crate) fn ticket(&self) -> Arc<Ticket> {
+        Arc::clone(&self.ticket)
+    }
+
+    pub(crate) fn request_bytes(&mut self, bytes: usize) {
+        if let Some(outcome) = &mut self.outcome {
+            outcome.request_bytes = bytes as u64;
         }
     }
 
@@ -167,16 +178,6 @@ impl Exchange {
         }
     }
 
-    /// The client's connection takes no further request.
-    pub(crate) fn close_connection(&self) {
-        self.connection.advance_to(Phase::Closing);
-    }
-
-    /// The client's connection.
-    pub(crate) fn connection(&self) -> &ConnectionHandle {
-        &self.connection
-    }
-
     /// Writes the outcome row; further calls do nothing.
     pub(crate) fn settle(&mut self, ending: Ending) {
         if self.current.is_some() {
@@ -195,7 +196,7 @@ impl Exchange {
         if outcome.verdict != Verdict::Complete && outcome.usage.provenance.is_some() {
             outcome.usage.provenance = Some("partial");
         }
-        self.ledger.outcome(&self.reference, outcome);
+        self.ledger.outcome(self.ticket.reference(), outcome);
     }
 }
 

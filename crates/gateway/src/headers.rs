@@ -1,88 +1,105 @@
 //! Which headers cross the relay, in each direction (spec §6;
 //! sub2api-host-api.md §5.3).
 
-use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use bytes::{BufMut, Bytes, BytesMut};
+use relay_http1::{Fields, ResponseHeadWriter};
 
 use crate::percent;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 
+/// A name as the lists below have it. None of theirs is longer than this.
+const LONGEST_NAME: usize = 64;
+
+fn lower<'b>(name: &[u8], buffer: &'b mut [u8; LONGEST_NAME]) -> &'b [u8] {
+    let length = name.len().min(LONGEST_NAME);
+    let lower = &mut buffer[..length];
+    lower.copy_from_slice(&name[..length]);
+    lower.make_ascii_lowercase();
+    lower
+}
+
 /// Whether a request header ends here: hop-by-hop ones, every way to carry a
 /// credential, what names the client's address, and what we set ourselves.
 #[expect(clippy::match_same_arms, reason = "one arm for each kind of header")]
-fn ends_here(name: &str) -> bool {
+fn ends_here(name: &[u8]) -> bool {
     match name {
-        "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade" => true,
-        "authorization" | "proxy-authorization" | "x-api-key" | "x-goog-api-key" | "api-key" => true,
-        "cookie" | "cookie2" | "forwarded" | "via" => true,
-        "x-real-ip" | "x-client-ip" | "x-cluster-client-ip" | "true-client-ip" | "fastly-client-ip" => true,
-        "cf-connecting-ip" | "cf-connecting-ipv6" | "x-original-forwarded-for" => true,
-        "host" | "content-length" | "expect" | "accept-encoding" | "x-request-id" => true,
-        _ => name.starts_with("x-forwarded-") || name.starts_with("x-relay-"),
+        b"connection" | b"keep-alive" | b"proxy-connection" | b"te" | b"trailer" | b"transfer-encoding"
+        | b"upgrade" => true,
+        b"authorization" | b"proxy-authorization" | b"x-api-key" | b"x-goog-api-key" | b"api-key" => true,
+        b"cookie" | b"cookie2" | b"forwarded" | b"via" => true,
+        b"x-real-ip" | b"x-client-ip" | b"x-cluster-client-ip" | b"true-client-ip" | b"fastly-client-ip" => true,
+        b"cf-connecting-ip" | b"cf-connecting-ipv6" | b"x-original-forwarded-for" => true,
+        b"host" | b"content-length" | b"expect" | b"accept-encoding" | b"x-request-id" => true,
+        _ => name.starts_with(b"x-forwarded-") || name.starts_with(b"x-relay-"),
     }
 }
 
-/// The client's headers as a host may see them. Names with underscores pass.
-pub(crate) fn to_host(client: &HeaderMap, request_id: &RequestId) -> HeaderMap {
-    let named_by_connection: Vec<&str> =
-        client.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')).collect();
-    let is_hop_by_hop = |name: &str| named_by_connection.iter().any(|hop| hop.trim().eq_ignore_ascii_case(name));
-    let mut headers = HeaderMap::with_capacity(client.len() + 4);
-    for (name, value) in client {
-        if !ends_here(name.as_str()) && !is_hop_by_hop(name.as_str()) {
-            headers.append(name, value.clone());
+/// The lines of the client's head as a host may see them: in their order and
+/// as they were written. Names with underscores pass.
+pub(crate) fn to_host(client: &Fields, request_id: &RequestId) -> Bytes {
+    let mut lines = BytesMut::with_capacity(512);
+    let mut put = |name: &[u8], value: &[u8]| {
+        lines.put_slice(name);
+        lines.put_slice(b": ");
+        lines.put_slice(value);
+        lines.put_slice(b"\r\n");
+    };
+    let names_hops = client.contains("connection");
+    for (name, value) in client.iter() {
+        let hop = names_hops && client.list_has("connection", name);
+        if !hop && !ends_here(lower(name, &mut [0; LONGEST_NAME])) {
+            put(name, value);
         }
     }
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(X_REQUEST_ID, request_id.value());
-    headers
+    if !client.contains("content-type") {
+        put(b"content-type", b"application/json");
+    }
+    put(b"accept-encoding", b"identity");
+    put(X_REQUEST_ID.as_bytes(), request_id.as_str().as_bytes());
+    lines.freeze()
 }
 
 /// Whether a host's answer header is shown to the client. What could name the
 /// host, its vendor or its owner is not.
 #[expect(clippy::match_same_arms, reason = "one arm for each kind of header")]
-fn is_shown(name: &str) -> bool {
+fn is_shown(name: &[u8]) -> bool {
     match name {
-        "content-type" | "content-language" | "content-encoding" | "cache-control" | "etag" => true,
-        "retry-after" | "retry-after-ms" | "x-should-retry" => true,
-        "openai-processing-ms" | "openai-version" | "x-reasoning-included" => true,
-        _ => ["x-ratelimit-", "anthropic-ratelimit-", "x-codex-"].iter().any(|prefix| name.starts_with(prefix)),
+        b"content-language" | b"cache-control" | b"etag" => true,
+        b"retry-after" | b"retry-after-ms" | b"x-should-retry" => true,
+        b"openai-processing-ms" | b"openai-version" | b"x-reasoning-included" => true,
+        _ => [&b"x-ratelimit-"[..], b"anthropic-ratelimit-", b"x-codex-"].iter().any(|prefix| name.starts_with(prefix)),
     }
 }
 
-/// A host's answer headers as the client may see them.
-pub(crate) fn to_client(host: &HeaderMap, request_id: &RequestId) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
-    for (name, value) in host {
-        if is_shown(name.as_str()) {
-            headers.append(name, value.clone());
+/// Writes a host's answer headers as the client may see them, but for those
+/// that describe the body: it may be another.
+pub(crate) fn to_client(host: &Fields, head: &mut ResponseHeadWriter) {
+    for (name, value) in host.iter() {
+        if is_shown(lower(name, &mut [0; LONGEST_NAME])) {
+            head.field(name, value);
         }
     }
-    headers.insert(X_REQUEST_ID, request_id.value());
-    headers
 }
 
 /// The id under which the host logged the request (sub2api-host-api.md §4.5):
 /// `X-Client-Request-ID` where the host makes one, else its own request id.
-pub(crate) fn host_request_id(host: &HeaderMap) -> Option<&str> {
-    const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
-    let value = host.get(CLIENT_REQUEST_ID).or_else(|| host.get(X_REQUEST_ID))?;
-    value.to_str().ok().filter(|id| id.len() <= 128)
+pub(crate) fn host_request_id(host: &Fields) -> Option<&str> {
+    let id = host.text("x-client-request-id").or_else(|| host.text(X_REQUEST_ID))?;
+    (id.len() <= 128).then_some(id)
 }
 
 /// Whether an answer is a stream of server-sent events.
-pub(crate) fn is_event_stream(host: &HeaderMap) -> bool {
+pub(crate) fn is_event_stream(host: &Fields) -> bool {
     media_type(host).is_some_and(|media| media.eq_ignore_ascii_case("text/event-stream"))
 }
 
 /// Whether an answer is a web page, as hosts give for unknown paths (sub2api-host-api.md §7.1).
-pub(crate) fn is_html(host: &HeaderMap) -> bool {
+pub(crate) fn is_html(host: &Fields) -> bool {
     media_type(host).is_some_and(|media| media.eq_ignore_ascii_case("text/html"))
 }
 
-fn media_type(host: &HeaderMap) -> Option<&str> {
-    let value = host.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next()?.trim())
+fn media_type(host: &Fields) -> Option<&str> {
+    Some(host.text("content-type")?.split(';').next()?.trim())
 }
 
 /// A query without `key` and `api_key`, every other byte kept (spec §6).
@@ -102,70 +119,52 @@ fn is_credential(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn map(pairs: &[(&str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap()))
-            .collect()
-    }
-
-    fn names(headers: &HeaderMap) -> Vec<&str> {
-        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        names
-    }
-
     #[test]
-    fn credentials_addresses_and_hops_end_here_and_the_rest_passes() {
-        let client = map(&[
-            ("authorization", "Bearer a"),
-            ("x-api-key", "a"),
+    fn credentials_addresses_and_hops_end_here_and_the_rest_passes_as_it_was_written() {
+        let client = Fields::from_pairs([
+            ("Authorization", "Bearer a"),
+            ("X-Api-Key", "a"),
             ("x-goog-api-key", "a"),
-            ("cookie", "a"),
-            ("x-forwarded-for", "1.1.1.1"),
-            ("forwarded", "for=1.1.1.1"),
-            ("x-real-ip", "1.1.1.1"),
-            ("connection", "close, X-Hop"),
+            ("Cookie", "a"),
+            ("X-Forwarded-For", "1.1.1.1"),
+            ("Forwarded", "for=1.1.1.1"),
+            ("X-Real-IP", "1.1.1.1"),
+            ("Connection", "close, X-Hop"),
             ("x-hop", "1"),
-            ("x-relay-conversation", "c"),
-            ("host", "relay"),
-            ("accept-encoding", "gzip"),
+            ("X-Relay-Conversation", "c"),
+            ("Host", "relay"),
+            ("Accept-Encoding", "gzip"),
             ("session_id", "s"),
-            ("anthropic-beta", "b"),
-            ("user-agent", "u"),
-            ("idempotency-key", "i"),
+            ("Anthropic-Beta", "b"),
+            ("User-Agent", "u"),
+            ("Idempotency-Key", "i"),
+            ("anthropic-beta", "b2"),
         ]);
-        let id = RequestId::of(&map(&[("x-request-id", "r-1")]), relay_domain::Timestamp::UNIX_EPOCH);
-        let sent = to_host(&client, &id);
+        let id = RequestId::of(&Fields::from_pairs([("x-request-id", "r-1")]), relay_domain::Timestamp::UNIX_EPOCH);
         assert_eq!(
-            names(&sent),
-            ["accept-encoding", "anthropic-beta", "idempotency-key", "session_id", "user-agent", "x-request-id"]
+            std::str::from_utf8(&to_host(&client, &id)).unwrap(),
+            "session_id: s\r\nAnthropic-Beta: b\r\nUser-Agent: u\r\nIdempotency-Key: i\r\nanthropic-beta: b2\r\n\
+             content-type: application/json\r\naccept-encoding: identity\r\nx-request-id: r-1\r\n"
         );
-        assert_eq!(sent[ACCEPT_ENCODING], "identity");
-        assert_eq!(sent[X_REQUEST_ID], "r-1");
     }
 
     #[test]
     fn what_names_the_host_is_not_shown() {
-        let host = map(&[
-            ("server", "nginx/tokyo-1"),
-            ("set-cookie", "a=b"),
-            ("location", "https://tokyo-1.example/"),
-            ("via", "tokyo-1"),
-            ("x-request-id", "host-id"),
-            ("content-length", "5"),
-            ("content-type", "application/json"),
-            ("x-ratelimit-remaining-requests", "9"),
-            ("retry-after-ms", "20"),
-            ("x-should-retry", "false"),
-        ]);
-        let id = RequestId::of(&map(&[("x-request-id", "r-1")]), relay_domain::Timestamp::UNIX_EPOCH);
-        let shown = to_client(&host, &id);
-        assert_eq!(
-            names(&shown),
-            ["content-type", "retry-after-ms", "x-ratelimit-remaining-requests", "x-request-id", "x-should-retry"]
-        );
-        assert_eq!(shown[X_REQUEST_ID], "r-1");
+        let shown: Vec<&str> = [
+            "server",
+            "set-cookie",
+            "location",
+            "via",
+            "x-request-id",
+            "content-length",
+            "x-ratelimit-remaining-requests",
+            "retry-after-ms",
+            "x-should-retry",
+        ]
+        .into_iter()
+        .filter(|name| is_shown(name.as_bytes()))
+        .collect();
+        assert_eq!(shown, ["x-ratelimit-remaining-requests", "retry-after-ms", "x-should-retry"]);
     }
 
     #[test]

@@ -11,23 +11,26 @@
 #![forbid(unsafe_code)]
 
 mod admit;
+mod alarm;
 mod answer;
 mod attempt;
 mod auth;
-mod body;
 mod chat;
+mod client;
+mod coding;
 mod commit;
-mod connection;
 mod envelope;
 mod error;
 mod events;
 mod exchange;
 mod headers;
+mod host_body;
 mod listener;
 mod models;
 mod options;
 mod percent;
 mod record;
+mod reply;
 mod request_id;
 mod reshape;
 mod router;
@@ -96,7 +99,7 @@ impl Gateway {
     /// Puts the parts together; nothing listens until [`Gateway::serve`].
     pub fn new(parts: GatewayParts) -> Self {
         Self {
-            serving: ArcSwap::from_pointee(Serving::new(parts.snapshot)),
+            serving: ArcSwap::from_pointee(Serving::new(parts.snapshot, &parts.hosts)),
             bindings: parts.bindings,
             ledger: parts.ledger,
             hosts: parts.hosts,
@@ -112,7 +115,7 @@ impl Gateway {
     /// Serves new requests from `snapshot`; those in flight keep the generation
     /// that they began with.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
-        self.serving.store(Arc::new(Serving::new(snapshot)));
+        self.serving.store(Arc::new(Serving::new(snapshot, &self.hosts)));
     }
 
     /// The generation new requests are served from.

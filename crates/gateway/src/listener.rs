@@ -2,19 +2,12 @@
 //! and the two steps of an orderly shutdown (spec §5, last bullet; §10).
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Gateway;
-use crate::connection::{ConnectionHandle, Phase, TICK, WatchedSocket};
-use crate::error::GatewayError;
+use crate::client::{Client, ClientClocks, ConnectionHandle, Gone, Phase};
+use crate::error::{GatewayError, Interrupted};
+use crate::request_id::RequestId;
 
-/// A request's head may be this long (spec §10); body data is read in pieces of at most this size.
-const MAX_HEAD: usize = 64 * 1024;
+/// How long a client beyond the limit has to take its refusal.
+const TURNED_AWAY: Duration = Duration::from_secs(2);
 
 /// How long clients have, once everything is to end, to take their last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -101,7 +95,7 @@ impl OpenConnections {
     fn enter(self: &Arc<Self>) -> Member {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        let handle = ConnectionHandle::new();
+        let handle = ConnectionHandle::default();
         self.lock().insert(number, handle.clone());
         Member { all: Arc::clone(self), number, handle }
     }
@@ -124,7 +118,7 @@ impl Drop for Member {
 /// Tells a client beyond the connection limit to come back.
 async fn turn_away(mut socket: TcpStream) {
     // A client that does not take even this has no claim to an explanation.
-    let told = tokio::time::timeout(TICK, explain(&mut socket)).await;
+    let told = tokio::time::timeout(TURNED_AWAY, explain(&mut socket)).await;
     tracing::debug!(told = told.is_ok(), "turned a connection away at the limit");
 }
 
@@ -144,46 +138,39 @@ async fn explain(socket: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+/// Serves one client until its connection ends.
 async fn drive(gateway: Arc<Gateway>, socket: TcpStream, member: Member, _place: OwnedSemaphorePermit) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let handle = &member.handle;
-    let (head_limit, write_limit) = (gateway.options().head_limit, gateway.options().client_stall);
-    let requests = handle.clone();
-    let service = service_fn(move |request| {
-        let (gateway, handle) = (Arc::clone(&gateway), requests.clone());
-        async move { Ok::<_, Infallible>(gateway.answer(request, handle).await) }
-    });
-    let socket = WatchedSocket { socket, handle: handle.clone() };
-    let connection = http1::Builder::new()
-        .max_buf_size(MAX_HEAD)
-        .max_header_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(socket), service);
-    let mut connection = pin!(connection);
-    let mut clock = tokio::time::interval(TICK);
-    let mut closing = false;
-    poll_fn(|cx| {
-        handle.register(cx);
-        if !closing && handle.has_come_to(Phase::Closing) {
-            closing = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a client connection ended early");
+    let options = gateway.options();
+    let clocks = ClientClocks { head: options.head_limit, body: options.body_stall, stall: options.client_stall };
+    let mut client = Client::new(socket, member.handle.clone(), clocks);
+    let mut is_first = true;
+    loop {
+        let served = match client.next_request(std::mem::take(&mut is_first)).await {
+            Ok(Some(head)) => {
+                let id = RequestId::of(&head.fields, gateway.clock.now());
+                let answered = gateway.answer(&mut client, head, &id).await;
+                answered.map_err(|interrupted| (interrupted, id))
             }
-            return Poll::Ready(());
+            Ok(None) => break,
+            Err(error) => Err((error.into(), RequestId::new(gateway.clock.now()))),
+        };
+        let answered = match served {
+            Err((Interrupted::Refused(error), id)) => client.reply(error.reply(&id, gateway.clock.now())).await,
+            Err((Interrupted::Gone, _)) => Err(Gone),
+            Ok(()) => Ok(()),
+        };
+        // The outcome is queued. Whoever is ready now goes first, and may take it along.
+        tokio::task::yield_now().await;
+        gateway.ledger.flush();
+        if answered.is_err() {
+            return;
         }
-        if handle.has_come_to(Phase::Over) {
-            return Poll::Ready(());
+        if !client.may_go_on().await {
+            break;
         }
-        while clock.poll_tick(cx).is_ready() {
-            if handle.is_stalled(head_limit, write_limit) {
-                return Poll::Ready(());
-            }
-        }
-        Poll::Pending
-    })
-    .await;
+    }
+    client.close().await;
 }

@@ -1,5 +1,6 @@
 //! `GET /v1/models`: what the caller's key may call, from the fleet (spec §6).
 
+use bytes::Bytes;
 use http::StatusCode;
 use relay_domain::ConsumerKey;
 use relay_routing::Snapshot;
@@ -29,18 +30,18 @@ impl<'a> Model<'a> {
 }
 
 /// All models of the key's groups, by name.
-pub(crate) fn list(snapshot: &Snapshot, key: &ConsumerKey) -> Vec<u8> {
+pub(crate) fn list(snapshot: &Snapshot, key: &ConsumerKey) -> Bytes {
     let data = snapshot.models_of(&key.groups).into_iter().map(Model::new).collect();
-    serde_json::to_vec(&List { object: "list", data }).unwrap_or_default()
+    serde_json::to_vec(&List { object: "list", data }).unwrap_or_default().into()
 }
 
 /// One model, by any name that a request could ask for.
 ///
 /// # Errors
 /// 404 when the key may call no such model.
-pub(crate) fn one(snapshot: &Snapshot, key: &ConsumerKey, asked: &str) -> Result<Vec<u8>, GatewayError> {
+pub(crate) fn one(snapshot: &Snapshot, key: &ConsumerKey, asked: &str) -> Result<Bytes, GatewayError> {
     match snapshot.locate(asked, &key.groups) {
-        Ok(_) => Ok(serde_json::to_vec(&Model::new(asked)).unwrap_or_default()),
+        Ok(_) => Ok(serde_json::to_vec(&Model::new(asked)).unwrap_or_default().into()),
         Err(_) => Err(unknown_model(asked)),
     }
 }

@@ -58,7 +58,7 @@ impl IntentFacts<'_> {
     pub(crate) fn unroutable(&self) -> Intent {
         Intent {
             at: self.at,
-            request_id: self.request_id.shared().to_string(),
+            request_id: self.request_id.as_str().to_owned(),
             client_request_id: None,
             generation: self.serving.snapshot.generation(),
             surface: SURFACE,

@@ -2,46 +2,37 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
 use relay_domain::Timestamp;
+use relay_http1::Fields;
 use uuid::Uuid;
 
 /// The header, in both directions.
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: &str = "x-request-id";
 
 /// Longest id taken from a client (spec §6; hosts echo no more, sub2api-host-api.md §4.5).
 const MAX_BYTES: usize = 64;
 
-/// A request's id, as text and as a header value.
+/// A request's id.
 #[derive(Clone, Debug)]
-pub(crate) struct RequestId {
-    text: Arc<str>,
-    value: HeaderValue,
-}
+pub(crate) struct RequestId(Arc<str>);
 
 impl RequestId {
     /// The client's id if it is 1 to 64 letters, digits or `. _ - :`; a new
     /// time-ordered one otherwise.
-    pub(crate) fn of(headers: &HeaderMap, now: Timestamp) -> Self {
-        if let Some(value) = headers.get(X_REQUEST_ID)
-            && let Ok(text) = value.to_str()
-            && is_safe(text)
-        {
-            return Self { text: text.into(), value: value.clone() };
+    pub(crate) fn of(fields: &Fields, now: Timestamp) -> Self {
+        match fields.text(X_REQUEST_ID).filter(|text| is_safe(text)) {
+            Some(text) => Self(text.into()),
+            None => Self::new(now),
         }
-        let mut buffer = Uuid::encode_buffer();
-        let text = &*time_ordered(now).simple().encode_lower(&mut buffer);
-        // Hexadecimal digits are always a header value.
-        let value = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
-        Self { text: text.into(), value }
     }
 
-    pub(crate) fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.text)
+    /// A new time-ordered id.
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self((&*time_ordered(now).simple().encode_lower(&mut Uuid::encode_buffer())).into())
     }
 
-    pub(crate) fn value(&self) -> HeaderValue {
-        self.value.clone()
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -62,9 +53,7 @@ mod tests {
     use super::*;
 
     fn id_for(client: &str) -> String {
-        let mut headers = HeaderMap::new();
-        headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(client.as_bytes()).unwrap());
-        RequestId::of(&headers, Timestamp::UNIX_EPOCH).text.to_string()
+        RequestId::of(&Fields::from_pairs([("X-Request-ID", client)]), Timestamp::UNIX_EPOCH).as_str().to_owned()
     }
 
     #[test]

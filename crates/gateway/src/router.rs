@@ -2,75 +2,75 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, CONTENT_TYPE, UPGRADE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http::StatusCode;
+use relay_http1::RequestHead;
 
 use crate::Gateway;
-use crate::body::RelayBody;
-use crate::connection::{ConnectionHandle, RequestGuard};
-use crate::error::GatewayError;
+use crate::client::Client;
+use crate::error::{GatewayError, Interrupted};
 use crate::models;
 use crate::percent;
-use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::reply::Reply;
+use crate::request_id::RequestId;
+
+const CHAT: &str = "/v1/chat/completions";
+const MODELS: &str = "/v1/models";
+const HEALTH: &str = "/healthz";
 
 impl Gateway {
     /// Answers one request of a connection.
+    ///
+    /// # Errors
+    /// What is still to be told to the client, if it is there.
     pub(crate) async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        connection: ConnectionHandle,
-    ) -> Response<RelayBody> {
-        let guard = RequestGuard::new(connection);
-        let id = RequestId::of(request.headers(), self.clock.now());
-        match self.dispatch(request, &id, guard).await {
-            Ok(response) => response,
-            Err(error) => error.response(&id),
-        }
-    }
-
-    async fn dispatch(
         self: &Arc<Self>,
-        request: Request<Incoming>,
+        client: &mut Client,
+        head: RequestHead,
         id: &RequestId,
-        guard: RequestGuard,
-    ) -> Result<Response<RelayBody>, GatewayError> {
-        if request.headers().contains_key(UPGRADE) {
-            return Err(GatewayError::bad_request("This endpoint does not upgrade connections.", None).closing());
+    ) -> Result<(), Interrupted> {
+        if head.fields.contains("upgrade") {
+            return Err(GatewayError::bad_request("This endpoint does not upgrade connections.", None)
+                .closing()
+                .into());
         }
-        let path = request.uri().path();
-        match (request.method(), path) {
-            (&Method::POST, "/v1/chat/completions") => self.chat(request, id, guard).await,
-            (&Method::GET, "/v1/models") => {
-                let caller = self.authenticate(&self.serving.load(), request.headers())?;
-                Ok(json(id, models::list(&self.serving.load().snapshot, &caller.key)))
+        if head.path() == CHAT && head.method() == "POST" {
+            let admitted = self.admit(client, head, id).await?;
+            return Ok(self.respond(client, admitted, id).await?);
+        }
+        let body = self.lookup(&head)?;
+        Ok(client.reply(Reply::json(StatusCode::OK, id, self.clock.now(), body)).await?)
+    }
+
+    /// What is answered from memory.
+    fn lookup(&self, head: &RequestHead) -> Result<Bytes, GatewayError> {
+        let (method, path) = (head.method(), head.path());
+        let reads = matches!(method, "GET" | "HEAD");
+        let serving = self.serving.load();
+        match path {
+            MODELS if reads => {
+                let caller = self.authenticate(&serving, &head.fields)?;
+                Ok(models::list(&serving.snapshot, &caller.key))
             }
-            (&Method::GET, _) if path.starts_with("/v1/models/") => {
-                let caller = self.authenticate(&self.serving.load(), request.headers())?;
-                let asked = percent::decode(&path["/v1/models/".len()..]);
-                models::one(&self.serving.load().snapshot, &caller.key, &asked).map(|body| json(id, body))
-            }
-            (&Method::GET, "/healthz") => Ok(json(id, br#"{"status":"ok"}"#.to_vec())),
-            (_, "/v1/chat/completions") => Ok(wrong_method(id, "POST")),
-            (_, "/v1/models" | "/healthz") => Ok(wrong_method(id, "GET")),
-            (method, _) => {
-                let message = format!("Unknown request URL: {method} {path}.");
-                Err(GatewayError::new(StatusCode::NOT_FOUND, "unknown_url", message))
-            }
+            HEALTH if reads => Ok(Bytes::from_static(br#"{"status":"ok"}"#)),
+            CHAT => Err(wrong_method("POST")),
+            MODELS | HEALTH => Err(wrong_method("GET")),
+            _ => match path.strip_prefix(MODELS).and_then(|rest| rest.strip_prefix('/')) {
+                Some(asked) if reads => {
+                    let caller = self.authenticate(&serving, &head.fields)?;
+                    models::one(&serving.snapshot, &caller.key, &percent::decode(asked))
+                }
+                _ => {
+                    let message = format!("Unknown request URL: {method} {path}.");
+                    Err(GatewayError::new(StatusCode::NOT_FOUND, "unknown_url", message))
+                }
+            },
         }
     }
 }
 
-fn json(id: &RequestId, body: Vec<u8>) -> Response<RelayBody> {
-    let mut response = Response::new(RelayBody::full(body.into()));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(X_REQUEST_ID, id.value());
-    response
-}
-
-fn wrong_method(id: &RequestId, allowed: &'static str) -> Response<RelayBody> {
+fn wrong_method(allowed: &'static str) -> GatewayError {
     let message = format!("Not allowed here; use {allowed}.");
-    let mut response = GatewayError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).response(id);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-    response
+    let error = GatewayError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    GatewayError { allow: Some(allowed), ..error }
 }

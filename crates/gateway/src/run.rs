@@ -3,28 +3,20 @@
 //! before the decision's intent is on disk (spec §7).
 
 use std::collections::BTreeSet;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use relay_bindings::BindingEntry;
 use relay_domain::{ConsumerKey, CredentialMode, GroupId, KeyId, Scope};
-use relay_ledger::Ticket;
 use relay_routing::{
     Another, AttemptEnd, Binding, BindingChange, LeftBecause, Outcome, Plan, Pool, Reply, StickyKey, classify,
 };
 
 use crate::Gateway;
-use crate::admit::log_stalled;
 use crate::answer::{Answer, AnswerKind, Head};
 use crate::attempt::{Failure, Outgoing, Success, Target, attempt};
-use crate::commit::Committed;
-use crate::connection::Phase;
 use crate::error::GatewayError;
 use crate::exchange::Exchange;
 use crate::options::UNSENT_ATTEMPTS;
@@ -41,8 +33,6 @@ pub(crate) struct Job {
     /// JSON text of the public model name.
     pub(crate) public_json: Bytes,
     pub(crate) outgoing: Outgoing,
-    pub(crate) ticket: Arc<Ticket>,
-    pub(crate) exchange: Exchange,
 }
 
 /// What a binding of this request is filed under.
@@ -87,40 +77,30 @@ struct Last {
 }
 
 impl Job {
-    /// Runs the request to its answer. Dropping the future drops the running
-    /// attempt and settles the decision as `client_gone`.
-    pub(crate) async fn run(mut self: Box<Self>) -> Answer {
+    /// Runs the request to its answer. Dropping the future drops the running attempt.
+    pub(crate) async fn run(self: Box<Self>, exchange: &mut Exchange) -> Answer {
         let mut walk = Walk::default();
-        let connection = self.exchange.connection().clone();
-        let served = {
-            let mut work = pin!(self.walk(&mut walk));
-            // A shutdown wakes the connection, and with it this.
-            poll_fn(|cx| match work.as_mut().poll(cx) {
-                Poll::Pending if connection.has_come_to(Phase::Ending) => Poll::Ready(None),
-                served => served.map(Some),
-            })
-            .await
+        let answer = match self.walk(&mut walk, exchange).await {
+            Some((position, success)) => self.commit(position, &walk, success, exchange).await,
+            None => self.refuse(walk),
         };
-        let Some(served) = served else {
-            let kind = AnswerKind::Refused { error: shutting_down(), class: Some("server_shutdown") };
-            return self.hand_over(Head::none(), kind).await;
-        };
-        match served {
-            Some((position, success)) => self.commit(position, &walk, success).await,
-            None => self.refuse(walk).await,
+        // An answer leaves only after its intent is on disk.
+        match exchange.committed().await {
+            Ok(()) => answer,
+            Err(error) => Answer::refused(error, Some("log_unavailable")),
         }
     }
 
     /// Tries candidates in order until one answers.
-    async fn walk(&mut self, walk: &mut Walk) -> Option<(usize, Success)> {
+    async fn walk(&self, walk: &mut Walk, exchange: &mut Exchange) -> Option<(usize, Success)> {
         for position in 0..self.plan.candidates.len() {
-            if !self.may_try(walk) {
+            if !self.may_try(walk, exchange) {
                 break;
             }
-            match self.try_candidate(position).await {
+            match self.try_candidate(position, exchange).await {
                 Ok(success) => return Some((position, success)),
                 Err(failure) => {
-                    if !self.leave(position, failure, walk) {
+                    if !self.leave(position, failure, walk, exchange) {
                         break;
                     }
                 }
@@ -131,19 +111,19 @@ impl Job {
 
     /// Counts, and the time that connects and error answers took together; a
     /// host that was waited for in vain is not counted (spec §5).
-    fn may_try(&self, walk: &Walk) -> bool {
+    fn may_try(&self, walk: &Walk, exchange: &Exchange) -> bool {
         let options = self.gateway.options();
         let limit = if walk.reached { options.attempts } else { options.attempts.max(UNSENT_ATTEMPTS) };
-        walk.made < limit && (walk.timed_out || self.exchange.upstream_time() < options.attempts_budget)
+        walk.made < limit && (walk.timed_out || exchange.upstream_time() < options.attempts_budget)
     }
 
-    async fn try_candidate(&mut self, position: usize) -> Result<Success, Failure> {
+    async fn try_candidate(&self, position: usize, exchange: &mut Exchange) -> Result<Success, Failure> {
         let route = self.plan.candidates[position].route;
         let wire = self.serving.wire(route);
         let credential = self.serving.snapshot.route(route).route.credential;
         let endpoint = self.serving.endpoint(route);
-        self.exchange.begin_attempt(Arc::clone(&wire.route_id), Arc::clone(&wire.host_id));
-        if let Some(outcome) = self.exchange.outcome() {
+        exchange.begin_attempt(Arc::clone(&wire.route_id), Arc::clone(&wire.host_id));
+        if let Some(outcome) = exchange.outcome() {
             outcome.shadow_group_id.clone_from(&wire.shadow_group);
             outcome.shadow_model = Some(Arc::clone(&wire.shadow_model)).filter(|model| !model.is_empty());
             outcome.key_source = Some(credential.as_str());
@@ -155,21 +135,21 @@ impl Job {
         let renamed = wire.shadow_json.as_ref().filter(|shadow| **shadow != self.public_json);
         let target = Target {
             endpoint,
+            pool: self.serving.pool(route),
             credential,
             model: renamed.unwrap_or(&self.public_json),
             shown_as: renamed.map(|_| &self.public_json),
             first_output: self.gateway.options().first_output,
-            is_last: position + 1 == self.plan.candidates.len(),
         };
-        attempt(&self.gateway.hosts, &mut self.outgoing, &target).await
+        attempt(&self.outgoing, &target).await
     }
 
     /// Takes note of a failed attempt; whether another candidate may be tried.
-    fn leave(&mut self, position: usize, failure: Failure, walk: &mut Walk) -> bool {
+    fn leave(&self, position: usize, failure: Failure, walk: &mut Walk, exchange: &mut Exchange) -> bool {
         let outcome = classify(&failure.ending(self.gateway.clock.now()));
         let (status, cause) = (failure.status(), failure.cause().map(tracing::field::debug));
         tracing::debug!(class = outcome.class, status, cause, "an attempt failed");
-        self.exchange.end_attempt(outcome.end.as_str(), outcome.class, failure.status());
+        exchange.end_attempt(outcome.end.as_str(), outcome.class, failure.status());
         let another = match outcome.another {
             Another::Yes => true,
             Another::Once => self.retry_on_timeout && !walk.timed_out,
@@ -181,10 +161,10 @@ impl Job {
         if position == 0 {
             walk.left_first = Some(outcome.left_because());
         }
-        let goes_on = another && position + 1 < self.plan.candidates.len() && self.may_try(walk);
+        let goes_on = another && position + 1 < self.plan.candidates.len() && self.may_try(walk, exchange);
         if goes_on
             && outcome.end == AttemptEnd::MaybeExecuted
-            && let Some(record) = self.exchange.outcome()
+            && let Some(record) = exchange.outcome()
         {
             record.possible_double_bill = true;
         }
@@ -194,34 +174,32 @@ impl Job {
     }
 
     /// The route commit: from here on no other host is tried.
-    async fn commit(mut self: Box<Self>, position: usize, walk: &Walk, success: Success) -> Answer {
-        self.exchange.first_output();
-        self.exchange.end_attempt(AttemptEnd::Answered.as_str(), None, Some(success.status.as_u16()));
-        self.exchange.usage(success.answer.usage());
+    async fn commit(&self, position: usize, walk: &Walk, success: Success, exchange: &mut Exchange) -> Answer {
+        exchange.first_output();
+        exchange.end_attempt(AttemptEnd::Answered.as_str(), None, Some(success.status.as_u16()));
+        exchange.usage(success.answer.usage());
         let now = self.gateway.clock.now();
         let settlement = self.plan.settle(&self.serving.snapshot, position, walk.left_first, now);
-        if let Some(outcome) = self.exchange.outcome() {
+        if let Some(outcome) = exchange.outcome() {
             outcome.sticky_action = settlement.sticky_action.as_str();
             outcome.sticky_hit = settlement.sticky_hit;
             outcome.fallback_used = settlement.fallback_used;
             outcome.upstream_request_id = success.host_request_id;
         }
         self.remember(settlement.change).await;
-        let wire = self.serving.wire(self.plan.candidates[position].route);
         let head = Head {
             status: success.status,
-            headers: success.headers,
-            route_id: Some(Arc::clone(&wire.route_id)),
-            host_id: Some(Arc::clone(&wire.host_id)),
+            fields: success.fields,
             sticky_action: settlement.sticky_action.as_str(),
-            attempts: walk.made + 1,
+            ..self.head(position, walk.made + 1)
         };
-        let kind = match success.answer {
-            Committed::Stream(stream) => AnswerKind::Stream(stream),
-            Committed::Whole { body, .. } => AnswerKind::Whole { body, class: None },
-            Committed::Raw { head, upstream } => AnswerKind::Raw { head, upstream },
-        };
-        self.hand_over(head, kind).await
+        Answer { head, kind: AnswerKind::Committed(success.answer) }
+    }
+
+    fn head(&self, position: usize, attempts: usize) -> Head {
+        let wire = self.serving.wire(self.plan.candidates[position].route);
+        let (route_id, host_id) = (Some(Arc::clone(&wire.route_id)), Some(Arc::clone(&wire.host_id)));
+        Head { route_id, host_id, attempts, ..Head::none() }
     }
 
     async fn remember(&self, change: BindingChange) {
@@ -242,55 +220,28 @@ impl Job {
     }
 
     /// Nothing answered: the last failure is told, in our words or the host's.
-    async fn refuse(self: Box<Self>, walk: Walk) -> Answer {
+    fn refuse(&self, walk: Walk) -> Answer {
         let attempts = walk.made;
         let Some(Last { mut outcome, failure, position }) = walk.last else {
-            let error = self.no_eligible_route();
-            return self.hand_over(Head::none(), AnswerKind::Refused { error, class: Some("no_eligible_route") }).await;
+            return Answer::refused(self.no_eligible_route(), Some("no_eligible_route"));
         };
         // Whichever host is ready first may serve the next try.
         outcome.wait = outcome.wait.and(walk.wait);
-        let wire = self.serving.wire(self.plan.candidates[position].route);
-        let mut head = Head {
-            route_id: Some(Arc::clone(&wire.route_id)),
-            host_id: Some(Arc::clone(&wire.host_id)),
-            attempts,
-            ..Head::none()
-        };
-        let kind = match outcome.reply {
+        let head = self.head(position, attempts);
+        let error = match outcome.reply {
             Reply::Relayed => {
-                let (status, mut headers, told) = failure.into_relayed();
+                let (status, fields, told) = failure.into_relayed();
                 let body = reshape(status, &told, &self.names(position));
-                if body != told {
-                    // The host's headers describe its own body, not this one.
-                    headers.remove(CONTENT_ENCODING);
-                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                }
-                (head.status, head.headers) = (status, headers);
-                AnswerKind::Whole { body, class: outcome.class }
+                let as_told = body == told;
+                let kind = AnswerKind::Relayed { body, as_told, class: outcome.class };
+                return Answer { head: Head { status, fields, ..head }, kind };
             }
-            Reply::Ours { status, code, message } => {
-                AnswerKind::Refused { error: ours(status, code, message, &outcome), class: outcome.class }
-            }
+            Reply::Ours { status, code, message } => ours(status, code, message, &outcome),
             // Of these the classifier makes none before the commit.
-            Reply::InStream { code, message } => {
-                AnswerKind::Refused { error: ours(502, code, message, &outcome), class: outcome.class }
-            }
-            Reply::Nothing => {
-                let error = ours(502, "upstream_error", "The upstream host failed to serve the request.", &outcome);
-                AnswerKind::Refused { error, class: outcome.class }
-            }
+            Reply::InStream { code, message } => ours(502, code, message, &outcome),
+            Reply::Nothing => ours(502, "upstream_error", "The upstream host failed to serve the request.", &outcome),
         };
-        self.hand_over(head, kind).await
-    }
-
-    /// An answer leaves only after its intent is on disk.
-    async fn hand_over(self: Box<Self>, head: Head, kind: AnswerKind) -> Answer {
-        let kind = match self.ticket.committed().await {
-            Ok(()) => kind,
-            Err(_) => AnswerKind::Refused { error: log_stalled(), class: Some("log_unavailable") },
-        };
-        Answer { exchange: self.exchange, head, kind }
+        Answer { head, kind: AnswerKind::Refused { error, class: outcome.class } }
     }
 
     /// 503 with the reason of each route, in the words of the plan; routes are
@@ -334,12 +285,6 @@ impl Sticky {
             binding,
         }
     }
-}
-
-/// What a request is told that a shutdown found without an answer.
-fn shutting_down() -> GatewayError {
-    let message = "The relay is shutting down; try again.";
-    GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "server_shutdown", message).retry_after(1).closing()
 }
 
 fn ours(status: u16, code: &'static str, message: &'static str, outcome: &Outcome) -> GatewayError {

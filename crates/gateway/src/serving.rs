@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use relay_domain::{CredentialMode, Timestamp};
-use relay_hosts::Endpoint;
+use relay_hosts::{Endpoint, HostClient, HostPool};
 use relay_routing::{CredentialFault, CredentialView, RouteEntry, RouteIndex, Snapshot};
 
 use crate::splice;
@@ -13,7 +13,7 @@ use crate::splice;
 /// A generation as the data plane uses it.
 pub(crate) struct Serving {
     pub(crate) snapshot: Arc<Snapshot>,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<(Endpoint, Arc<HostPool>)>,
     routes: Vec<RouteWire>,
 }
 
@@ -28,8 +28,13 @@ pub(crate) struct RouteWire {
 }
 
 impl Serving {
-    pub(crate) fn new(snapshot: Arc<Snapshot>) -> Self {
-        let endpoints = snapshot.hosts().iter().map(Endpoint::new).collect();
+    pub(crate) fn new(snapshot: Arc<Snapshot>, hosts: &HostClient) -> Self {
+        let reached = |host| {
+            let endpoint = Endpoint::new(host);
+            let pool = hosts.pool(endpoint.base_url(), endpoint.allow_private());
+            (endpoint, pool)
+        };
+        let endpoints = snapshot.hosts().iter().map(reached).collect();
         let routes = snapshot
             .routes()
             .iter()
@@ -50,14 +55,19 @@ impl Serving {
     }
 
     pub(crate) fn endpoint(&self, route: RouteIndex) -> &Endpoint {
-        &self.endpoints[self.snapshot.route(route).host.as_usize()]
+        &self.endpoints[self.snapshot.route(route).host.as_usize()].0
+    }
+
+    /// Connections to the host of a route.
+    pub(crate) fn pool(&self, route: RouteIndex) -> &Arc<HostPool> {
+        &self.endpoints[self.snapshot.route(route).host.as_usize()].1
     }
 }
 
 impl CredentialView for Serving {
     fn usable(&self, route: &RouteEntry, _now: Timestamp) -> Result<(), CredentialFault> {
         match route.route.credential {
-            CredentialMode::HostKey if !self.endpoints[route.host.as_usize()].has_key() => {
+            CredentialMode::HostKey if !self.endpoints[route.host.as_usize()].0.has_key() => {
                 Err(CredentialFault::HostKeyMissing)
             }
             // A caller has passed with the very key that it brings.
@@ -67,7 +77,7 @@ impl CredentialView for Serving {
     }
 
     fn is_identity(&self, route: &RouteEntry, identity: &str) -> bool {
-        let endpoint = &self.endpoints[route.host.as_usize()];
+        let (endpoint, _) = &self.endpoints[route.host.as_usize()];
         endpoint.fingerprint().is_some_and(|fingerprint| &*fingerprint == identity)
     }
 }

@@ -1,19 +1,13 @@
-//! Replacing the `model` value in bytes that are otherwise left as they are.
+//! Changing a value in bytes that are otherwise left as they are.
 
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use relay_hosts::RequestBody;
 
 /// The JSON text of a model name.
 pub(crate) fn json_text(name: &str) -> Bytes {
     // A string always serializes.
     serde_json::to_vec(name).unwrap_or_default().into()
-}
-
-/// A request body with another model in it; nothing is copied.
-pub(crate) fn request(body: &Bytes, span: &Range<usize>, model: &Bytes) -> RequestBody {
-    RequestBody::spliced(body.slice(..span.start), model.clone(), body.slice(span.end..))
 }
 
 /// An answer or event with another model in it.
@@ -23,4 +17,42 @@ pub(crate) fn answer(bytes: &Bytes, span: &Range<usize>, model: &Bytes) -> Bytes
     spliced.extend_from_slice(model);
     spliced.extend_from_slice(&bytes[span.end..]);
     spliced.freeze()
+}
+
+/// Another text for a place in a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Edit {
+    pub(crate) place: Range<usize>,
+    pub(crate) text: Bytes,
+}
+
+/// The pieces of a body with other text in two places; nothing is copied.
+pub(crate) fn edited(body: &Bytes, edits: [Option<&Edit>; 2]) -> Vec<Bytes> {
+    let mut edits: Vec<&Edit> = edits.into_iter().flatten().collect();
+    edits.sort_unstable_by_key(|edit| edit.place.start);
+    let mut pieces = Vec::with_capacity(2 * edits.len() + 1);
+    let mut at = 0;
+    for edit in edits {
+        pieces.push(body.slice(at..edit.place.start));
+        pieces.push(edit.text.clone());
+        at = edit.place.end;
+    }
+    pieces.push(body.slice(at..));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_change_and_the_rest_stays() {
+        let body = Bytes::from_static(b"0123456789");
+        let edit = |place, text| Edit { place, text: Bytes::from_static(text) };
+        let (two, nine, end) = (edit(2..4, b"xyz"), edit(9..9, b"-"), edit(10..10, b"!"));
+        let text = |edits| edited(&body, edits).concat();
+        assert_eq!(text([None, None]), b"0123456789");
+        assert_eq!(text([Some(&nine), Some(&two)]), b"01xyz45678-9");
+        assert_eq!(text([Some(&end), None]), b"0123456789!");
+    }
 }

@@ -3,24 +3,24 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName};
 use relay_domain::{ConsumerKey, Scope};
+use relay_http1::Fields;
 
 use crate::envelope::Envelope;
 
 /// Headers that name a conversation, strongest first.
-const CONVERSATION_HEADERS: [(HeaderName, &str); 11] = [
-    (HeaderName::from_static("x-relay-conversation"), "header:x-relay-conversation"),
-    (HeaderName::from_static("session_id"), "header:session_id"),
-    (HeaderName::from_static("session-id"), "header:session-id"),
-    (HeaderName::from_static("conversation_id"), "header:conversation_id"),
-    (HeaderName::from_static("conversation-id"), "header:conversation-id"),
-    (HeaderName::from_static("thread-id"), "header:thread-id"),
-    (HeaderName::from_static("x-session-affinity"), "header:x-session-affinity"),
-    (HeaderName::from_static("x-session-id"), "header:x-session-id"),
-    (HeaderName::from_static("x-conversation-id"), "header:x-conversation-id"),
-    (HeaderName::from_static("x-opencode-session"), "header:x-opencode-session"),
-    (HeaderName::from_static("x-claude-code-session-id"), "header:x-claude-code-session-id"),
+const CONVERSATION_HEADERS: [(&str, &str); 11] = [
+    ("x-relay-conversation", "header:x-relay-conversation"),
+    ("session_id", "header:session_id"),
+    ("session-id", "header:session-id"),
+    ("conversation_id", "header:conversation_id"),
+    ("conversation-id", "header:conversation-id"),
+    ("thread-id", "header:thread-id"),
+    ("x-session-affinity", "header:x-session-affinity"),
+    ("x-session-id", "header:x-session-id"),
+    ("x-conversation-id", "header:x-conversation-id"),
+    ("x-opencode-session", "header:x-opencode-session"),
+    ("x-claude-code-session-id", "header:x-claude-code-session-id"),
 ];
 
 /// A subject and the rung that named it.
@@ -43,14 +43,14 @@ impl<'a> Subject<'a> {
 /// key's own `subject_id` (or the key itself) counts.
 pub(crate) fn subject<'a>(
     scope: Scope,
-    headers: &'a HeaderMap,
+    fields: &'a Fields,
     envelope: &'a Envelope,
     key: &'a ConsumerKey,
 ) -> Option<Subject<'a>> {
     match scope {
         Scope::None => None,
         Scope::User => key_subject(key).or_else(|| Some(Subject::new(key.id.as_str(), "key"))),
-        Scope::Conversation => from_headers(headers)
+        Scope::Conversation => from_fields(fields)
             .or_else(|| Some(Subject::new(envelope.prompt_cache_key.as_deref()?, "body:prompt_cache_key")))
             .or_else(|| Some(Subject::new(envelope.metadata_session.as_deref()?, "body:metadata.user_id")))
             .or_else(|| {
@@ -61,11 +61,11 @@ pub(crate) fn subject<'a>(
     }
 }
 
-/// One pass over the few headers of a request costs less than a look-up for each rung.
-fn from_headers(headers: &HeaderMap) -> Option<Subject<'_>> {
-    let named = headers.iter().filter_map(|(name, value)| {
-        let rung = CONVERSATION_HEADERS.iter().position(|(header, _)| header == name)?;
-        let value = value.to_str().ok()?.trim();
+/// One pass over the few fields of a request costs less than a look-up for each rung.
+fn from_fields(fields: &Fields) -> Option<Subject<'_>> {
+    let named = fields.iter().filter_map(|(name, value)| {
+        let rung = CONVERSATION_HEADERS.iter().position(|(header, _)| header.as_bytes().eq_ignore_ascii_case(name))?;
+        let value = std::str::from_utf8(value).ok()?.trim();
         (!value.is_empty()).then_some((rung, value))
     });
     let (rung, value) = named.min_by_key(|(rung, _)| *rung)?;
@@ -101,39 +101,37 @@ mod tests {
     fn every_rung_yields_to_the_one_above_it() {
         let key = key(Some("team"));
         let mut envelope = Envelope::default();
-        let mut headers = HeaderMap::new();
-        let source = |headers: &HeaderMap, envelope: &Envelope| {
-            subject(Scope::Conversation, headers, envelope, &key).unwrap().source
-        };
-        assert_eq!(source(&headers, &envelope), "key:subject_id");
+        let source =
+            |envelope: &Envelope| subject(Scope::Conversation, &Fields::default(), envelope, &key).unwrap().source;
+        assert_eq!(source(&envelope), "key:subject_id");
         envelope.stable_prefix = Some([7; 16]);
-        assert_eq!(source(&headers, &envelope), "body:stable_prefix");
+        assert_eq!(source(&envelope), "body:stable_prefix");
         envelope.metadata_session = Some("s".into());
-        assert_eq!(source(&headers, &envelope), "body:metadata.user_id");
+        assert_eq!(source(&envelope), "body:metadata.user_id");
         envelope.prompt_cache_key = Some("p".into());
-        assert_eq!(source(&headers, &envelope), "body:prompt_cache_key");
+        assert_eq!(source(&envelope), "body:prompt_cache_key");
+        let mut pairs = Vec::new();
         for (name, expected) in CONVERSATION_HEADERS.iter().rev() {
-            headers.insert(name, " c1 ".parse().unwrap());
-            let found = subject(Scope::Conversation, &headers, &envelope, &key).unwrap();
+            pairs.push((*name, " c1 "));
+            let fields = Fields::from_pairs(pairs.clone());
+            let found = subject(Scope::Conversation, &fields, &envelope, &key).unwrap();
             assert_eq!((found.source, &*found.id), (*expected, "c1"));
         }
     }
 
     #[test]
     fn blank_headers_name_nobody() {
-        let mut headers = HeaderMap::new();
-        headers.insert("session_id", "  ".parse().unwrap());
-        assert_eq!(subject(Scope::Conversation, &headers, &Envelope::default(), &key(None)), None);
+        let fields = Fields::from_pairs([("session_id", "  ")]);
+        assert_eq!(subject(Scope::Conversation, &fields, &Envelope::default(), &key(None)), None);
     }
 
     #[test]
     fn scope_user_ignores_conversations() {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-relay-conversation", "c1".parse().unwrap());
+        let fields = Fields::from_pairs([("x-relay-conversation", "c1")]);
         let envelope = Envelope::default();
-        let id = |key: &ConsumerKey| subject(Scope::User, &headers, &envelope, key).map(|s| s.id.into_owned());
+        let id = |key: &ConsumerKey| subject(Scope::User, &fields, &envelope, key).map(|s| s.id.into_owned());
         assert_eq!(id(&key(Some("team"))), Some("team".into()));
         assert_eq!(id(&key(None)), Some("team-a".into()));
-        assert_eq!(subject(Scope::None, &headers, &envelope, &key(None)), None);
+        assert_eq!(subject(Scope::None, &fields, &envelope, &key(None)), None);
     }
 }

@@ -1,23 +1,29 @@
-//! The pooled HTTP client that every call to a host goes through.
+//! How hosts are called: relayed requests over a [`HostPool`], everything else
+//! (probes, the admin API) by a pooled client of the library.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use relay_domain::BaseUrl;
+use tower_service::Service as _;
 
 use crate::body::RequestBody;
 use crate::connector::{BoxError, CheckedConnector, PrivateAddress, TimedConnector};
+use crate::pool::{Connect, HostPool, Pools};
+use crate::socket::Socket;
 use crate::tls;
 
 /// Hosts close idle connections after 120 s (sub2api-host-api.md §6); ours go
 /// well before, so that a request rarely meets one that is closing.
 const POOL_IDLE: Duration = Duration::from_secs(55);
 
-/// Idle connections kept per host.
-const POOL_MAX_IDLE: usize = 1024;
+/// Idle connections kept per host: such calls are few.
+const POOL_MAX_IDLE: usize = 16;
 
 /// Settings of the client.
 #[derive(Clone, Copy, Debug)]
@@ -52,19 +58,35 @@ impl SendError {
     pub fn not_sent(&self) -> bool {
         !matches!(self, Self::Broken(_))
     }
+
+    pub(crate) fn of_connect(error: BoxError) -> Self {
+        if is_private_address(&*error) { Self::PrivateAddress } else { Self::NotSent(error) }
+    }
 }
 
-type Pool = Client<TimedConnector<HttpsConnector<CheckedConnector>>, RequestBody>;
+type Connector = TimedConnector<HttpsConnector<CheckedConnector>>;
+type Pool = Client<Connector, RequestBody>;
 
-/// Pooled connections to all hosts; cheap to clone. HTTP/1.1, no redirects,
-/// TLS verified.
-///
-/// Dropping a request's future, or the body of its answer, closes that
-/// connection at once.
-#[derive(Clone, Debug)]
+/// Connections to all hosts; cheap to clone. HTTP/1.1, no redirects, TLS
+/// verified, and only addresses that a host may have.
+#[derive(Clone)]
 pub struct HostClient {
-    public: Pool,
-    private: Pool,
+    public: Reach,
+    private: Reach,
+    pools: Arc<Pools>,
+}
+
+/// What may be reached: public addresses, or private ones too.
+#[derive(Clone)]
+struct Reach {
+    client: Pool,
+    connect: Arc<Connect>,
+}
+
+impl std::fmt::Debug for HostClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostClient").field("pools", &self.pools).finish_non_exhaustive()
+    }
 }
 
 impl HostClient {
@@ -74,20 +96,38 @@ impl HostClient {
     /// When no TLS configuration can be made.
     pub fn new(options: ClientOptions) -> Result<Self, rustls::Error> {
         let tls = tls::client_config()?;
-        let pool = |allow_private| {
+        let reach = |allow_private| {
             let connector = HttpsConnectorBuilder::new()
                 .with_tls_config(tls.clone())
                 .https_or_http()
                 .enable_http1()
                 .wrap_connector(CheckedConnector::new(allow_private));
             let connector = TimedConnector { inner: connector, limit: options.connect_timeout };
-            Client::builder(TokioExecutor::new())
+            let client = Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(POOL_IDLE)
                 .pool_timer(TokioTimer::new())
                 .pool_max_idle_per_host(POOL_MAX_IDLE)
-                .build(connector)
+                .build(connector.clone());
+            let connect = move |uri: Uri| {
+                // The connector waits for nothing before it is called.
+                let connecting = connector.clone().call(uri);
+                Box::pin(async move { connecting.await.map(Socket::from) }) as _
+            };
+            Reach { client, connect: Arc::new(connect) }
         };
-        Ok(Self { public: pool(false), private: pool(true) })
+        Ok(Self { public: reach(false), private: reach(true), pools: Arc::default() })
+    }
+
+    /// The connections that requests relayed to a host share.
+    pub fn pool(&self, base_url: &BaseUrl, allow_private: bool) -> Arc<HostPool> {
+        let uri = Uri::builder().scheme(base_url.scheme().clone()).authority(base_url.authority().clone());
+        let uri = uri.path_and_query("/").build().unwrap_or_default();
+        self.pools.get(uri, allow_private, &self.reach(allow_private).connect)
+    }
+
+    /// Closes relay connections that have been idle for long; to be called every few seconds.
+    pub fn drop_stale(&self) {
+        self.pools.drop_stale();
     }
 
     /// Sends a request with an absolute URI and waits for the answer's head.
@@ -99,22 +139,26 @@ impl HostClient {
         allow_private: bool,
         request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, SendError> {
-        let pool = if allow_private { &self.private } else { &self.public };
-        pool.request(request).await.map_err(classify)
+        self.reach(allow_private).client.request(request).await.map_err(classify)
+    }
+
+    fn reach(&self, allow_private: bool) -> &Reach {
+        if allow_private { &self.private } else { &self.public }
     }
 }
 
 fn classify(error: hyper_util::client::legacy::Error) -> SendError {
-    if !error.is_connect() {
-        return SendError::Broken(error.into());
-    }
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    if error.is_connect() { SendError::of_connect(error.into()) } else { SendError::Broken(error.into()) }
+}
+
+fn is_private_address(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
     while let Some(error) = cause {
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         if error.is::<PrivateAddress>() || inner.and_then(|inner| inner.downcast_ref::<PrivateAddress>()).is_some() {
-            return SendError::PrivateAddress;
+            return true;
         }
         cause = error.source();
     }
-    SendError::NotSent(error.into())
+    false
 }

@@ -7,6 +7,7 @@ use http::header::{AUTHORIZATION, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Uri};
 use relay_domain::{BaseUrl, Host, Secret};
+use relay_http1::RequestHeadWriter;
 use sha2::{Digest, Sha256};
 
 /// Where requests to one host go and what they carry.
@@ -17,6 +18,7 @@ pub struct Endpoint {
     host_header: HeaderValue,
     authorization: Option<HeaderValue>,
     fingerprint: Option<Arc<str>>,
+    ask_usage: bool,
 }
 
 /// `sha256:` and the hexadecimal digest of a gateway key: how a record names a
@@ -46,7 +48,11 @@ impl Endpoint {
         let key = host.gateway_key.as_ref().map(|key| &key.secret);
         let authorization = key.and_then(|key| bearer(key).ok());
         let fingerprint = key.map(fingerprint);
-        Self { fingerprint, ..Self::at(host.base_url.clone(), host.allow_private, authorization) }
+        Self {
+            fingerprint,
+            ask_usage: host.ask_usage,
+            ..Self::at(host.base_url.clone(), host.allow_private, authorization)
+        }
     }
 
     /// An endpoint that is no host of the fleet.
@@ -54,7 +60,7 @@ impl Endpoint {
         // An authority is visible ASCII by its own grammar, so it is a header value.
         let host_header =
             HeaderValue::from_str(base_url.authority().as_str()).unwrap_or(HeaderValue::from_static("invalid"));
-        Self { base_url, allow_private, host_header, authorization, fingerprint: None }
+        Self { base_url, allow_private, host_header, authorization, fingerprint: None, ask_usage: true }
     }
 
     /// The base URL.
@@ -90,6 +96,24 @@ impl Endpoint {
                 .build();
         }
         self.base_url.join(path.as_str())
+    }
+
+    /// Begins the head of a request for `target` (path and query) with the
+    /// `Host` field and exactly one credential: `own` (a caller's or managed
+    /// key) or else the host's shared key.
+    pub fn begin(&self, method: &str, target: &str, own: Option<&HeaderValue>) -> RequestHeadWriter {
+        let mut head = RequestHeadWriter::new(method, &[self.base_url.prefix(), target]);
+        head.field("host", &self.host_header);
+        if let Some(value) = own.or(self.authorization.as_ref()) {
+            head.field("authorization", value);
+        }
+        head
+    }
+
+    /// Whether a stream may be asked for its usage: a few servers refuse
+    /// requests with a member that they do not know.
+    pub fn tells_usage_when_asked(&self) -> bool {
+        self.ask_usage
     }
 
     /// Puts in the `Host` header and exactly one credential: `own` (a caller's

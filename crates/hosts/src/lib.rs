@@ -11,8 +11,11 @@ pub mod body;
 pub mod client;
 mod connector;
 pub mod endpoint;
+pub mod pool;
+mod socket;
 mod tls;
 
 pub use body::RequestBody;
 pub use client::{ClientOptions, HostClient, SendError};
 pub use endpoint::Endpoint;
+pub use pool::{Answer, HostPool, RelayRequest};

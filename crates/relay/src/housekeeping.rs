@@ -1,6 +1,7 @@
 //! What a server does on its own, beside requests: takes over generations that
-//! another process published, forgets bindings that have expired, and whole
-//! fleets of the past that no decision in the log refers to any more.
+//! another process published, closes connections to hosts that have been idle,
+//! forgets bindings that have expired, and whole fleets of the past that no
+//! decision in the log refers to any more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +9,16 @@ use std::time::Duration;
 use relay_bindings::BindingStore;
 use relay_control::Control;
 use relay_domain::{Clock as _, SystemClock};
+use relay_hosts::HostClient;
 use relay_store::Store;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// A change published elsewhere serves here within this time (spec §8).
 const REFRESH: Duration = Duration::from_millis(500);
+
+/// How often idle connections to hosts are looked for.
+const CLOSE_IDLE: Duration = Duration::from_secs(5);
 
 /// How often memory is taken back from expired bindings.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -26,6 +31,7 @@ pub(crate) struct Housekeeping {
     pub(crate) control: Arc<Control>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bindings: Arc<dyn BindingStore>,
+    pub(crate) hosts: HostClient,
     /// Age at which decisions, and with them the fleets they were made from, are forgotten.
     pub(crate) retention: Duration,
 }
@@ -34,6 +40,7 @@ impl Housekeeping {
     /// Goes on until it is cancelled; a round under way is finished.
     pub(crate) async fn run(self, cancelled: CancellationToken) {
         let mut refresh = every(REFRESH);
+        let mut close_idle = every(CLOSE_IDLE);
         let mut sweep = every(SWEEP);
         let mut forget = every(FORGET);
         let mut failing = false;
@@ -41,6 +48,7 @@ impl Housekeeping {
             tokio::select! {
                 () = cancelled.cancelled() => return,
                 _ = refresh.tick() => self.refresh(&mut failing).await,
+                _ = close_idle.tick() => self.hosts.drop_stale(),
                 _ = sweep.tick() => {
                     let swept = self.bindings.sweep(SystemClock.now()).await;
                     tracing::debug!(swept, "forgot expired bindings");

@@ -56,6 +56,7 @@ pub(crate) struct Server {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) bindings: Bindings,
     pub(crate) ledger: Ledger,
+    pub(crate) hosts: HostClient,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) gateway_shutdown: Shutdown,
     pub(crate) control: Arc<Control>,
@@ -133,7 +134,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
         keyring,
         bindings: bindings.shared(),
         ledger: ledger.clone(),
-        hosts,
+        hosts: hosts.clone(),
         health,
         clock,
         resolver: secrets(data_dir.path()),
@@ -147,7 +148,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
     .await
     .context("cannot load the fleet")?;
     let control = Arc::new(control);
-    Ok(Server { config, data_dir, store, bindings, ledger, gateway, gateway_shutdown, control })
+    Ok(Server { config, data_dir, store, bindings, ledger, hosts, gateway, gateway_shutdown, control })
 }
 
 impl Server {
@@ -173,6 +174,7 @@ impl Server {
             control: Arc::clone(&self.control),
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             bindings: self.bindings.shared(),
+            hosts: self.hosts.clone(),
             retention: self.config.log.retention,
         }
     }

@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use crate::client::Call;
-use crate::rig::{KEY, Rig, Setup, host_at, patiently, request};
+use crate::rig::{KEY, Rig, Setup, counted, host_at, patiently, request};
 
 /// The contract says one second; a loaded machine is given more, and a request
 /// that is merely left to end would take for ever here.
@@ -81,16 +81,16 @@ async fn while_comments_keep_it_waiting() {
 async fn in_the_middle_of_a_stream() {
     let rig = Setup::hosts(2).start().await;
     let window = Gate::new();
-    let counted = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9}}\n\n";
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9}}\n\n";
     let output = "data: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n";
-    rig.hosts[0].script(Reply::stream().raw_text(output).raw_text(counted).gate(&window).text("two"));
-    let mut answer = rig.stream("x").id("r-1").send().await;
+    rig.hosts[0].script(Reply::stream().raw_text(output).raw_text(usage).gate(&window).text("two"));
+    let mut answer = rig.chat(counted("x")).id("r-1").send().await;
     answer.until("prompt_tokens").await;
     drop(answer);
     let_go(&rig, 0).await;
     let decision = gone(&rig, "r-1").await;
     assert_eq!((decision.client_status, decision.route_id.as_deref()), (Some(200), Some("route-1")));
-    assert_eq!(decision.response_bytes, Some((output.len() + counted.len()) as u64));
+    assert_eq!(decision.response_bytes, Some((output.len() + usage.len()) as u64));
     assert_eq!((decision.usage.input, decision.usage.provenance.as_deref()), (Some(9), Some("partial")));
     assert_eq!(rig.calls(), [1, 0]);
 }

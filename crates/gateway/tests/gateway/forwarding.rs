@@ -1,13 +1,15 @@
 //! What crosses the relay, in which form, and what does not: bodies, model names,
 //! headers, credentials, queries, ids (spec §6).
 
+use std::io::Read as _;
+
 use jiff::SignedDuration;
 use relay_domain::{CredentialMode, ModelPattern};
 use relay_hosts::endpoint::fingerprint;
 use relay_testkit::Reply;
 
 use crate::client::{Call, check_error};
-use crate::rig::{KEY, MODEL, OTHER_KEY, Rig, Setup, as_written, host_key, request, route};
+use crate::rig::{KEY, MODEL, OTHER_KEY, Rig, Setup, as_written, counted, host_key, request, route};
 
 const EXPOSED: [&str; 5] =
     ["x-relay-route", "x-relay-host", "x-relay-sticky", "x-relay-attempts", "x-relay-overhead-us"];
@@ -80,7 +82,7 @@ async fn an_answer_is_the_hosts_bytes_with_the_public_model_name() {
     for stream in [false, true] {
         let rig = Setup::hosts(1).shadow_model("shadow-5").start().await;
         rig.hosts[0].script(reply());
-        let body = request("shadow", stream);
+        let body = if stream { counted("shadow") } else { request("shadow", false) };
         let mut answer = rig.chat(body.clone()).send().await;
         let expected = as_written(reply(), &body.replace(MODEL, "shadow-5")).await;
         assert!(expected.contains("\"shadow-5\""), "the host names its own model");
@@ -97,6 +99,34 @@ async fn an_answer_is_untouched_where_the_names_are_the_same() {
     let mut answer = rig.say("hi").send().await;
     assert_eq!((answer.status, answer.text().await.as_str()), (200, body));
     assert_eq!(answer.header("content-type"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn an_encoded_answer_passes_as_it_is_to_a_client_that_takes_it_and_decoded_to_others() {
+    let rig = Setup::hosts(1).start().await;
+    let reply = || Reply::chat("{prompt} {prompt}").gzip();
+    rig.hosts[0].script(reply());
+    let mut encoded = rig.say("hi").header("accept-encoding", "br, gzip").send().await;
+    assert_eq!((encoded.status, encoded.header("content-encoding")), (200, Some("gzip")));
+    let mut plain = Vec::new();
+    let bytes = encoded.bytes().await.expect("is whole");
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut plain).expect("is gzip");
+    assert!(String::from_utf8(plain).expect("is UTF-8").contains("hi hi"));
+    assert!(rig.decision(&encoded.request_id()).await.usage.output.is_some(), "it was read on the way");
+
+    rig.hosts[0].script(reply());
+    let mut decoded = rig.say("hi").send().await;
+    assert_eq!((decoded.status, decoded.header("content-encoding")), (200, None));
+    assert!(decoded.text().await.contains("hi hi"));
+}
+
+#[tokio::test]
+async fn an_encoded_answer_in_which_the_model_is_renamed_is_decoded() {
+    let rig = Setup::hosts(1).shadow_model("shadow-5").start().await;
+    rig.hosts[0].script(Reply::chat("hi").gzip());
+    let mut answer = rig.say("hi").header("accept-encoding", "gzip").send().await;
+    assert_eq!(answer.header("content-encoding"), None);
+    assert_eq!(answer.json().await["model"], "gpt-5");
 }
 
 #[tokio::test]
@@ -313,6 +343,38 @@ async fn every_refusal_has_the_shape_that_clients_parse() {
     .await;
     assert_eq!(rig.call("PUT", chat).send().await.header("allow"), Some("POST"));
     assert_eq!(rig.call("POST", "/v1/models").send().await.header("allow"), Some("GET"));
+}
+
+/// What a client gets that sends these bytes, and whether its connection was closed after it.
+async fn told(rig: &Rig, request: &str) -> String {
+    let mut wire = rig.wire().await;
+    wire.send(request).await;
+    wire.rest().await
+}
+
+#[tokio::test]
+async fn a_request_that_two_parties_could_read_differently_is_refused_and_the_connection_closed() {
+    let rig = Setup::hosts(1).start().await;
+    let chunks = "0\r\n\r\nGET /healthz HTTP/1.1\r\nhost: r\r\n\r\n";
+    for fields in [
+        "content-length: 5\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 5",
+        "content-length: 5\r\ncontent-length: 6",
+        "content-length: +5",
+        "transfer-encoding: gzip, chunked",
+        "transfer-encoding: identity",
+        "upgrade: websocket",
+    ] {
+        let head =
+            format!("POST /v1/chat/completions HTTP/1.1\r\nhost: r\r\nauthorization: Bearer {KEY}\r\n{fields}\r\n\r\n");
+        let answer = told(&rig, &format!("{head}{chunks}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{fields}: {answer}");
+        assert!(answer.contains("connection: close\r\n") && answer.contains("x-request-id: "), "{fields}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "nothing after it is taken for a request: {answer}");
+    }
+    let many = format!("GET /healthz HTTP/1.1\r\nhost: r\r\nx: {}\r\n\r\n", "y".repeat(64 * 1024));
+    assert!(told(&rig, &many).await.starts_with("HTTP/1.1 431 "));
+    assert_eq!(rig.calls(), [0]);
 }
 
 #[tokio::test]

@@ -266,6 +266,13 @@ pub(crate) fn request(prompt: &str, stream: bool) -> String {
     serde_json::json!({"model": MODEL, "messages": [{"role": "user", "content": prompt}], "stream": stream}).to_string()
 }
 
+/// The same, streamed, by a client that wants to know its usage.
+pub(crate) fn counted(prompt: &str) -> String {
+    let messages = serde_json::json!([{"role": "user", "content": prompt}]);
+    let options = serde_json::json!({"include_usage": true});
+    serde_json::json!({"model": MODEL, "messages": messages, "stream": true, "stream_options": options}).to_string()
+}
+
 fn hash_key(secret: &str) -> KeyHash {
     KeyHash(*blake3::hash(secret.as_bytes()).as_bytes())
 }
@@ -297,6 +304,7 @@ pub(crate) fn host_at(index: usize, base_url: &str) -> Host {
         enabled: true,
         admin: None,
         gateway_key: Some(StoredSecret { secret: Secret::new(&host_key(index)), source: SecretSource::Value }),
+        ask_usage: true,
     }
 }
 

@@ -7,7 +7,7 @@ use relay_testkit::{Cut, Gate, Reply, errors};
 use serde_json::Value;
 
 use crate::client::{Answer, check_error, events, said};
-use crate::rig::{MODEL, Rig, Setup, as_written, request};
+use crate::rig::{MODEL, Rig, Setup, as_written, counted, request};
 
 /// Too short to wait for, and long enough to be told from nothing.
 const SHORT: Duration = Duration::from_millis(60);
@@ -50,7 +50,7 @@ type Shape = fn(Reply) -> Reply;
 #[tokio::test]
 async fn every_way_to_write_events_arrives_as_it_was_written() {
     let rig = Setup::hosts(1).shadow_model("shadow-5").start().await;
-    let body = request("shadow", true);
+    let body = counted("shadow");
     let shapes: [(&str, Shape); 14] = [
         ("plain", |reply| reply),
         ("bytes", |reply| reply.chunk_bytes(1)),
@@ -87,12 +87,12 @@ async fn pings_and_opening_frames_come_with_the_first_output() {
     let gate = Gate::new();
     let reply = || Reply::stream().pings(3, Duration::ZERO).comment("working").text("hi");
     rig.hosts[0].script(reply().hold_after(1, &gate));
-    let answering = rig.stream("x").spawn();
+    let answering = rig.chat(counted("x")).spawn();
     gate.reached().await;
     assert!(!answering.is_finished(), "an opening frame is no output");
     gate.open();
     let stream = answering.await.expect("answers").text().await;
-    assert_eq!(stream, as_written(reply(), &request("x", true)).await);
+    assert_eq!(stream, as_written(reply(), &counted("x")).await);
 }
 
 #[tokio::test]
@@ -115,12 +115,12 @@ async fn a_cut_stream_is_told_from_a_whole_one() {
 #[tokio::test]
 async fn half_an_event_is_dropped_wherever_the_cut_falls() {
     let rig = Setup::hosts(1).start().await;
-    let whole = as_written(Reply::chat("日本 \u{1f600} two three"), &request("x", true)).await;
+    let whole = as_written(Reply::chat("日本 \u{1f600} two three"), &counted("x")).await;
     let first_output = whole.match_indices("\n\n").nth(1).expect("has two events").0 + 2;
     let end = whole.find("data: [DONE]").expect("ends") + "data: [DONE]".len() - 1;
     for at in (first_output..=end).step_by(37).chain([end]) {
         rig.hosts[0].script(Reply::chat("日本 \u{1f600} two three").truncate_bytes(at, Cut::Eof));
-        let answer = rig.stream("x").send().await;
+        let answer = rig.chat(counted("x")).send().await;
         let (before, code) = broken(answer).await;
         let kept = whole.as_bytes()[..at].windows(2).rposition(|two| two == b"\n\n").expect("has an event") + 2;
         let number = rig.calls()[0] - 1;
@@ -290,6 +290,49 @@ async fn usage_is_recorded_as_the_host_told_it() {
     broken(answer).await;
     let partial = rig.decision(&id).await.usage;
     assert_eq!((partial.input, partial.provenance.as_deref()), (Some(90), Some("partial")));
+}
+
+#[tokio::test]
+async fn a_host_is_asked_for_the_usage_and_a_client_that_did_not_ask_does_not_see_it() {
+    let rig = Setup::hosts(1).start().await;
+    let mut answer = rig.stream("one two").send().await;
+    let stream = answer.text().await;
+    assert!(!stream.contains("\"choices\":[]") && stream.ends_with("data: [DONE]\n\n"), "{stream}");
+    let sent = String::from_utf8(rig.hosts[0].received()[0].body.to_vec()).expect("is UTF-8");
+    let written = request("one two", true);
+    let asked = format!("{},\"stream_options\":{{\"include_usage\":true}}}}", written.strip_suffix('}').expect("ends"));
+    assert_eq!(sent, asked, "nothing else is changed");
+    assert_eq!(rig.decision(&answer.request_id()).await.usage.provenance.as_deref(), Some("host"));
+
+    let mut answer = rig.chat(counted("one two")).send().await;
+    assert!(answer.text().await.contains("\"choices\":[],\"usage\":{"));
+    assert_eq!(rig.hosts[0].received()[1].body, counted("one two"));
+}
+
+#[tokio::test]
+async fn a_host_that_refuses_unknown_members_is_not_asked() {
+    let rig = Setup::hosts(1).fleet(|fleet| fleet.hosts[0].ask_usage = false).start().await;
+    let mut answer = rig.stream("x").send().await;
+    answer.text().await;
+    assert_eq!(rig.hosts[0].received()[0].body, request("x", true));
+}
+
+#[tokio::test]
+async fn an_encoded_stream_is_read_and_arrives_decoded() {
+    let rig = Setup::hosts(2).shadow_model("shadow-5").start().await;
+    let reply = || Reply::chat("one two {prompt}").gzip();
+    rig.hosts[0].script(reply());
+    let mut answer = rig.chat(counted("x")).header("accept-encoding", "gzip").send().await;
+    assert_eq!((answer.header("content-type"), answer.header("content-encoding")), (Some("text/event-stream"), None));
+    let stream = answer.text().await;
+    assert_eq!(said(&stream), "one two x");
+    assert!(stream.contains("\"gpt-5\"") && stream.ends_with("data: [DONE]\n\n"), "{stream}");
+    assert_eq!(rig.decision(&answer.request_id()).await.verdict, "complete");
+
+    rig.hosts[0].script(Reply::stream().error_in_band(errors::UPSTREAM_FAILED).gzip());
+    assert!(rig.stream("x").send().await.text().await.contains("host-2"), "an error inside is seen all the same");
+    rig.hosts[0].script(Reply::stream().raw_text("data: {}").header("content-encoding", "gzip"));
+    assert!(rig.stream("x").send().await.text().await.contains("host-2"), "and what is not gzip is no answer");
 }
 
 #[tokio::test]

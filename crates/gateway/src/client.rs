@@ -1,0 +1,320 @@
+//! One client's connection: its requests in, answers out, its clocks (spec §10:
+//! 10 s for a request's head, 30 s without progress of a body, a client that
+//! stops reading), and its orderly end.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
+use http::StatusCode;
+use relay_http1::{BodyError, HeadError, RequestError, RequestHead, ResponseHeadWriter, ServerConnection};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::alarm::Alarm;
+use crate::error::{GatewayError, Interrupted, shutting_down};
+use crate::reply::Reply;
+
+/// Silence between two requests after which a connection is closed: clients
+/// keep theirs for much less, and one that died would stay for ever.
+const LONGEST_IDLE: Duration = Duration::from_mins(5);
+
+/// How long the end of a connection is waited for once ours is said.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// An unread rest of a body up to this size is read and dropped, so that the connection can go on.
+const DRAINED: usize = 64 * 1024;
+
+/// How far a connection is on its way to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// It takes no further request.
+    Closing = 1,
+    /// What is in flight is told, and ended.
+    Ending,
+    /// It is dropped: its client is still sending a request, or not reading its answer.
+    Over,
+}
+
+/// How a shutdown reaches a connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConnectionHandle(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// A [`Phase`], only ever raised; 0 before all of them.
+    phase: AtomicU8,
+    task: AtomicWaker,
+}
+
+impl ConnectionHandle {
+    /// Moves the connection towards its end, and wakes it to see that.
+    pub(crate) fn advance_to(&self, phase: Phase) {
+        self.0.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.0.task.wake();
+    }
+
+    /// Whether the connection has come to `phase`; it is woken when that changes.
+    fn poll(&self, phase: Phase, cx: &Context<'_>) -> bool {
+        self.0.task.register(cx.waker());
+        self.has_come_to(phase)
+    }
+
+    fn has_come_to(&self, phase: Phase) -> bool {
+        self.0.phase.load(Ordering::Acquire) >= phase as u8
+    }
+}
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientClocks {
+    /// Over a request's head.
+    pub(crate) head: Duration,
+    /// Between two pieces of a body.
+    pub(crate) body: Duration,
+    /// Over reading what was written.
+    pub(crate) stall: Duration,
+}
+
+/// The client has gone, or is not waited for any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gone;
+
+/// What ended a wait.
+pub(crate) enum Watched<T> {
+    /// The work.
+    Done(T),
+    /// The time.
+    Due,
+    /// The client has gone: whatever is done for it is to stop.
+    Gone,
+    /// A shutdown: what is in flight is to be told.
+    Ending,
+}
+
+/// A client's connection.
+pub(crate) struct Client {
+    connection: ServerConnection<TcpStream>,
+    handle: ConnectionHandle,
+    alarm: Alarm,
+    clocks: ClientClocks,
+}
+
+impl Client {
+    pub(crate) fn new(socket: TcpStream, handle: ConnectionHandle, clocks: ClientClocks) -> Self {
+        Self { connection: ServerConnection::new(socket), handle, alarm: Alarm::default(), clocks }
+    }
+
+    /// The next request; `None` when there will be none.
+    ///
+    /// # Errors
+    /// What came is no request that could be answered otherwise.
+    pub(crate) async fn next_request(&mut self, is_first: bool) -> Result<Option<RequestHead>, GatewayError> {
+        let since = Instant::now();
+        // The first head is waited for from the start: a client that says nothing is a slow one.
+        let mut head_since = (is_first || self.connection.has_input()).then_some(since);
+        let read = poll_fn(|cx| {
+            if let Poll::Ready(read) = self.connection.poll_head(cx) {
+                return Poll::Ready(Some(read));
+            }
+            let has_begun = self.connection.has_input();
+            let last_phase = if has_begun { Phase::Ending } else { Phase::Closing };
+            if self.handle.poll(last_phase, cx) {
+                return Poll::Ready(None);
+            }
+            if has_begun && head_since.is_none() {
+                head_since = Some(Instant::now());
+            }
+            let due = head_since.map_or(since + LONGEST_IDLE, |since| since + self.clocks.head);
+            self.alarm.poll(due, cx).map(|()| None)
+        });
+        match read.await {
+            Some(Ok(head)) => Ok(head),
+            Some(Err(error)) => unreadable(&error).map_or(Ok(None), Err),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the present request's body.
+    ///
+    /// # Errors
+    /// 413 beyond `limit`, 408 when nothing arrives for too long, 400 when it
+    /// is not chunked as it should be. The rest of the body is not read then.
+    pub(crate) async fn body(&mut self, limit: u64) -> Result<Bytes, Interrupted> {
+        if self.connection.announced_body().is_some_and(|length| length > limit) {
+            return Err(too_large(limit).into());
+        }
+        let mut body = BytesMut::new();
+        loop {
+            let due = Instant::now() + self.clocks.body;
+            let read = poll_fn(|cx| {
+                if let Poll::Ready(read) = self.connection.poll_body(cx, &mut body) {
+                    return Poll::Ready(Ok(read));
+                }
+                if self.handle.poll(Phase::Ending, cx) {
+                    return Poll::Ready(Err(shutting_down()));
+                }
+                self.alarm.poll(due, cx).map(|()| Err(stalled(self.clocks.body)))
+            })
+            .await?;
+            match read {
+                _ if body.len() as u64 > limit => return Err(too_large(limit).into()),
+                Ok(true) => return Ok(body.freeze()),
+                Ok(false) => {}
+                Err(BodyError::Broken(_)) => return Err(Gone.into()),
+                Err(BodyError::Chunks) => {
+                    let message = "The request body is not chunked as it should be.";
+                    return Err(GatewayError::bad_request(message, None).closing().into());
+                }
+            }
+        }
+    }
+
+    /// Works on the client's behalf until `due`, as long as it is there.
+    /// Dropping the future drops the work.
+    pub(crate) async fn watch<T>(
+        &mut self,
+        due: Option<Instant>,
+        mut work: Pin<&mut (impl Future<Output = T> + ?Sized)>,
+    ) -> Watched<T> {
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(Watched::Done(done));
+            }
+            if self.handle.poll(Phase::Ending, cx) {
+                return Poll::Ready(Watched::Ending);
+            }
+            if self.connection.poll_gone(cx).is_ready() {
+                return Poll::Ready(Watched::Gone);
+            }
+            match due {
+                Some(due) => self.alarm.poll(due, cx).map(|()| Watched::Due),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Writes an answer of ours.
+    pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Gone> {
+        if reply.closes || self.handle.has_come_to(Phase::Closing) {
+            self.connection.close();
+        }
+        self.connection.respond(reply.head, reply.body);
+        self.flush().await
+    }
+
+    /// Begins an answer whose body follows in pieces.
+    pub(crate) fn start(&mut self, head: ResponseHeadWriter) {
+        if self.handle.has_come_to(Phase::Closing) {
+            self.connection.close();
+        }
+        self.connection.start(head, None);
+    }
+
+    /// Queues pieces of the answer's body.
+    pub(crate) fn send(&mut self, pieces: impl IntoIterator<Item = Bytes, IntoIter: Clone>) {
+        self.connection.send(pieces);
+    }
+
+    /// Queues the end of the answer's body; left out, the client sees that it broke off.
+    pub(crate) fn finish(&mut self) {
+        self.connection.finish();
+    }
+
+    /// The present request is the last one of the connection.
+    pub(crate) fn close_after(&mut self) {
+        self.connection.close();
+    }
+
+    /// Writes what is queued, as fast as the client reads.
+    ///
+    /// # Errors
+    /// It has gone, or read nothing for too long.
+    pub(crate) async fn flush(&mut self) -> Result<(), Gone> {
+        let (mut sent, mut since) = (self.connection.bytes_sent(), None);
+        poll_fn(|cx| {
+            if let Poll::Ready(flushed) = self.connection.poll_flush(cx) {
+                return Poll::Ready(flushed.map_err(|_| Gone));
+            }
+            if self.handle.poll(Phase::Over, cx) {
+                return Poll::Ready(Err(Gone));
+            }
+            if std::mem::replace(&mut sent, self.connection.bytes_sent()) != sent {
+                since = None;
+            }
+            let since = *since.get_or_insert_with(Instant::now);
+            self.alarm.poll(since + self.clocks.stall, cx).map(|()| Err(Gone))
+        })
+        .await
+    }
+
+    /// Makes ready for another request; whether there can be one.
+    pub(crate) async fn may_go_on(&mut self) -> bool {
+        if !self.connection.has_whole_body() {
+            self.drain().await;
+        }
+        self.connection.keeps_alive()
+    }
+
+    /// Drops the rest of a body that nobody has read, if it is small.
+    async fn drain(&mut self) {
+        let due = Instant::now() + LINGER;
+        let mut rest = BytesMut::new();
+        let mut drained = false;
+        while !drained && rest.len() < DRAINED {
+            let read = poll_fn(|cx| {
+                if let Poll::Ready(read) = self.connection.poll_body(cx, &mut rest) {
+                    return Poll::Ready(read.ok());
+                }
+                if self.handle.poll(Phase::Closing, cx) {
+                    return Poll::Ready(None);
+                }
+                self.alarm.poll(due, cx).map(|()| None)
+            });
+            let Some(whole) = read.await else { return };
+            drained = whole;
+        }
+    }
+
+    /// Ends the connection so that the client can still read what was written.
+    pub(crate) async fn close(&mut self) {
+        let due = Instant::now() + LINGER;
+        poll_fn(|cx| {
+            if self.connection.poll_close(cx).is_ready() || self.handle.poll(Phase::Over, cx) {
+                return Poll::Ready(());
+            }
+            self.alarm.poll(due, cx)
+        })
+        .await;
+    }
+}
+
+/// What is said to a client whose request cannot be read, if it is there to hear it.
+fn unreadable(error: &RequestError) -> Option<GatewayError> {
+    tracing::debug!(%error, "a request could not be read");
+    let (status, code, why) = match error {
+        RequestError::Broken(_) => return None,
+        RequestError::Head(HeadError::TooLarge) => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", HeadError::TooLarge.to_string())
+        }
+        RequestError::Head(error) => (StatusCode::BAD_REQUEST, "malformed_request", error.to_string()),
+        RequestError::Framing(error) => (StatusCode::BAD_REQUEST, "malformed_request", format!("it has {error}")),
+    };
+    Some(GatewayError::new(status, code, format!("The request cannot be read: {why}.")).closing())
+}
+
+fn too_large(limit: u64) -> GatewayError {
+    let message = format!("The request body is larger than the limit of {limit} bytes.");
+    GatewayError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message).closing()
+}
+
+fn stalled(stall: Duration) -> GatewayError {
+    let message = format!("Nothing of the request body arrived for {} s.", stall.as_secs());
+    GatewayError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message).closing()
+}

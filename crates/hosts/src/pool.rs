@@ -1,0 +1,173 @@
+//! The relay call: connections to one host, kept and used again.
+//!
+//! A connection belongs to the task that uses it. Dropping the future of a
+//! call, or the [`Answer`], closes the socket at once, which is how a host
+//! learns that a client has gone (spec §6).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Uri;
+use relay_http1::{ClientConnection, ReadError, ResponseHead};
+
+use crate::client::SendError;
+use crate::connector::{BoxError, BoxFuture};
+use crate::socket::Socket;
+
+/// Hosts close idle connections after 120 s (sub2api-host-api.md §6); ours go
+/// well before, so that a request rarely meets one that is closing.
+const LONGEST_IDLE: Duration = Duration::from_secs(55);
+
+/// Idle connections kept for each host.
+const MOST_IDLE: usize = 1024;
+
+type Connection = Box<ClientConnection<Socket>>;
+
+/// How a connection is made: [`crate::client::HostClient`] knows.
+pub(crate) type Connect = dyn Fn(Uri) -> BoxFuture<Result<Socket, BoxError>> + Send + Sync;
+
+/// Connections to one authority.
+pub struct HostPool {
+    uri: Uri,
+    connect: Arc<Connect>,
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+/// A request ready to be sent; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct RelayRequest {
+    /// Request line and fields.
+    pub head: Bytes,
+    /// Pieces of the body, whose length the head states.
+    pub body: Vec<Bytes>,
+}
+
+/// A host's answer whose body is still to be read. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status and fields.
+    pub head: ResponseHead,
+    connection: Connection,
+    pool: Arc<HostPool>,
+}
+
+impl std::fmt::Debug for HostPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostPool").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+impl HostPool {
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// A kept connection that turns out to be closed before a byte of an
+    /// answer came is no failure: the request is sent once more, over a new
+    /// one (spec §5).
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub async fn send(self: &Arc<Self>, request: RelayRequest) -> Result<Answer, SendError> {
+        if let Some(mut connection) = self.take_idle() {
+            match connection.send(request.head.clone(), request.body.clone()).await {
+                Ok(head) => return Ok(self.answer(head, connection)),
+                Err(relay_http1::SendError::Broken(_)) if !connection.has_received() => {}
+                Err(error) => return Err(SendError::Broken(error.into())),
+            }
+        }
+        let socket = (self.connect)(self.uri.clone()).await.map_err(SendError::of_connect)?;
+        let mut connection = Box::new(ClientConnection::new(socket));
+        match connection.send(request.head, request.body).await {
+            Ok(head) => Ok(self.answer(head, connection)),
+            Err(error) if connection.bytes_sent() == 0 => Err(SendError::NotSent(error.into())),
+            Err(error) => Err(SendError::Broken(error.into())),
+        }
+    }
+
+    fn answer(self: &Arc<Self>, head: ResponseHead, connection: Connection) -> Answer {
+        Answer { head, connection, pool: Arc::clone(self) }
+    }
+
+    /// The connection used last, for it is the least likely to be closing.
+    fn take_idle(&self) -> Option<Connection> {
+        loop {
+            let mut idle = self.idle().pop()?.connection;
+            if idle.is_ready() {
+                return Some(idle);
+            }
+        }
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = self.idle();
+        if idle.len() < MOST_IDLE {
+            idle.push(Idle { connection, since: Instant::now() });
+        }
+    }
+
+    /// Closes what has been idle for long.
+    fn drop_stale(&self) {
+        let mut idle = self.idle();
+        // They are in the order of their last use.
+        let fresh = idle.iter().position(|idle| idle.since.elapsed() < LONGEST_IDLE).unwrap_or(idle.len());
+        let stale: Vec<Idle> = idle.drain(..fresh).collect();
+        // Closing is left to after the lock.
+        drop(idle);
+        drop(stale);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answer {
+    /// What came next of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// The body broke off. Dropping the future loses nothing.
+    pub async fn body(&mut self) -> Result<Option<Bytes>, ReadError> {
+        self.connection.body().await
+    }
+
+    /// Everything that matters of the body was read: its connection is kept
+    /// for another request, if it can be.
+    pub fn done(self) {
+        if self.connection.may_be_kept() {
+            self.pool.keep(self.connection);
+        }
+    }
+}
+
+/// The pools of all hosts: a generation that is published anew finds its connections again.
+#[derive(Debug, Default)]
+pub(crate) struct Pools(Mutex<HashMap<(Uri, bool), Weak<HostPool>>>);
+
+impl Pools {
+    pub(crate) fn get(&self, uri: Uri, allow_private: bool, connect: &Arc<Connect>) -> Arc<HostPool> {
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = pools.get(&(uri.clone(), allow_private)).and_then(Weak::upgrade) {
+            return known;
+        }
+        pools.retain(|_, pool| pool.strong_count() > 0);
+        let pool = Arc::new(HostPool { uri: uri.clone(), connect: Arc::clone(connect), idle: Mutex::default() });
+        pools.insert((uri, allow_private), Arc::downgrade(&pool));
+        pool
+    }
+
+    pub(crate) fn drop_stale(&self) {
+        let pools: Vec<_> = {
+            let pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            pools.values().filter_map(Weak::upgrade).collect()
+        };
+        for pool in pools {
+            pool.drop_stale();
+        }
+    }
+}
