@@ -9,26 +9,38 @@
 //! Reading order: [`fleet`] (the index of one generation), [`eligibility`] (why a
 //! route may not serve), [`score`] (who comes first in a tier), [`affinity`]
 //! (keeping a conversation where its prompt cache is), [`plan`](mod@plan) (all of it
-//! together), [`settlement`] (what to remember after success), [`outcome`] (how an
-//! attempt ended).
+//! together), [`settlement`] (what to remember after success).
+//!
+//! Then the failure policy (spec §5): [`outcome`] (how an attempt ended), [`breaker`] (what is
+//! left alone, and until when), [`recovery`] (how long that is), [`siblings`], [`panic_mode`]
+//! and [`clearing`] (several at once).
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod codes;
+mod window;
 
 pub mod affinity;
+pub mod breaker;
+pub mod clearing;
 pub mod credential;
 pub mod eligibility;
 pub mod explain;
 pub mod fleet;
 pub mod health;
 pub mod outcome;
+pub mod panic_mode;
 pub mod plan;
+pub mod rates;
+pub mod recovery;
 pub mod score;
 pub mod settlement;
+pub mod siblings;
 pub mod surface;
 pub mod wait;
 
 pub use affinity::{Binding, BindingState, StickyKey, StickySecret, sticky_key};
+pub use breaker::{Breaker, BreakerSettings};
 pub use credential::{AllUsable, CredentialFault, CredentialView};
 pub use eligibility::{Excluded, Exclusion};
 pub use explain::Explanation;
@@ -38,3 +50,4 @@ pub use outcome::{Another, AnswerHead, AttemptEnd, Ending, Fault, Outcome, Reply
 pub use plan::{Candidate, Hard, Plan, PlanInput, StickyAction, StickyInput, plan};
 pub use settlement::{BindingChange, LeftBecause, Settlement};
 pub use surface::Surface;
+pub use window::Counts;
