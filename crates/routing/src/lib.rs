@@ -11,9 +11,9 @@
 //! (keeping a conversation where its prompt cache is), [`plan`](mod@plan) (all of it
 //! together), [`settlement`] (what to remember after success).
 //!
-//! Then the failure policy (spec §5): [`outcome`] (how an attempt ended), [`breaker`] (what is
-//! left alone, and until when), [`recovery`] (how long that is), [`siblings`], [`panic_mode`]
-//! and [`clearing`] (several at once).
+//! Then the failure policy (spec §5): [`classify`](mod@classify) (from the end of an attempt to
+//! its [`outcome`]), [`breaker`] (what is left alone, and until when), [`recovery`] (how long that
+//! is), [`siblings`], [`panic_mode`] and [`clearing`] (several at once).
 #![forbid(unsafe_code)]
 
 mod backoff;
@@ -22,6 +22,7 @@ mod window;
 
 pub mod affinity;
 pub mod breaker;
+pub mod classify;
 pub mod clearing;
 pub mod credential;
 pub mod eligibility;
@@ -41,12 +42,13 @@ pub mod wait;
 
 pub use affinity::{Binding, BindingState, StickyKey, StickySecret, sticky_key};
 pub use breaker::{Breaker, BreakerSettings};
+pub use classify::{AnswerHead, Ending, classify};
 pub use credential::{AllUsable, CredentialFault, CredentialView};
 pub use eligibility::{Excluded, Exclusion};
 pub use explain::Explanation;
 pub use fleet::{HostIndex, LocateError, Pool, RouteEntry, RouteIndex, Snapshot};
 pub use health::{AllHealthy, HealthView, RouteHealth};
-pub use outcome::{Another, AnswerHead, AttemptEnd, Ending, Fault, Outcome, Reply, classify};
+pub use outcome::{Another, AttemptEnd, Effect, Fault, Outcome, Reply};
 pub use plan::{Candidate, Hard, Plan, PlanInput, StickyAction, StickyInput, plan};
 pub use settlement::{BindingChange, LeftBecause, Settlement};
 pub use surface::Surface;

@@ -9,6 +9,8 @@ mod clock;
 mod explanation;
 mod fleets;
 mod hard;
+mod host_errors;
+mod judgements;
 mod locating;
 mod outcomes;
 mod panicking;
