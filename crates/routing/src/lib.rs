@@ -12,7 +12,8 @@
 //! together), [`settlement`] (what to remember after success).
 //!
 //! Then the failure policy (spec §5): [`classify`](mod@classify) (from the end of an attempt to
-//! its [`outcome`]), [`breaker`] (what is left alone, and until when), [`recovery`] (how long that
+//! its [`outcome`]), [`retry`] with [`retry_budget`] (whether another route is tried),
+//! [`breaker`] and [`cooldown`] (what is left alone, and until when), [`recovery`] (how long that
 //! is), [`siblings`], [`panic_mode`] and [`clearing`] (several at once).
 #![forbid(unsafe_code)]
 
@@ -24,6 +25,7 @@ pub mod affinity;
 pub mod breaker;
 pub mod classify;
 pub mod clearing;
+pub mod cooldown;
 pub mod credential;
 pub mod eligibility;
 pub mod explain;
@@ -34,6 +36,8 @@ pub mod panic_mode;
 pub mod plan;
 pub mod rates;
 pub mod recovery;
+pub mod retry;
+pub mod retry_budget;
 pub mod score;
 pub mod settlement;
 pub mod siblings;
@@ -43,6 +47,7 @@ pub mod wait;
 pub use affinity::{Binding, BindingState, StickyKey, StickySecret, sticky_key};
 pub use breaker::{Breaker, BreakerSettings};
 pub use classify::{AnswerHead, Ending, classify};
+pub use cooldown::Cooldown;
 pub use credential::{AllUsable, CredentialFault, CredentialView};
 pub use eligibility::{Excluded, Exclusion};
 pub use explain::Explanation;
@@ -50,6 +55,8 @@ pub use fleet::{HostIndex, LocateError, Pool, RouteEntry, RouteIndex, Snapshot};
 pub use health::{AllHealthy, HealthView, RouteHealth};
 pub use outcome::{Another, AttemptEnd, Effect, Fault, Outcome, Reply};
 pub use plan::{Candidate, Hard, Plan, PlanInput, StickyAction, StickyInput, plan};
+pub use retry::{RetryPolicy, Walk};
+pub use retry_budget::RetryBudget;
 pub use settlement::{BindingChange, LeftBecause, Settlement};
 pub use surface::Surface;
 pub use window::Counts;

@@ -6,6 +6,7 @@
 mod breaker;
 mod breaker_model;
 mod clock;
+mod cooldowns;
 mod explanation;
 mod fleets;
 mod hard;
@@ -16,4 +17,5 @@ mod outcomes;
 mod panicking;
 mod planning;
 mod properties;
+mod retries;
 mod stickiness;
