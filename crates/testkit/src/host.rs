@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::admin::{FakeGroup, Panel};
+use crate::admin::{AdminFault, FakeGroup, FakePanel, FakeUser, Panel};
 use crate::gateway::Personality;
 use crate::received::{Ending, Journal, Received};
 use crate::reply::Reply;
@@ -33,9 +33,7 @@ pub struct FakeHostBuilder {
     address: SocketAddr,
     pace: Option<Duration>,
     default_reply: Reply,
-    admin_key: Option<String>,
-    compliance_pending: bool,
-    groups: Vec<FakeGroup>,
+    panel: FakePanel,
 }
 
 impl FakeHost {
@@ -55,9 +53,7 @@ impl FakeHost {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             pace: None,
             default_reply: Reply::echo(),
-            admin_key: None,
-            compliance_pending: false,
-            groups: Vec::new(),
+            panel: FakePanel::new(),
         }
     }
 
@@ -100,6 +96,21 @@ impl FakeHost {
     pub fn unused_replies(&self) -> usize {
         let scripts = self.scripts();
         scripts.queue.len() + scripts.by_path.len()
+    }
+
+    /// Reads or edits what the panel holds.
+    pub fn panel<T>(&self, edit: impl FnOnce(&mut FakePanel) -> T) -> T {
+        edit(&mut self.state.panel.lock())
+    }
+
+    /// Puts in a fault for a call of the panel. The first of several that fit counts.
+    pub fn fail(&self, fault: AdminFault) {
+        self.state.panel.faults().push(fault);
+    }
+
+    /// How many faults have not met their call.
+    pub fn unused_faults(&self) -> usize {
+        self.state.panel.faults().len()
     }
 
     fn scripts(&self) -> MutexGuard<'_, Scripts> {
@@ -226,7 +237,7 @@ impl FakeHostBuilder {
         self
     }
 
-    /// One more gateway key. Without any, every key is good, but there must be one.
+    /// One more gateway key that no user has. Without any, and without users, every key is good, but there must be one.
     pub fn key(mut self, key: &str) -> Self {
         self.keys.push(key.to_owned());
         self
@@ -264,19 +275,31 @@ impl FakeHostBuilder {
 
     /// The admin key. Without one every admin key is refused, as on a host that never made one.
     pub fn admin_key(mut self, key: &str) -> Self {
-        self.admin_key = Some(key.to_owned());
+        self.panel.admin_key = Some(key.to_owned());
         self
     }
 
     /// `[N]`: every admin route answers 423 until a person has accepted.
     pub fn compliance_pending(mut self) -> Self {
-        self.compliance_pending = true;
+        self.panel.compliance_pending = true;
         self
     }
 
     /// One more group.
     pub fn group(mut self, group: FakeGroup) -> Self {
-        self.groups.push(group);
+        self.panel.groups.push(group);
+        self
+    }
+
+    /// One more user. A host with users takes only keys that it knows.
+    pub fn user(mut self, user: FakeUser) -> Self {
+        self.panel.add_user(user);
+        self
+    }
+
+    /// Edits what the panel holds from the start.
+    pub fn panel(mut self, edit: impl FnOnce(&mut FakePanel)) -> Self {
+        edit(&mut self.panel);
         self
     }
 
@@ -293,6 +316,8 @@ impl FakeHostBuilder {
             Ok(address) => address,
             Err(error) => panic!("the fake host has no address: {error}"),
         };
+        let mut panel = self.panel;
+        panel.personality = self.personality;
         let of_personality = if self.personality == Personality::S { VERSION_OF_S } else { VERSION_OF_N };
         let state = Arc::new(HostState {
             personality: self.personality,
@@ -301,11 +326,7 @@ impl FakeHostBuilder {
             keys: self.keys,
             models: self.models,
             pace: self.pace,
-            panel: Panel {
-                admin_key: self.admin_key,
-                compliance_pending: self.compliance_pending,
-                groups: self.groups,
-            },
+            panel: Panel::new(panel),
             journal: Journal::default(),
             scripts: Mutex::new(Scripts { queue: [].into(), default: self.default_reply, by_path: Vec::new() }),
         });

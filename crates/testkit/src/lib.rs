@@ -2,7 +2,8 @@
 //!
 //! [`FakeHost`] is a real HTTP/1.1 server on loopback that behaves as a sub2api deployment does
 //! (sub2api-host-api.md §4, §7), in one of its two [`Personality`]s, or as a plain OpenAI-compatible server. What it answers is a [`Reply`]: a
-//! small script of steps that can be shaped down to single bytes. What it saw is in [`Received`].
+//! small script of steps that can be shaped down to single bytes. What it saw is in [`Received`]. Its admin and user API works on a
+//! [`FakePanel`] (§1 to §3): what is made through it counts at the gateway, and any of its calls can be given an [`AdminFault`].
 //!
 //! Everything a test waits for is an event: a [`Gate`] that the test opens, a request that came, a peer that went. Waiting methods
 //! panic after [`PATIENCE`] so that a broken test fails with a sentence instead of hanging; nothing is decided by that time.
@@ -24,7 +25,9 @@ mod server;
 mod wire;
 mod wire_query;
 
-pub use admin::FakeGroup;
+pub use admin::{
+    AdminFault, Captcha, FakeAccount, FakeGroup, FakeKey, FakePanel, FakeSubscription, FakeUsageRow, FakeUser, Limits,
+};
 pub use errors::HostError;
 pub use fixtures::{FleetFixture, RouteFixture, SecretSource};
 pub use gate::Gate;

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, Panel};
+use crate::admin::{self, KeyOwner, Panel};
 use crate::errors;
 use crate::gateway::{Personality, Place, Surface, auth, fixed_reply, headers, place};
 use crate::received::{Arrival, Ending, Journal, Ticket};
@@ -191,18 +191,37 @@ async fn answer(
         headers: if head.is_empty() { folded_headers(&parts.headers) } else { parse_headers(&head) },
         head,
     });
-    let reply = choose(&host, &parts, body, &ticket, &connection.tap).await;
-    let Ok((reply, facts)) = reply else {
+    let chosen = choose(&host, &parts, body, &ticket, &connection.tap).await;
+    let Ok(Chosen { reply, facts, owner }) = chosen else {
         // The peer left inside its own request.
         ticket.end(Ending::HungUp);
         return seize(&connection, Seizure::Bytes(Bytes::new(), Cut::Eof)).await;
     };
-    let rendered = reply.render(&facts, host.pace);
+    let mut rendered = reply.render(&facts, host.pace);
     let place = place(host.personality, &parts.method, parts.uri.path());
+    rendered.client_request_id = headers::client_request_id(host.personality, place);
+    if let (Place::Relay(_), Some(owner)) = (place, owner) {
+        bill(&host, owner, &facts, &rendered);
+    }
     Ok(play(&host, &parts.headers, place, rendered, ticket, connection).await)
 }
 
 struct BodyBroken;
+
+/// What is answered, to what, and to whose key.
+struct Chosen {
+    reply: Reply,
+    facts: Facts,
+    owner: Option<KeyOwner>,
+}
+
+/// Writes down what an answer costs. The real host does it a moment later.
+fn bill(host: &HostState, owner: KeyOwner, facts: &Facts, rendered: &Rendered) {
+    let Some(tokens) = rendered.tokens.filter(|_| rendered.status == 200) else { return };
+    let id = rendered.client_request_id.as_ref().or(rendered.upstream_request_id.as_ref());
+    let id = id.map_or("", String::as_str);
+    host.panel.lock().record_usage(owner, &facts.model, facts.stream, tokens, id);
+}
 
 fn folded_headers(headers: &HeaderMap) -> Vec<(String, Bytes)> {
     headers.iter().map(|(name, value)| (name.to_string(), Bytes::copy_from_slice(value.as_bytes()))).collect()
@@ -215,7 +234,7 @@ async fn choose(
     body: Incoming,
     ticket: &Ticket,
     tap: &HeadTap,
-) -> Result<(Reply, Facts), BodyBroken> {
+) -> Result<Chosen, BodyBroken> {
     let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or_default();
     let place = place(host.personality, &parts.method, path);
@@ -225,10 +244,13 @@ async fn choose(
         _ => Surface::Chat,
     };
     let facts = |body: &Value| Facts::read(host.personality, surface, &host.name, ticket.index(), (path, query), body);
-    let wants_key = matches!(place, Place::Relay(_) | Place::Models(_) | Place::Usage);
+    let wants_key = matches!(place, Place::Relay(_) | Place::Models(_) | Place::Usage | Place::Billing);
     let google = path.starts_with("/v1beta/");
-    let refused =
-        if wants_key { auth::admit(host.personality, google, &parts.headers, query, &host.keys).err() } else { None };
+    let admitted = if wants_key { auth::admit(host, place, google, &parts.headers, query) } else { Ok(None) };
+    let (owner, refused) = match admitted {
+        Ok(owner) => (owner, None),
+        Err(error) => (None, Some(error)),
+    };
     let mut early = host.reply_for_path(path);
     if early.is_none() && refused.is_none() && matches!(place, Place::Relay(_)) {
         early = Some(host.next_reply());
@@ -236,7 +258,7 @@ async fn choose(
     if early.as_ref().is_some_and(|reply| reply.before_body)
         && let Some(reply) = early
     {
-        return Ok((reply, facts(&Value::Null)));
+        return Ok(Chosen { reply, facts: facts(&Value::Null), owner });
     }
     let body = read_body(body, ticket).await?;
     tap.rearm();
@@ -249,10 +271,12 @@ async fn choose(
     let reply = match (refused, early) {
         (Some(error), None) => Reply::error(error),
         (_, Some(reply)) => fault().unwrap_or(reply),
-        (None, None) if place == Place::Panel && host.personality != Personality::OpenAi => admin::reply(host, parts),
-        (None, None) => fixed_reply(host, place, &parts.method, path),
+        (None, None) if place == Place::Panel && host.personality != Personality::OpenAi => {
+            admin::reply(host, parts, &body).await
+        }
+        (None, None) => fixed_reply(host, place, owner, (&parts.method, path)),
     };
-    Ok((reply, facts))
+    Ok(Chosen { reply, facts, owner })
 }
 
 /// The checks a host makes before it asks an upstream.

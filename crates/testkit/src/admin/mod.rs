@@ -1,139 +1,189 @@
-//! The panel of a host: public settings, the admin key, and the envelope of its handlers (sub2api-host-api.md §1).
+//! The panel of a host: its admin and user API over a state of its own (sub2api-host-api.md §1, §2, §3).
 //!
-//! Middleware answers with a string code, handlers with a numeric one, on the same URL: both are kept apart here as there.
+//! One file a subject. What a request goes through, in the host's order: the router (an unknown path is plain text, whoever asks),
+//! who may call, the handler. Facts were checked against running hosts of both personalities.
 
+#![expect(clippy::unnecessary_wraps, reason = "handlers are of one type, also those that cannot refuse")]
+
+mod access;
+mod admission;
+mod ask;
+mod envelope;
+mod faults;
 mod groups;
+mod idempotency;
+mod keys;
+mod limits;
+mod panel;
+mod records;
+mod rows;
+mod sessions;
+mod settings;
+mod subscriptions;
+mod users;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::Method;
 use http::request::Parts;
-use serde_json::{Value, json};
 
+pub(crate) use self::admission::{Checks, KeyOwner, unknown_key_usage};
+pub use self::faults::AdminFault;
 pub use self::groups::FakeGroup;
-use crate::gateway::Personality;
-use crate::reply::Reply;
-use crate::server::HostState;
-use crate::wire_query::query_value;
+pub use self::limits::Limits;
+pub use self::panel::FakePanel;
+pub use self::rows::{Captcha, FakeAccount, FakeKey, FakeSubscription, FakeUsageRow, FakeUser};
 
-/// What the panel of a host holds.
+use self::access::Guard;
+use self::ask::{Ask, Handler};
+use self::faults::What;
+use crate::reply::{Cut, Reply};
+use crate::server::HostState;
+
+const PREFIX: &str = "/api/v1/";
+
+/// The panel of a running host.
 pub(crate) struct Panel {
-    pub(crate) admin_key: Option<String>,
-    pub(crate) compliance_pending: bool,
-    pub(crate) groups: Vec<FakeGroup>,
+    state: Mutex<FakePanel>,
+    faults: Mutex<Vec<AdminFault>>,
 }
 
-/// What an administrator accepts; an upgrade of the host can change it.
-const COMPLIANCE_VERSION: &str = "v2026.06.10";
+impl Panel {
+    pub(crate) fn new(state: FakePanel) -> Self {
+        Self { state: Mutex::new(state), faults: Mutex::default() }
+    }
 
-/// Used when the query asks for no size, or for one that the host does not allow: it is not clamped (§1.4).
-const DEFAULT_PAGE_SIZE: usize = 20;
+    pub(crate) fn lock(&self) -> MutexGuard<'_, FakePanel> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Vec<AdminFault>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which personalities have a route.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Both,
+    N,
+    /// A fork, when the panel says so.
+    Fork,
+}
+
+struct Route(Who, &'static str, &'static str, Guard, Handler);
+
+/// All routes, `:id` for a segment. The first that fits counts.
+const ROUTES: &[Route] = &[
+    Route(Who::Both, "POST", "auth/login", Guard::Nobody, sessions::login),
+    Route(Who::N, "POST", "auth/login/2fa", Guard::Nobody, sessions::two_factor),
+    Route(Who::N, "POST", "auth/refresh", Guard::Nobody, sessions::refresh),
+    Route(Who::N, "POST", "auth/logout", Guard::Nobody, sessions::logout),
+    Route(Who::Both, "GET", "auth/me", Guard::User, sessions::me),
+    Route(Who::Both, "GET", "keys", Guard::User, keys::mine),
+    Route(Who::Both, "POST", "keys", Guard::User, keys::create),
+    Route(Who::Both, "GET", "keys/:id", Guard::User, keys::one),
+    Route(Who::Both, "PUT", "keys/:id", Guard::User, keys::update),
+    Route(Who::Both, "DELETE", "keys/:id", Guard::User, keys::delete),
+    Route(Who::Both, "GET", "groups/available", Guard::User, groups::available),
+    Route(Who::N, "GET", "admin/compliance", Guard::AdminBeforeTerms, settings::compliance),
+    Route(Who::N, "POST", "admin/compliance/accept", Guard::AdminBeforeTerms, settings::accept_compliance),
+    Route(Who::Both, "GET", "admin/groups", Guard::Admin, groups::list),
+    Route(Who::Both, "POST", "admin/groups", Guard::Admin, groups::create),
+    Route(Who::Both, "GET", "admin/groups/all", Guard::Admin, groups::all),
+    Route(Who::N, "GET", "admin/groups/capacity-summary", Guard::Admin, groups::capacity_summary),
+    Route(Who::N, "GET", "admin/groups/usage-summary", Guard::Admin, groups::usage_summary),
+    Route(Who::Both, "GET", "admin/groups/:id", Guard::Admin, groups::one),
+    Route(Who::Both, "PUT", "admin/groups/:id", Guard::Admin, groups::update),
+    Route(Who::Both, "DELETE", "admin/groups/:id", Guard::Admin, groups::delete),
+    Route(Who::Both, "GET", "admin/groups/:id/api-keys", Guard::Admin, keys::of_group),
+    Route(Who::Both, "GET", "admin/groups/:id/subscriptions", Guard::Admin, subscriptions::of_group),
+    Route(Who::Both, "GET", "admin/users", Guard::Admin, users::list),
+    Route(Who::Both, "POST", "admin/users", Guard::Admin, users::create),
+    Route(Who::Both, "GET", "admin/users/:id", Guard::Admin, users::one),
+    Route(Who::Both, "PUT", "admin/users/:id", Guard::Admin, users::update),
+    Route(Who::Both, "DELETE", "admin/users/:id", Guard::Admin, users::delete),
+    Route(Who::Both, "GET", "admin/users/:id/api-keys", Guard::Admin, keys::of_user),
+    Route(Who::Fork, "POST", "admin/users/:id/api-keys", Guard::Admin, keys::create_as_admin),
+    Route(Who::Both, "GET", "admin/users/:id/subscriptions", Guard::Admin, subscriptions::of_user),
+    Route(Who::Both, "GET", "admin/subscriptions", Guard::Admin, subscriptions::list),
+    Route(Who::Both, "POST", "admin/subscriptions/assign", Guard::Admin, subscriptions::assign),
+    Route(Who::Both, "GET", "admin/subscriptions/:id", Guard::Admin, subscriptions::one),
+    Route(Who::Both, "DELETE", "admin/subscriptions/:id", Guard::Admin, subscriptions::revoke),
+    Route(Who::Both, "POST", "admin/subscriptions/:id/extend", Guard::Admin, subscriptions::extend),
+    Route(Who::N, "POST", "admin/subscriptions/:id/revoke", Guard::Admin, subscriptions::revoke),
+    Route(Who::N, "POST", "admin/subscriptions/:id/restore", Guard::Admin, subscriptions::restore),
+    Route(Who::N, "PUT", "admin/api-keys/:id", Guard::Admin, keys::rebind),
+    Route(Who::Both, "GET", "admin/accounts", Guard::Admin, records::accounts),
+    Route(Who::Both, "GET", "admin/usage", Guard::Admin, records::usage),
+    Route(Who::N, "GET", "admin/ops/concurrency", Guard::Admin, records::concurrency),
+    Route(Who::N, "GET", "admin/ops/account-availability", Guard::Admin, records::availability),
+];
+
+impl Route {
+    fn fits(&self, panel: &FakePanel, method: &Method, segments: &[&str]) -> bool {
+        let Self(who, mine, path, ..) = self;
+        let known = match who {
+            Who::Both => true,
+            Who::N => panel.is_n(),
+            Who::Fork => panel.admin_creates_keys,
+        };
+        let pattern: Vec<&str> = path.split('/').collect();
+        let same = |(mine, theirs): (&&str, &&str)| mine == theirs || (*mine == ":id" && !theirs.is_empty());
+        known && *mine == method && pattern.len() == segments.len() && pattern.iter().zip(segments).all(same)
+    }
+}
 
 /// Answers a request below `/api/v1/`.
-pub(crate) fn reply(host: &HostState, parts: &Parts) -> Reply {
-    let path = parts.uri.path().trim_start_matches("/api/v1/");
-    let is_get = parts.method == http::Method::GET;
-    if path == "settings/public" && is_get {
-        return settings(host);
+pub(crate) async fn reply(host: &HostState, parts: &Parts, body: &[u8]) -> Reply {
+    let fault = faults::take(&mut host.panel.faults(), parts.method.as_str(), parts.uri.path());
+    match fault {
+        None => handle(host, parts, body),
+        Some(What::LostAnswer) => {
+            handle(host, parts, body);
+            Reply::wire("", Cut::Reset)
+        }
+        Some(What::Overtaken) => {
+            handle(host, parts, body);
+            *subscriptions::already_exists()
+        }
+        Some(What::Answer(reply)) => *reply,
+        Some(What::HoldBefore(gate)) => {
+            gate.pass().await;
+            handle(host, parts, body)
+        }
+        Some(What::HoldAfter(gate)) => handle(host, parts, body).hold(&gate),
+        Some(What::Delay(time)) => {
+            tokio::time::sleep(time).await;
+            handle(host, parts, body)
+        }
     }
-    let Some(route) = path.strip_prefix("admin/") else {
-        return not_found();
+}
+
+fn handle(host: &HostState, parts: &Parts, body: &[u8]) -> Reply {
+    let segments: Vec<&str> = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default().split('/').collect();
+    let mut panel = host.panel.lock();
+    if parts.method == Method::GET && segments == ["settings", "public"] {
+        return envelope::success(&settings::public(&panel, &host.name, &host.version));
+    }
+    let Some(Route(.., guard, handler)) = ROUTES.iter().find(|route| route.fits(&panel, &parts.method, &segments))
+    else {
+        return envelope::not_found();
     };
-    let known = is_get && (route == "groups" || route == "compliance" || groups::id_segment(route).is_some());
-    if !known {
-        // The router looks for the route before the middleware looks for the key.
-        return not_found();
+    let caller = match access::let_in(&mut panel, *guard, &parts.headers) {
+        Ok(caller) => caller,
+        Err(refusal) => return *refusal,
+    };
+    let ask = Ask {
+        segments,
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        raw_body: body,
+        caller: caller.user,
+        by_admin_key: caller.by_admin_key,
+    };
+    match handler(&mut panel, &ask) {
+        Ok(data) => envelope::success(&data),
+        Err(reply) => *reply,
     }
-    if let Some(refusal) = refuse(host, parts) {
-        return refusal;
-    }
-    if route == "compliance" {
-        return if host.personality == Personality::N { compliance(host) } else { not_found() };
-    }
-    if host.panel.compliance_pending && host.personality == Personality::N {
-        return compliance_gate();
-    }
-    let query = parts.uri.query().unwrap_or_default();
-    match groups::id_segment(route) {
-        None => groups::list(host, query),
-        Some("all") => groups::all(host, query),
-        Some(id) => groups::one(host, id),
-    }
-}
-
-fn refuse(host: &HostState, parts: &Parts) -> Option<Reply> {
-    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(key) = header("x-api-key").filter(|key| !key.is_empty()) {
-        // No key configured and a wrong one read the same from outside.
-        return match &host.panel.admin_key {
-            Some(expected) if expected == key => None,
-            _ => Some(middleware_error(401, "INVALID_ADMIN_KEY", "Invalid admin API key")),
-        };
-    }
-    let bearer = header("authorization").and_then(|value| value.split_once(' ')).filter(|(scheme, token)| {
-        let exact = host.personality == Personality::S;
-        !token.trim().is_empty() && (*scheme == "Bearer" || (!exact && scheme.eq_ignore_ascii_case("bearer")))
-    });
-    Some(match bearer {
-        // No logins here yet, so that no token can be a good one.
-        Some(_) => middleware_error(401, "INVALID_TOKEN", "Invalid token"),
-        None => middleware_error(401, "UNAUTHORIZED", "Authorization required"),
-    })
-}
-
-fn settings(host: &HostState) -> Reply {
-    let mut data = json!({
-        "registration_enabled": false, "email_verify_enabled": false, "turnstile_enabled": false,
-        "site_name": host.name, "version": host.version,
-    });
-    if host.personality == Personality::N {
-        data["totp_enabled"] = false.into();
-        data["tencent_captcha_enabled"] = false.into();
-        data["aliyun_captcha_enabled"] = false.into();
-        data["backend_mode_enabled"] = false.into();
-    }
-    success(&data)
-}
-
-fn compliance(host: &HostState) -> Reply {
-    success(&json!({"required": host.panel.compliance_pending, "version": COMPLIANCE_VERSION}))
-}
-
-fn compliance_gate() -> Reply {
-    let body = json!({
-        "code": "ADMIN_COMPLIANCE_ACK_REQUIRED", "message": "administrator compliance acknowledgement is required",
-        "metadata": {"version": COMPLIANCE_VERSION},
-    });
-    Reply::json(&body).status(423)
-}
-
-fn not_found() -> Reply {
-    Reply::raw("text/plain", "404 page not found").status(404)
-}
-
-/// Shape A: middleware.
-fn middleware_error(status: u16, code: &str, message: &str) -> Reply {
-    Reply::json(&json!({"code": code, "message": message})).status(status)
-}
-
-/// Shape B: handlers.
-fn success(data: &Value) -> Reply {
-    Reply::json(&json!({"code": 0, "message": "success", "data": data}))
-}
-
-fn handler_error(status: u16, message: &str, reason: Option<&str>) -> Reply {
-    let mut body = json!({"code": status, "message": message});
-    if let Some(reason) = reason {
-        body["reason"] = reason.into();
-    }
-    Reply::json(&body).status(status)
-}
-
-/// One page, with the size rule of the personality.
-fn page(host: &HostState, query: &str, items: &[Value]) -> Reply {
-    let cap = if host.personality == Personality::S { 100 } else { 1_000 };
-    let number = |name: &str| query_value(query, name).and_then(|value| value.parse::<usize>().ok());
-    let allowed = |size: &usize| (1..=cap).contains(size);
-    let size = number("page_size").or_else(|| number("limit")).filter(allowed).unwrap_or(DEFAULT_PAGE_SIZE);
-    let page = number("page").filter(|page| *page > 0).unwrap_or(1);
-    let shown: Vec<&Value> = items.iter().skip((page - 1) * size).take(size).collect();
-    let pages = items.len().div_ceil(size).max(1);
-    success(&json!({"items": shown, "total": items.len(), "page": page, "page_size": size, "pages": pages}))
 }

@@ -2,18 +2,37 @@
 
 use http::HeaderMap;
 
-use super::Personality;
+use super::{Personality, Place};
+use crate::admin::{Checks, KeyOwner};
 use crate::errors::{self, HostError};
+use crate::server::HostState;
 use crate::wire_query::query_value;
 
-/// Checks the key of a request. `keys` empty means that any key is good; a request without one never is.
+/// Checks the key of a request: one of the host's, or one of a user. Where there is neither, any key is good; none never is.
 pub(crate) fn admit(
-    personality: Personality,
+    host: &HostState,
+    place: Place,
     google: bool,
     headers: &HeaderMap,
     query: &str,
-    keys: &[String],
-) -> Result<(), HostError> {
+) -> Result<Option<KeyOwner>, HostError> {
+    let key = presented(host.personality, google, headers, query)?;
+    if host.keys.contains(&key) {
+        return Ok(None);
+    }
+    if host.personality == Personality::OpenAi {
+        return if host.keys.is_empty() { Ok(None) } else { Err(errors::OPENAI_KEY_INVALID) };
+    }
+    let panel = host.panel.lock();
+    if host.keys.is_empty() && panel.knows_no_keys() {
+        return Ok(None);
+    }
+    let about_itself = matches!(place, Place::Usage | Place::Billing);
+    panel.admit(&key, if about_itself { Checks::WithoutBilling } else { Checks::All }).map(Some)
+}
+
+/// The key of a request, from where the personality looks for it.
+fn presented(personality: Personality, google: bool, headers: &HeaderMap, query: &str) -> Result<String, HostError> {
     let key = match personality {
         Personality::S => bearer(headers, "Bearer ")
             .or_else(|| header(headers, "x-api-key"))
@@ -42,18 +61,12 @@ pub(crate) fn admit(
             .or_else(|| header(headers, "x-api-key"))
             .or_else(|| header(headers, "x-goog-api-key")),
     };
-    let Some(key) = key else {
-        return Err(match personality {
-            Personality::OpenAi => errors::OPENAI_KEY_MISSING,
-            Personality::S | Personality::N if google => errors::KEY_REQUIRED_GOOGLE,
-            Personality::S => errors::KEY_REQUIRED_S,
-            Personality::N => errors::KEY_REQUIRED,
-        });
-    };
-    if keys.is_empty() || keys.contains(&key) {
-        return Ok(());
-    }
-    Err(if personality == Personality::OpenAi { errors::OPENAI_KEY_INVALID } else { errors::INVALID_API_KEY })
+    key.ok_or(match personality {
+        Personality::OpenAi => errors::OPENAI_KEY_MISSING,
+        Personality::S | Personality::N if google => errors::KEY_REQUIRED_GOOGLE,
+        Personality::S => errors::KEY_REQUIRED_S,
+        Personality::N => errors::KEY_REQUIRED,
+    })
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -94,8 +107,11 @@ mod tests {
         query: &str,
         expected: &str,
     ) {
-        let outcome = admit(personality, google, &headers(pairs), query, &["good".to_owned()]);
-        let seen = outcome.map_or_else(|error| error.label.to_owned(), |()| "ok".to_owned());
+        let seen = match presented(personality, google, &headers(pairs), query) {
+            Ok(key) if key == "good" => "ok".to_owned(),
+            Ok(_) => "another key".to_owned(),
+            Err(error) => error.label.to_owned(),
+        };
         assert_eq!(seen, expected, "{personality:?} {pairs:?} ?{query}");
     }
 
@@ -115,15 +131,15 @@ mod tests {
         check(Personality::S, false, &[("authorization", "bearer good")], "", "API_KEY_REQUIRED");
         check(Personality::S, false, &[("authorization", "Bearer good")], "", "ok");
         check(Personality::S, false, &[], "api_key=good", "ok");
-        check(Personality::S, false, &[], "api_key=good&key=bad", "INVALID_API_KEY");
+        check(Personality::S, false, &[], "api_key=good&key=bad", "another key");
     }
 
     #[test]
     fn the_first_credential_in_the_order_decides() {
         let both = [("authorization", "Bearer bad"), ("x-api-key", "good")];
-        check(Personality::N, false, &both, "", "INVALID_API_KEY");
+        check(Personality::N, false, &both, "", "another key");
         check(Personality::N, true, &[("authorization", "Bearer bad"), ("x-goog-api-key", "good")], "", "ok");
         check(Personality::N, false, &[], "", "API_KEY_REQUIRED");
-        check(Personality::OpenAi, false, &[("authorization", "Bearer bad")], "", "invalid_api_key");
+        check(Personality::OpenAi, false, &[("authorization", "Bearer bad")], "", "another key");
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Personality;
+use crate::admin::{KeyOwner, unknown_key_usage};
 use crate::reply::{CREATED, Reply};
 use crate::server::HostState;
 
@@ -38,17 +39,9 @@ pub(crate) fn gemini_models(host: &HostState) -> Reply {
     Reply::json(&json!({ "models": models }))
 }
 
-pub(crate) fn usage(host: &HostState) -> Reply {
-    Reply::json(&match host.personality {
-        Personality::N => json!({
-            "isValid": true, "mode": "unrestricted", "planName": host.name, "remaining": -1, "unit": "USD",
-            "subscription": {
-                "daily_usage_usd": 0, "weekly_usage_usd": 0, "monthly_usage_usd": 0,
-                "expires_at": "2099-12-31T23:59:59+08:00",
-            },
-        }),
-        Personality::S | Personality::OpenAi => {
-            json!({"isValid": true, "planName": host.name, "remaining": -1, "unit": "USD"})
-        }
-    })
+pub(crate) fn usage(host: &HostState, owner: Option<KeyOwner>) -> Reply {
+    match owner {
+        Some(owner) => host.panel.lock().key_usage(owner),
+        None => Reply::json(&unknown_key_usage(&host.name, host.personality == Personality::N)),
+    }
 }

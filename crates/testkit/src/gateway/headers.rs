@@ -59,8 +59,8 @@ fn of_n(request: &HeaderMap, place: Place, rendered: &Rendered, headers: &mut He
     if let Some(id) = upstream {
         append(headers, "X-Request-Id", id);
     }
-    if matches!(place, Place::Relay(_) | Place::Models(_) | Place::Usage) {
-        append(headers, "X-Client-Request-Id", &fresh_id());
+    if let Some(id) = &rendered.client_request_id {
+        append(headers, "X-Client-Request-Id", id);
     } else {
         append(headers, "Content-Security-Policy", "default-src 'self'");
     }
@@ -77,6 +77,12 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) {
         (Ok(name), Ok(value)) => headers.append(name, value),
         _ => panic!("{name:?}: {value:?} is not a header; use Reply::wire for what HTTP does not allow"),
     };
+}
+
+/// The id that `[N]` puts on every answer of its gateway, and bills under.
+pub(crate) fn client_request_id(personality: Personality, place: Place) -> Option<String> {
+    let of_gateway = matches!(place, Place::Relay(_) | Place::Models(_) | Place::Usage | Place::Billing);
+    (personality == Personality::N && of_gateway).then(fresh_id)
 }
 
 fn fresh_id() -> String {

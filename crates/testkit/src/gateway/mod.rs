@@ -7,6 +7,7 @@ pub(crate) mod pings;
 
 use http::Method;
 
+use crate::admin::KeyOwner;
 use crate::reply::Reply;
 use crate::server::HostState;
 
@@ -50,6 +51,8 @@ pub(crate) enum Place {
     Models(Surface),
     /// `GET /v1/usage`.
     Usage,
+    /// `GET /v1/sub2api/billing` of `[N]`.
+    Billing,
     Health,
     SetupStatus,
     /// Below `/api/v1`.
@@ -82,6 +85,7 @@ pub(crate) fn place(personality: Personality, method: &Method, path: &str) -> Pl
         ("GET", "/v1/models") => return Place::Models(Surface::Chat),
         ("GET", "/v1beta/models") => return Place::Models(Surface::Gemini),
         ("GET", "/v1/usage") => return Place::Usage,
+        ("GET", "/v1/sub2api/billing") if personality == Personality::N => return Place::Billing,
         ("GET", "/health") => return Place::Health,
         ("GET", "/setup/status") => return Place::SetupStatus,
         ("GET", "/models") if personality == Personality::N => return Place::Models(Surface::Chat),
@@ -125,11 +129,17 @@ fn relay_surface(method: &Method, path: &str) -> Option<Surface> {
 }
 
 /// The answer of everything that is neither a relay call nor the panel. A key has been checked where the place wants one.
-pub(crate) fn fixed_reply(host: &HostState, place: Place, method: &Method, path: &str) -> Reply {
+pub(crate) fn fixed_reply(
+    host: &HostState,
+    place: Place,
+    owner: Option<KeyOwner>,
+    (method, path): (&Method, &str),
+) -> Reply {
     match place {
         Place::Models(Surface::Gemini) => catalog::gemini_models(host),
         Place::Models(_) => catalog::models(host),
-        Place::Usage => catalog::usage(host),
+        Place::Usage => catalog::usage(host, owner),
+        Place::Billing => host.panel.lock().key_billing(owner),
         Place::Health => Reply::json(&serde_json::json!({"status": "ok"})),
         Place::SetupStatus => {
             Reply::json(&serde_json::json!({"code": 0, "data": {"needs_setup": false, "step": "completed"}}))

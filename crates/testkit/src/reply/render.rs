@@ -43,6 +43,10 @@ pub(crate) struct Rendered {
     /// Instead of all the above: bytes and the end of the connection.
     pub(crate) wire: Option<(Bytes, Cut)>,
     pub(crate) upstream_request_id: Option<String>,
+    /// What `[N]` calls the request; set by the server.
+    pub(crate) client_request_id: Option<String>,
+    /// Input and output tokens that the answer is billed with, when it is one.
+    pub(crate) tokens: Option<(u64, u64)>,
 }
 
 enum Unit {
@@ -104,7 +108,16 @@ impl Reply {
             steps,
             stream,
             wire,
+            tokens: self
+                .parts
+                .iter()
+                .find_map(|part| match part {
+                    Part::Answer(answer) => Some(answer.counts(facts)),
+                    _ => None,
+                })
+                .map(|usage| (usage.input, usage.output)),
             upstream_request_id: self.upstream_request_id,
+            client_request_id: None,
         }
     }
 
