@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use relay_bindings::BindingStore;
 use relay_domain::{Clock, Fleet, Generation, Timestamp};
 use relay_hosts::HostClient;
+use relay_hosts::admin::AdminClients;
 use relay_ledger::{Ledger, LedgerReader};
 use relay_routing::{HealthView, Snapshot, StickySecret};
 use relay_store::{Keyring, Store, StoreError};
@@ -79,6 +80,8 @@ impl InForce {
 /// The use cases of the control plane. Shared by the admin API and the binary.
 pub struct Control {
     pub(crate) parts: ControlParts,
+    /// Callers of hosts' admin APIs.
+    pub(crate) admin_clients: AdminClients,
     pub(crate) in_force: ArcSwap<InForce>,
     pub(crate) reader: LedgerReader,
     pub(crate) sticky_secret: StickySecret,
@@ -99,6 +102,7 @@ impl Control {
             reader: parts.ledger.reader(),
             sticky_secret: StickySecret(parts.keyring.sticky_secret()),
             publishing: tokio::sync::Mutex::new(()),
+            admin_clients: AdminClients::new(parts.hosts.clone()).at_most(parts.limits.time_limit),
             parts,
         })
     }

@@ -155,6 +155,7 @@ impl Control {
 
     fn put_in_force(&self, in_force: InForce) {
         let snapshot = Arc::clone(&in_force.snapshot);
+        self.admin_clients.keep_only(&in_force.fleet.hosts);
         self.in_force.store(Arc::new(in_force));
         (self.parts.publish)(snapshot);
     }

@@ -1,5 +1,6 @@
 //! How a host is reached: which addresses may be connected to, the pooled
-//! client, and the one credential that goes out with a request.
+//! client, the one credential that goes out with a request, and the host's
+//! own admin and user API ([`admin`]).
 //!
 //! Nothing here decides where a request goes or whether it is tried again; a
 //! failed send only says how far it got.

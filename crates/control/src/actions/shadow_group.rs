@@ -1,8 +1,8 @@
 //! The id of a shadow group on its host (spec §3): a number as it is, a name
 //! by the managed resource, or asked of the host by exact name.
 
-use relay_domain::{AdminAccess, Host, HostKind, Route};
-use relay_hosts::admin::{AdminClient, AdminError};
+use relay_domain::{Host, HostKind, Route};
+use relay_hosts::admin::AdminError;
 use relay_store::ResourceKind;
 
 use super::error::ActionError;
@@ -48,22 +48,16 @@ impl Control {
 
     async fn ask_host(&self, host: &Host, group: &str) -> Result<String, ActionError> {
         let id = &host.id;
-        let access = host.admin.as_ref().ok_or_else(|| {
-            ActionError::ServerMisconfigured(format!(
-                "the id of group \"{group}\" on host \"{id}\" is not known, and the host has no admin_key to ask with; \
-                 write the numeric id, give the host an admin_key, or record a managed resource"
-            ))
-        })?;
-        let AdminAccess::Key(key) = access else {
+        if host.admin.is_none() {
             return Err(ActionError::ServerMisconfigured(format!(
-                "the id of group \"{group}\" on host \"{id}\" is not known, and this version asks hosts with an \
-                 admin_key only; write the numeric id, or record a managed resource"
+                "the id of group \"{group}\" on host \"{id}\" is not known, and the host has no admin_key or login to \
+                 ask with; write the numeric id, give the host one, or record a managed resource"
             )));
-        };
-        let client = AdminClient::new(&self.parts.hosts, host, &key.secret, self.parts.limits.time_limit);
-        let found = client.find_groups_by_name(group).await.map_err(|error| host_failed(host, &error))?;
+        }
+        let found =
+            self.admin_clients.of(host).find_groups_by_name(group).await.map_err(|error| host_failed(host, &error))?;
         match found.as_slice() {
-            [one] => Ok(one.to_string()),
+            [one] => Ok(one.id.to_string()),
             [] => Err(ActionError::Host(format!("host \"{id}\" has no group named \"{group}\""))),
             several => Err(ActionError::Host(format!(
                 "host \"{id}\" has {} groups named \"{group}\"; write the numeric id of the one that is meant",
@@ -74,7 +68,7 @@ impl Control {
 }
 
 fn host_failed(host: &Host, error: &AdminError) -> ActionError {
-    ActionError::Host(format!("the admin API of host \"{}\" failed: {error}", host.id))
+    ActionError::Host(format!("the admin API of host \"{}\" failed: {error}; {}", host.id, error.remedy()))
 }
 
 fn store_failed(error: &relay_store::StoreError) -> ActionError {
