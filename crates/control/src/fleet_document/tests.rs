@@ -127,6 +127,7 @@ host_id = "a"
 kind = "sub2api"
 base_url = "http://127.0.0.1:9000"
 allow_private = true
+ask_usage = false
 enabled = false
 login = { email = "root@a.example", password = { file = "/run/secrets/password" } }
 [[host]]

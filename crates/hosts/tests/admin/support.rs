@@ -62,6 +62,7 @@ pub(crate) fn host_at(id: &str, base_url: &str, admin: AdminAccess) -> Host {
         enabled: true,
         admin: Some(admin),
         gateway_key: None,
+        ask_usage: true,
     }
 }
 

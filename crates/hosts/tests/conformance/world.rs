@@ -177,5 +177,6 @@ fn host(url: &str, admin_key: &str) -> Host {
         enabled: true,
         admin: Some(key_access(admin_key)),
         gateway_key: None,
+        ask_usage: true,
     }
 }

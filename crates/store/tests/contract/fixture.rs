@@ -93,6 +93,7 @@ pub(crate) fn full_fleet() -> Fleet {
         allow_private: true,
         enabled: false,
         admin: Some(AdminAccess::Key(stored(CANARIES[1], SecretSource::File("/run/secrets/admin: 1".into())))),
+        ask_usage: false,
         gateway_key: Some(stored(CANARIES[0], SecretSource::Env("TOKYO1_GATEWAY_KEY".into()))),
         ..host("tokyo-1")
     };
