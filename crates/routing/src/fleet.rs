@@ -42,6 +42,8 @@ impl HostIndex {
 pub struct RouteEntry {
     /// The route as published.
     pub route: Route,
+    /// Its place in the snapshot.
+    pub index: RouteIndex,
     /// Its host.
     pub host: HostIndex,
     /// Stable hash of the route's id: its half of the rendezvous score.
@@ -184,6 +186,9 @@ impl Snapshot {
             })
             .collect();
         routes.sort_by(|a, b| position(&a.route).cmp(&position(&b.route)));
+        for (index, entry) in routes.iter_mut().enumerate() {
+            entry.index = RouteIndex(index as u32);
+        }
         let route_by_id = index(routes.iter().map(|entry| entry.route.id.clone()));
         let indices = (0..routes.len() as u32).map(RouteIndex).collect();
 
@@ -335,7 +340,14 @@ fn entry(route: &Route, index: HostIndex, host: &Host, group: &Group) -> RouteEn
     } else {
         None
     };
-    RouteEntry { route: route.clone(), host: index, id_hash: text_hash(route.id.as_str()), disabled }
+    // Its place is known once all are sorted.
+    RouteEntry {
+        route: route.clone(),
+        index: RouteIndex(0),
+        host: index,
+        id_hash: text_hash(route.id.as_str()),
+        disabled,
+    }
 }
 
 fn position(route: &Route) -> (&GroupId, bool, &str, u32, &RouteId) {

@@ -237,6 +237,23 @@ impl Plan {
             })
     }
 
+    /// Takes an excluded route back, behind all candidates, because everything is left alone and it
+    /// is tried all the same ([`crate::panic_mode`]). Returns its position; that of a candidate when it is one.
+    pub fn readmit(&mut self, snapshot: &Snapshot, route: RouteIndex) -> usize {
+        if let Some(position) = self.candidates.iter().position(|candidate| candidate.route == route) {
+            return position;
+        }
+        self.excluded.retain(|excluded| excluded.route != route);
+        let bound = self.binding == BindingState::Counts(route);
+        self.candidates.push(Candidate {
+            route,
+            priority: snapshot.route(route).route.priority,
+            cost: u64::MAX,
+            bound,
+        });
+        self.candidates.len() - 1
+    }
+
     /// The soonest that an excluded route may be tried again: `Retry-After`, when
     /// there is no candidate.
     pub fn retry_at(&self) -> Option<Timestamp> {

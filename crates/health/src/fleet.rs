@@ -1,0 +1,171 @@
+//! The health of the whole fleet, kept over its generations.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use relay_domain::{GroupId, HostId, ModelPattern, RouteId, Timestamp};
+use relay_routing::breaker::BreakerSettings;
+use relay_routing::clearing::staggered;
+use relay_routing::health::RouteHealth;
+use relay_routing::{HealthView, RouteEntry, Snapshot};
+
+use crate::clock::{Origin, on_the_wall};
+use crate::generation::GenerationHealth;
+use crate::host::HostCell;
+use crate::report::{self, Report};
+use crate::route::RouteCell;
+use crate::siblings::Siblings;
+
+/// The health of the fleet. One for each process.
+#[derive(Debug)]
+pub struct FleetHealth {
+    settings: Arc<BreakerSettings>,
+    origin: Origin,
+    book: Mutex<Book>,
+}
+
+/// Everything of the newest generation.
+#[derive(Debug, Default)]
+struct Book {
+    hosts: HashMap<HostId, Arc<HostCell>>,
+    siblings: HashMap<(GroupId, ModelPattern), Arc<Siblings>>,
+    routes: HashMap<RouteId, Arc<RouteCell>>,
+}
+
+/// What an operator clears.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only this route.
+    pub route: Option<RouteId>,
+    /// Only this host, and the routes that lead to it.
+    pub host: Option<HostId>,
+    /// Without spreading them over time.
+    pub at_once: bool,
+}
+
+/// What was cleared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// Routes, in the order in which they may be tried again.
+    pub routes: Vec<RouteId>,
+    /// Hosts.
+    pub hosts: Vec<HostId>,
+}
+
+impl FleetHealth {
+    /// Everything is well, as of `now`.
+    pub fn new(settings: BreakerSettings, now: Instant) -> Self {
+        Self { settings: Arc::new(settings), origin: Origin::new(now), book: Mutex::default() }
+    }
+
+    /// The health of a generation's routes. What an earlier one has shown of them is kept;
+    /// what is no longer in the fleet is forgotten. A route that leads to another host than
+    /// before is another route.
+    pub fn generation(&self, snapshot: &Snapshot) -> GenerationHealth {
+        let mut book = self.lock();
+        let old = std::mem::take(&mut *book);
+        let Book { hosts, siblings: models, routes } = &mut *book;
+        let mut of_host: HashMap<HostId, Vec<_>> = HashMap::new();
+        let mut enabled: HashMap<(GroupId, ModelPattern), usize> = HashMap::new();
+        let mut cells = Vec::with_capacity(snapshot.routes().len());
+        for entry in snapshot.routes() {
+            let route = &entry.route;
+            let host = hosts.entry(route.host.clone()).or_insert_with(|| {
+                let known = old.hosts.get(&route.host).cloned();
+                known.unwrap_or_else(|| Arc::new(HostCell::new(route.host.clone(), &self.settings, self.origin)))
+            });
+            let model = (route.group.clone(), route.public_model.clone());
+            *enabled.entry(model.clone()).or_default() += usize::from(entry.disabled.is_none());
+            let siblings =
+                models.entry(model).or_insert_with_key(|model| old.siblings.get(model).cloned().unwrap_or_default());
+            let known = old.routes.get(&route.id).filter(|known| known.host.id == route.host);
+            let cell = known.filter(|known| Arc::ptr_eq(&known.siblings, siblings)).cloned().unwrap_or_else(|| {
+                let (host, siblings) = (Arc::clone(host), Arc::clone(siblings));
+                Arc::new(RouteCell::new(route.id.clone(), host, siblings, &self.settings, self.origin))
+            });
+            of_host.entry(route.host.clone()).or_default().push(Arc::downgrade(&cell));
+            routes.insert(route.id.clone(), Arc::clone(&cell));
+            cells.push(cell);
+        }
+        for (model, siblings) in models.iter() {
+            siblings.count(enabled.get(model).copied().unwrap_or_default());
+        }
+        for (id, host) in hosts.iter() {
+            host.lead_to(of_host.remove(id).unwrap_or_default());
+        }
+        GenerationHealth::new(cells)
+    }
+
+    /// How it is now, for a plan over any snapshot: routes are looked up by their ids. For
+    /// plans that are few; a gateway asks its [`GenerationHealth`].
+    pub fn at(&self, now: Instant, wall: Timestamp) -> Lookup<'_> {
+        Lookup { health: self, now, wall }
+    }
+
+    /// How everything is, by id.
+    pub fn report(&self, now: Instant, wall: Timestamp) -> Report {
+        let book = self.lock();
+        let (mut hosts, mut routes): (Vec<_>, Vec<_>) =
+            (book.hosts.values().cloned().collect(), book.routes.values().cloned().collect());
+        drop(book);
+        hosts.sort_by(|a, b| a.id.cmp(&b.id));
+        routes.sort_by(|a, b| a.id.cmp(&b.id));
+        report::of(&hosts, &routes, now, wall)
+    }
+
+    /// An operator clears what is left alone: open breakers become half-open, cool-downs
+    /// end. Several are spread over time, those first that are due first (field note 26).
+    pub fn clear(&self, selection: &Selection, now: Instant) -> Cleared {
+        let book = self.lock();
+        let is_meant = |host: &HostId| selection.host.as_ref().is_none_or(|meant| meant == host);
+        let mut hosts: Vec<_> =
+            book.hosts.values().filter(|host| selection.route.is_none() && is_meant(&host.id)).cloned().collect();
+        let mut routes: Vec<_> = book
+            .routes
+            .values()
+            .filter(|route| selection.route.as_ref().is_none_or(|meant| *meant == route.id) && is_meant(&route.host.id))
+            .cloned()
+            .collect();
+        drop(book);
+        hosts.retain(|host| host.blocked_until(now).is_some());
+        routes.retain(|route| route.left_alone_until(now).is_some());
+        hosts.sort_by_key(|host| host.blocked_until(now));
+        routes.sort_by_key(|route| route.left_alone_until(now));
+        let count = hosts.len() + routes.len();
+        let mut moments = staggered(now, if selection.at_once { 0 } else { count });
+        let mut next = || moments.next().unwrap_or(now);
+        for host in &hosts {
+            host.clear(next(), now);
+        }
+        for route in &routes {
+            route.clear(next(), now);
+        }
+        Cleared {
+            routes: routes.iter().map(|route| route.id.clone()).collect(),
+            hosts: hosts.iter().map(|host| host.id.clone()).collect(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The health at one moment, by the ids of routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup<'a> {
+    health: &'a FleetHealth,
+    now: Instant,
+    wall: Timestamp,
+}
+
+impl HealthView for Lookup<'_> {
+    fn route(&self, route: &RouteEntry, _now: Timestamp) -> RouteHealth {
+        let cell = self.health.lock().routes.get(&route.route.id).cloned();
+        match cell.and_then(|cell| cell.blocked_until(self.now)) {
+            None => RouteHealth::Available,
+            Some(until) => RouteHealth::CoolingDown { until: on_the_wall(until, self.now, self.wall) },
+        }
+    }
+}
