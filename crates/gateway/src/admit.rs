@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use relay_domain::CredentialMode;
+use relay_domain::{CredentialMode, Timestamp};
 use relay_http1::RequestHead;
+use relay_routing::retry::RetryPolicy;
 use relay_routing::{Plan, PlanInput, Pool, StickyInput, StickyKey, Surface, plan, sticky_key};
 use tokio::time::Instant;
 
@@ -13,6 +14,7 @@ use crate::attempt::{CallerKey, Outgoing};
 use crate::auth::Caller;
 use crate::client::Client;
 use crate::coding::Takes;
+use crate::credentials::Credentials;
 use crate::envelope::Envelope;
 use crate::error::{GatewayError, Interrupted, log_stalled};
 use crate::exchange::{Ending, Exchange};
@@ -20,6 +22,7 @@ use crate::headers;
 use crate::models::unknown_model;
 use crate::record::IntentFacts;
 use crate::request_id::RequestId;
+use crate::retries::InFlight;
 use crate::run::{Job, Sticky};
 use crate::serving::Serving;
 use crate::splice;
@@ -29,6 +32,7 @@ use crate::subject::{Subject, subject};
 pub(crate) struct Admitted {
     pub(crate) job: Box<Job>,
     pub(crate) exchange: Exchange,
+    pub(crate) in_flight: InFlight,
     /// The answer is to be streamed.
     pub(crate) stream: bool,
     /// The answer may tell where it came from.
@@ -65,7 +69,8 @@ impl Gateway {
         };
         let subject = subject(pool.group.sticky.scope, &head.fields, &envelope, &caller.key);
         let key = subject.as_ref().map(|subject| self.sticky_key(&caller, &pool, subject));
-        let plan = self.plan(&serving, &pool, key, &facts).await;
+        let own_key = if may_send_callers_key(&serving, &pool) { CallerKey::new(&caller.secret) } else { None };
+        let plan = self.plan(&serving, &pool, key, own_key.as_ref(), facts.at).await;
         let intent = facts.planned(&pool, subject.as_ref(), key, &plan);
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
         let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
@@ -74,7 +79,12 @@ impl Gateway {
         let job = Box::new(Job {
             gateway: Arc::clone(self),
             sticky: key.map(|key| Sticky::new(key, &caller.key, &pool)),
-            retry_on_timeout: pool.group.retry_on_timeout,
+            policy: RetryPolicy {
+                attempts: self.options.attempts,
+                time: self.options.attempts_budget,
+                retry_on_timeout: pool.group.retry_on_timeout,
+                ..RetryPolicy::default()
+            },
             public_json: splice::json_text(pool.public_model),
             outgoing: Outgoing {
                 lines: headers::to_host(&head.fields, id),
@@ -82,13 +92,19 @@ impl Gateway {
                 model: envelope.model_span.clone(),
                 ask_usage: envelope.ask_usage.clone(),
                 takes: Takes::of(&head.fields),
-                caller: if sends_callers_key(&serving, &plan) { CallerKey::new(&caller.secret) } else { None },
+                caller: own_key,
                 body,
             },
             plan,
             serving: Arc::clone(&serving),
         });
-        Ok(Admitted { job, exchange, stream: envelope.stream, expose_routing: caller.key.expose_routing })
+        Ok(Admitted {
+            job,
+            exchange,
+            in_flight: self.retries.request(),
+            stream: envelope.stream,
+            expose_routing: caller.key.expose_routing,
+        })
     }
 
     fn sticky_key(&self, caller: &Caller, pool: &Pool<'_>, subject: &Subject<'_>) -> StickyKey {
@@ -96,21 +112,29 @@ impl Gateway {
         sticky_key(&self.sticky_secret, consumer, group, pool.public_model, pool.group.sticky.scope, &subject.id)
     }
 
-    async fn plan(&self, serving: &Serving, pool: &Pool<'_>, key: Option<StickyKey>, facts: &IntentFacts<'_>) -> Plan {
+    async fn plan(
+        &self,
+        serving: &Serving,
+        pool: &Pool<'_>,
+        key: Option<StickyKey>,
+        own_key: Option<&CallerKey>,
+        now: Timestamp,
+    ) -> Plan {
         let binding = match key {
-            Some(key) => self.bindings.lookup(&key, facts.at).await,
+            Some(key) => self.bindings.lookup(&key, now).await,
             None => None,
         };
+        let health = serving.health.at(Instant::now().into_std(), now);
         plan(&PlanInput {
             snapshot: &serving.snapshot,
             pool,
             surface: Surface::ChatCompletions,
             sticky: key.map(|key| StickyInput { key, binding: binding.as_ref() }),
             hard: None,
-            health: &*self.health,
-            credentials: serving,
+            health: &health,
+            credentials: &Credentials { serving, health, caller: own_key.map(|key| key.id) },
             tried: &[],
-            now: facts.at,
+            now,
             seed: rand::random(),
         })
     }
@@ -125,9 +149,8 @@ impl Gateway {
     }
 }
 
-fn sends_callers_key(serving: &Serving, plan: &Plan) -> bool {
-    let mode = |route| serving.snapshot.route(route).route.credential;
-    plan.candidates.iter().any(|candidate| mode(candidate.route) == CredentialMode::Caller)
+fn may_send_callers_key(serving: &Serving, pool: &Pool<'_>) -> bool {
+    pool.routes.iter().any(|route| serving.snapshot.route(*route).route.credential == CredentialMode::Caller)
 }
 
 /// The request's path with what of its query a host may see.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
+use relay_health::Permit;
 use relay_http1::{Fields, ResponseHeadWriter};
 use tokio::time::Instant;
 
@@ -34,7 +35,7 @@ pub(crate) struct Head {
     pub(crate) route_id: Option<Arc<str>>,
     pub(crate) host_id: Option<Arc<str>>,
     pub(crate) sticky_action: &'static str,
-    pub(crate) attempts: usize,
+    pub(crate) attempts: u32,
 }
 
 /// What a body is when nobody says anything else.
@@ -61,7 +62,11 @@ impl Head {
 
 /// What the answer's body is.
 pub(crate) enum AnswerKind {
-    Committed(Committed),
+    Committed {
+        answer: Committed,
+        /// Of the attempt, while its end is still to come.
+        permit: Option<Permit>,
+    },
     /// A host's error that the client is to see.
     Relayed {
         body: Bytes,
@@ -70,10 +75,7 @@ pub(crate) enum AnswerKind {
         class: Option<&'static str>,
     },
     /// An error of ours.
-    Refused {
-        error: GatewayError,
-        class: Option<&'static str>,
-    },
+    Refused { error: GatewayError, class: Option<&'static str> },
 }
 
 impl Answer {
@@ -106,7 +108,7 @@ impl Gateway {
     /// # Errors
     /// The client went away; whatever was done for it has stopped.
     pub(crate) async fn respond(&self, client: &mut Client, admitted: Admitted, id: &RequestId) -> Result<(), Gone> {
-        let Admitted { job, mut exchange, stream, expose_routing } = admitted;
+        let Admitted { job, mut exchange, in_flight: _in_flight, stream, expose_routing } = admitted;
         let mut answering = Answering { gateway: self, client, id, expose_routing, begun: false };
         let ticket = exchange.ticket();
         let answer = {
@@ -133,7 +135,7 @@ impl Answering<'_> {
     async fn deliver(self, answer: Answer, mut exchange: Exchange) -> Result<(), Gone> {
         let Answer { head, kind } = answer;
         match kind {
-            AnswerKind::Committed(Committed::Stream(relaying)) => {
+            AnswerKind::Committed { answer: Committed::Stream(relaying), permit } => {
                 if !self.begun {
                     let mut lines = self.head(&head, head.content_type(), &exchange);
                     lines.field("x-accel-buffering", "no");
@@ -143,7 +145,7 @@ impl Answering<'_> {
                 drop(head);
                 exchange.answered_with(StatusCode::OK);
                 let clocks = self.gateway.stream_clocks();
-                Box::pin(stream::relay(self.client, relaying, exchange, clocks)).await
+                Box::pin(stream::relay(self.client, relaying, exchange, permit, clocks)).await
             }
             AnswerKind::Refused { error, class } if self.begun => self.last_event(error.event(), class, exchange).await,
             AnswerKind::Refused { error, class } => {
@@ -160,23 +162,23 @@ impl Answering<'_> {
                 self.reply(Reply { head: lines, body, closes: false }, Ending::failed(class, head.status), exchange)
                     .await
             }
-            AnswerKind::Committed(_) if self.begun => {
+            AnswerKind::Committed { .. } if self.begun => {
                 let message = "The upstream did not answer with a stream.";
                 let error = GatewayError::new(StatusCode::BAD_GATEWAY, "upstream_bad_response", message);
                 self.last_event(error.event(), Some("gateway_bad_response"), exchange).await
             }
-            AnswerKind::Committed(Committed::Whole { body, coding, .. }) => {
+            AnswerKind::Committed { answer: Committed::Whole { body, coding, .. }, .. } => {
                 let mut lines = self.head(&head, head.content_type(), &exchange);
                 tell_coding(&mut lines, coding);
                 self.reply(Reply { head: lines, body, closes: false }, Ending::complete(head.status), exchange).await
             }
-            AnswerKind::Committed(Committed::Raw { head: beginning, upstream }) => {
+            AnswerKind::Committed { answer: Committed::Raw { head: beginning, upstream }, permit } => {
                 let mut lines = self.head(&head, head.content_type(), &exchange);
                 tell_coding(&mut lines, upstream.shown_coding());
                 self.client.start(lines);
                 exchange.answered_with(head.status);
                 let clocks = self.gateway.stream_clocks();
-                Box::pin(stream::pass(self.client, beginning, upstream, exchange, clocks)).await
+                Box::pin(stream::pass(self.client, beginning, upstream, exchange, permit, clocks)).await
             }
         }
     }
@@ -230,7 +232,7 @@ impl Answering<'_> {
             lines.field("x-relay-host", host_id.as_bytes());
         }
         lines.field("x-relay-sticky", head.sticky_action);
-        lines.number("x-relay-attempts", head.attempts as u64);
+        lines.number("x-relay-attempts", head.attempts.into());
         lines.number("x-relay-overhead-us", exchange.overhead_us());
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use relay_domain::{CredentialMode, Secret, Timestamp};
+use relay_health::CredentialId;
 use relay_hosts::{Endpoint, HostPool, RelayRequest, SendError, endpoint};
 use relay_http1::Fields;
 use relay_routing::{AnswerHead, Ending, wait};
@@ -36,12 +37,14 @@ pub(crate) struct Outgoing {
 pub(crate) struct CallerKey {
     value: HeaderValue,
     pub(crate) fingerprint: Arc<str>,
+    pub(crate) id: CredentialId,
 }
 
 impl CallerKey {
     pub(crate) fn new(secret: &Secret) -> Option<Self> {
         let value = endpoint::bearer(secret).ok()?;
-        Some(Self { value, fingerprint: endpoint::fingerprint(secret) })
+        let fingerprint = endpoint::fingerprint(secret);
+        Some(Self { value, id: CredentialId::of(&fingerprint), fingerprint })
     }
 }
 
@@ -114,9 +117,11 @@ impl Failure {
     /// The failure as the classifier sees it.
     pub(crate) fn ending(&self, now: Timestamp) -> Ending<'_> {
         match self {
+            Self::Send(SendError::PrivateAddress) => Ending::Unsendable,
             Self::Send(error) if error.not_sent() => Ending::Unreachable,
             Self::Send(_) | Self::Unusable(Unusable::Cut) => Ending::CutShort,
-            Self::Unusable(Unusable::Bad | Unusable::Redirect(_)) => Ending::Junk,
+            Self::Unusable(Unusable::Bad) => Ending::Junk,
+            Self::Unusable(Unusable::Redirect(status)) => Ending::Redirect(status.as_u16()),
             Self::Unusable(Unusable::NoOutput) => Ending::NoOutput,
             Self::Unusable(Unusable::ErrorInStream(data)) => Ending::ErrorEvent(data),
             Self::Timeout => Ending::FirstOutputTimeout,

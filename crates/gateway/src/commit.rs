@@ -129,7 +129,7 @@ async fn commit_stream(mut upstream: HostBody, mut events: Events) -> Result<Com
         events.push(piece.read);
         while let Some(event) = events.next_event() {
             let output = match event.meaning {
-                Meaning::Error => return Err(Unusable::ErrorInStream(data_of(&event.bytes))),
+                Meaning::Error => return Err(Unusable::ErrorInStream(sse::data_of(&event.bytes))),
                 Meaning::Terminal => return Err(Unusable::NoOutput),
                 Meaning::Junk => return Err(Unusable::Bad),
                 Meaning::Output => true,
@@ -148,13 +148,9 @@ async fn commit_stream(mut upstream: HostBody, mut events: Events) -> Result<Com
 /// The stream ended before any output; what is left may still be its error.
 fn ended_early(events: &mut Events) -> Unusable {
     match events.take_last() {
-        Some(event) if event.meaning == Meaning::Error => Unusable::ErrorInStream(data_of(&event.bytes)),
+        Some(event) if event.meaning == Meaning::Error => Unusable::ErrorInStream(sse::data_of(&event.bytes)),
         _ => Unusable::NoOutput,
     }
-}
-
-fn data_of(event: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(&sse::fields(event).data.unwrap_or_default())
 }
 
 /// A body that is gathered. Mostly it comes in one piece, and is not copied then.

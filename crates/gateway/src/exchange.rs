@@ -124,20 +124,22 @@ impl Exchange {
         self.outcome.as_deref_mut()
     }
 
-    /// Time that ended attempts have taken.
-    pub(crate) fn upstream_time(&self) -> Duration {
-        Duration::from_micros(self.upstream_us)
-    }
-
     /// An attempt begins.
     pub(crate) fn begin_attempt(&mut self, route_id: Arc<str>, host_id: Arc<str>) {
         self.current = Some(Current { route_id, host_id, since: Instant::now() });
     }
 
     /// The running attempt failed, or its answer is committed.
-    pub(crate) fn end_attempt(&mut self, end: &'static str, class: Option<&'static str>, status: Option<u16>) {
-        let Some(current) = self.current.take() else { return };
-        let us = micros(current.since.elapsed());
+    /// Returns how long it took.
+    pub(crate) fn end_attempt(
+        &mut self,
+        end: &'static str,
+        class: Option<&'static str>,
+        status: Option<u16>,
+    ) -> Duration {
+        let Some(current) = self.current.take() else { return Duration::ZERO };
+        let took = current.since.elapsed();
+        let us = micros(took);
         self.upstream_us += us;
         if let Some(outcome) = &mut self.outcome {
             outcome.route_id = Some(Arc::clone(&current.route_id));
@@ -146,6 +148,7 @@ impl Exchange {
             let (route_id, host_id) = (current.route_id, current.host_id);
             outcome.attempts.push(AttemptRecord { route_id, host_id, end, class, status, us });
         }
+        took
     }
 
     /// The first real output is there.

@@ -19,6 +19,7 @@ mod chat;
 mod client;
 mod coding;
 mod commit;
+mod credentials;
 mod envelope;
 mod error;
 mod events;
@@ -33,6 +34,7 @@ mod record;
 mod reply;
 mod request_id;
 mod reshape;
+mod retries;
 mod router;
 mod run;
 mod serving;
@@ -46,12 +48,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use relay_bindings::BindingStore;
 use relay_domain::{Clock, KeyHash};
+use relay_health::FleetHealth;
 use relay_hosts::HostClient;
 use relay_ledger::Ledger;
-use relay_routing::{HealthView, Snapshot, StickySecret};
+use relay_routing::{Snapshot, StickySecret};
 
 pub use listener::Shutdown;
 pub use options::GatewayOptions;
+use retries::Retries;
 use serving::Serving;
 
 /// Keyed hash of a presented consumer key (spec §6).
@@ -67,8 +71,8 @@ pub struct GatewayParts {
     pub ledger: Ledger,
     /// Connections to hosts.
     pub hosts: HostClient,
-    /// The health of routes.
-    pub health: Arc<dyn HealthView + Send + Sync>,
+    /// The health of the fleet.
+    pub health: Arc<FleetHealth>,
     /// Wall-clock time.
     pub clock: Arc<dyn Clock>,
     /// Hashes consumer keys.
@@ -87,7 +91,8 @@ pub struct Gateway {
     bindings: Arc<dyn BindingStore>,
     ledger: Ledger,
     hosts: HostClient,
-    health: Arc<dyn HealthView + Send + Sync>,
+    health: Arc<FleetHealth>,
+    retries: Arc<Retries>,
     clock: Arc<dyn Clock>,
     hash_key: KeyHasher,
     sticky_secret: StickySecret,
@@ -99,11 +104,12 @@ impl Gateway {
     /// Puts the parts together; nothing listens until [`Gateway::serve`].
     pub fn new(parts: GatewayParts) -> Self {
         Self {
-            serving: ArcSwap::from_pointee(Serving::new(parts.snapshot, &parts.hosts)),
+            serving: ArcSwap::from_pointee(Serving::new(parts.snapshot, &parts.hosts, &parts.health)),
             bindings: parts.bindings,
             ledger: parts.ledger,
             hosts: parts.hosts,
             health: parts.health,
+            retries: Arc::new(Retries::new(parts.options.retry_percent)),
             clock: parts.clock,
             hash_key: parts.hash_key,
             sticky_secret: parts.sticky_secret,
@@ -115,7 +121,7 @@ impl Gateway {
     /// Serves new requests from `snapshot`; those in flight keep the generation
     /// that they began with.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
-        self.serving.store(Arc::new(Serving::new(snapshot, &self.hosts)));
+        self.serving.store(Arc::new(Serving::new(snapshot, &self.hosts, &self.health)));
     }
 
     /// The generation new requests are served from.

@@ -18,7 +18,9 @@ pub struct GatewayOptions {
     /// Time for connects and error answers of all attempts together.
     pub attempts_budget: Duration,
     /// Attempts at most, when a host may have seen the request.
-    pub attempts: usize,
+    pub attempts: u32,
+    /// Retries in flight, as a share of the requests in flight.
+    pub retry_percent: u32,
     /// How long a client may stop sending its body.
     pub body_stall: Duration,
     /// How long a client may take over a request's head.
@@ -39,6 +41,7 @@ impl Default for GatewayOptions {
             status_commit: Duration::from_secs(10),
             attempts_budget: Duration::from_secs(30),
             attempts: 3,
+            retry_percent: 20,
             body_stall: Duration::from_secs(30),
             head_limit: Duration::from_secs(10),
             client_stall: Duration::from_mins(1),
@@ -46,9 +49,6 @@ impl Default for GatewayOptions {
         }
     }
 }
-
-/// Attempts at most while none reached a host (spec §5).
-pub(crate) const UNSENT_ATTEMPTS: usize = 5;
 
 /// Start frames held back before a stream counts as committed (spec §5).
 pub(crate) const MAX_START_FRAMES: usize = 256 * 1024;

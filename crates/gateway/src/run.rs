@@ -10,18 +10,25 @@ use bytes::Bytes;
 use http::StatusCode;
 use relay_bindings::BindingEntry;
 use relay_domain::{ConsumerKey, CredentialMode, GroupId, KeyId, Scope};
+use relay_health::{CredentialId, Permit};
+use relay_routing::retry::{Next, RetryPolicy, Walk};
 use relay_routing::{
-    Another, AttemptEnd, Binding, BindingChange, LeftBecause, Outcome, Plan, Pool, Reply, StickyKey, classify,
+    AttemptEnd, Binding, BindingChange, Exclusion, Outcome, Plan, Pool, Reply, RouteIndex, StickyKey, Surface, classify,
 };
+use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::answer::{Answer, AnswerKind, Head};
 use crate::attempt::{Failure, Outgoing, Success, Target, attempt};
+use crate::commit::Committed;
 use crate::error::GatewayError;
 use crate::exchange::Exchange;
-use crate::options::UNSENT_ATTEMPTS;
 use crate::reshape::{Names, reshape};
+use crate::retries::Retry;
 use crate::serving::Serving;
+
+/// The surface of the request.
+const SURFACE: Surface = Surface::ChatCompletions;
 
 /// An admitted request with everything that its attempts need.
 pub(crate) struct Job {
@@ -29,7 +36,7 @@ pub(crate) struct Job {
     pub(crate) serving: Arc<Serving>,
     pub(crate) plan: Plan,
     pub(crate) sticky: Option<Sticky>,
-    pub(crate) retry_on_timeout: bool,
+    pub(crate) policy: RetryPolicy,
     /// JSON text of the public model name.
     pub(crate) public_json: Bytes,
     pub(crate) outgoing: Outgoing,
@@ -56,17 +63,11 @@ impl Sticky {
     }
 }
 
-/// The attempts made so far.
-#[derive(Default)]
-struct Walk {
-    made: usize,
-    /// One of them may have reached a host.
-    reached: bool,
-    timed_out: bool,
-    left_first: Option<LeftBecause>,
-    /// The smallest wait that a host asked for.
-    wait: Option<Duration>,
-    last: Option<Last>,
+/// A candidate that answered.
+struct Served {
+    position: usize,
+    success: Success,
+    permit: Permit,
 }
 
 /// The failure that the client hears of if nothing is left.
@@ -76,13 +77,29 @@ struct Last {
     position: usize,
 }
 
+/// The attempts of one request so far.
+struct Attempts {
+    walk: Walk,
+    last: Option<Last>,
+    /// What the running attempt took out of the budget, if it is a retry. It is one until it
+    /// has failed or has its first output.
+    retry: Option<Retry>,
+    /// When the first of the candidates that were not admitted is worth asking again.
+    refused_until: Option<std::time::Instant>,
+}
+
 impl Job {
     /// Runs the request to its answer. Dropping the future drops the running attempt.
-    pub(crate) async fn run(self: Box<Self>, exchange: &mut Exchange) -> Answer {
-        let mut walk = Walk::default();
-        let answer = match self.walk(&mut walk, exchange).await {
-            Some((position, success)) => self.commit(position, &walk, success, exchange).await,
-            None => self.refuse(walk),
+    pub(crate) async fn run(mut self: Box<Self>, exchange: &mut Exchange) -> Answer {
+        let mut attempts = Attempts { walk: Walk::new(self.policy), last: None, retry: None, refused_until: None };
+        let mut served = self.walk(&mut attempts, exchange).await;
+        if served.is_none() && attempts.walk.made() == 0 {
+            served = self.panic(&mut attempts, exchange).await;
+        }
+        drop(attempts.retry.take());
+        let answer = match served {
+            Some(served) => self.commit(served, &attempts.walk, exchange).await,
+            None => self.refuse(attempts),
         };
         // An answer leaves only after its intent is on disk.
         match exchange.committed().await {
@@ -92,15 +109,20 @@ impl Job {
     }
 
     /// Tries candidates in order until one answers.
-    async fn walk(&self, walk: &mut Walk, exchange: &mut Exchange) -> Option<(usize, Success)> {
+    async fn walk(&self, attempts: &mut Attempts, exchange: &mut Exchange) -> Option<Served> {
         for position in 0..self.plan.candidates.len() {
-            if !self.may_try(walk, exchange) {
-                break;
-            }
+            let route = self.plan.candidates[position].route;
+            let permit = match self.serving.health.admit(route, self.credential(route), now()) {
+                Ok(permit) => permit,
+                Err(refused) => {
+                    attempts.refused_until = attempts.refused_until.into_iter().chain([refused.until]).min();
+                    continue;
+                }
+            };
             match self.try_candidate(position, exchange).await {
-                Ok(success) => return Some((position, success)),
+                Ok(success) => return Some(Served { position, success, permit }),
                 Err(failure) => {
-                    if !self.leave(position, failure, walk, exchange) {
+                    if !self.leave(position, failure, permit, attempts, exchange) {
                         break;
                     }
                 }
@@ -109,12 +131,35 @@ impl Job {
         None
     }
 
-    /// Counts, and the time that connects and error answers took together; a
-    /// host that was waited for in vain is not counted (spec §5).
-    fn may_try(&self, walk: &Walk, exchange: &Exchange) -> bool {
-        let options = self.gateway.options();
-        let limit = if walk.reached { options.attempts } else { options.attempts.max(UNSENT_ATTEMPTS) };
-        walk.made < limit && (walk.timed_out || exchange.upstream_time() < options.attempts_budget)
+    /// Everything is left alone: once a second a request goes to the route that is due first (spec §5).
+    async fn panic(&mut self, attempts: &mut Attempts, exchange: &mut Exchange) -> Option<Served> {
+        let open =
+            self.plan.excluded.iter().filter(|excluded| matches!(excluded.reason, Exclusion::CoolingDown { .. }));
+        let routes = open.map(|excluded| excluded.route).chain(self.plan.candidates.iter().map(|c| c.route));
+        let routes: Vec<_> = routes.map(|route| (route, self.credential(route))).collect();
+        let (route, permit) = match self.serving.health.admit_in_panic(&routes, now()) {
+            Ok(admitted) => admitted,
+            Err(refused) if routes.is_empty() => {
+                tracing::trace!(?refused, "no route is merely left alone");
+                return None;
+            }
+            Err(refused) => {
+                attempts.refused_until = Some(refused.until);
+                return None;
+            }
+        };
+        let position = self.plan.readmit(&self.serving.snapshot, route);
+        if let Some(outcome) = exchange.outcome() {
+            outcome.panic = true;
+        }
+        match self.try_candidate(position, exchange).await {
+            Ok(success) => Some(Served { position, success, permit }),
+            Err(failure) => {
+                // Everything else is left alone too.
+                self.leave(position, failure, permit, attempts, exchange);
+                None
+            }
+        }
     }
 
     async fn try_candidate(&self, position: usize, exchange: &mut Exchange) -> Result<Success, Failure> {
@@ -144,42 +189,52 @@ impl Job {
         attempt(&self.outgoing, &target).await
     }
 
-    /// Takes note of a failed attempt; whether another candidate may be tried.
-    fn leave(&self, position: usize, failure: Failure, walk: &mut Walk, exchange: &mut Exchange) -> bool {
+    /// Takes note of a failed attempt; whether another candidate is tried.
+    fn leave(
+        &self,
+        position: usize,
+        failure: Failure,
+        permit: Permit,
+        attempts: &mut Attempts,
+        exchange: &mut Exchange,
+    ) -> bool {
         let outcome = classify(&failure.ending(self.gateway.clock.now()));
         let (status, cause) = (failure.status(), failure.cause().map(tracing::field::debug));
         tracing::debug!(class = outcome.class, status, cause, "an attempt failed");
-        exchange.end_attempt(outcome.end.as_str(), outcome.class, failure.status());
-        let another = match outcome.another {
-            Another::Yes => true,
-            Another::Once => self.retry_on_timeout && !walk.timed_out,
-            Another::No => false,
-        };
-        walk.made += 1;
-        walk.reached |= outcome.end != AttemptEnd::NotSent;
-        walk.timed_out |= outcome.another == Another::Once;
-        if position == 0 {
-            walk.left_first = Some(outcome.left_because());
+        let took = exchange.end_attempt(outcome.end.as_str(), outcome.class, failure.status());
+        permit.ended(&outcome, now());
+        let Attempts { walk, retry, last, .. } = attempts;
+        *retry = None;
+        let next = walk.next(&outcome, took, self.has_candidate_after(position), || {
+            *retry = self.gateway.retries.withdraw();
+            retry.is_some()
+        });
+        if let Some(record) = exchange.outcome() {
+            record.possible_double_bill = walk.possible_double_bill();
         }
-        let goes_on = another && position + 1 < self.plan.candidates.len() && self.may_try(walk, exchange);
-        if goes_on
-            && outcome.end == AttemptEnd::MaybeExecuted
-            && let Some(record) = exchange.outcome()
-        {
-            record.possible_double_bill = true;
+        *last = Some(Last { outcome, failure, position });
+        match next {
+            Next::GoOn { .. } => true,
+            Next::Stop(stop) => {
+                tracing::debug!(stop = stop.as_str(), "no other candidate is tried");
+                false
+            }
         }
-        walk.wait = walk.wait.into_iter().chain(outcome.wait).min();
-        walk.last = Some(Last { outcome, failure, position });
-        goes_on
+    }
+
+    fn has_candidate_after(&self, position: usize) -> bool {
+        let rest = &self.plan.candidates[position + 1..];
+        rest.iter().any(|candidate| self.serving.health.is_open_to(candidate.route, now()))
     }
 
     /// The route commit: from here on no other host is tried.
-    async fn commit(&self, position: usize, walk: &Walk, success: Success, exchange: &mut Exchange) -> Answer {
+    async fn commit(&self, served: Served, walk: &Walk, exchange: &mut Exchange) -> Answer {
+        let Served { position, success, permit } = served;
         exchange.first_output();
         exchange.end_attempt(AttemptEnd::Answered.as_str(), None, Some(success.status.as_u16()));
         exchange.usage(success.answer.usage());
-        let now = self.gateway.clock.now();
-        let settlement = self.plan.settle(&self.serving.snapshot, position, walk.left_first, now);
+        let settlement =
+            self.plan.settle(&self.serving.snapshot, position, walk.left_first(), self.gateway.clock.now());
         if let Some(outcome) = exchange.outcome() {
             outcome.sticky_action = settlement.sticky_action.as_str();
             outcome.sticky_hit = settlement.sticky_hit;
@@ -191,12 +246,22 @@ impl Job {
             status: success.status,
             fields: success.fields,
             sticky_action: settlement.sticky_action.as_str(),
-            ..self.head(position, walk.made + 1)
+            ..self.head(position, walk.made() + 1)
         };
-        Answer { head, kind: AnswerKind::Committed(success.answer) }
+        let permit = match success.answer {
+            Committed::Whole { .. } => {
+                permit.answered(now());
+                None
+            }
+            Committed::Stream(_) | Committed::Raw { .. } => {
+                permit.committed(now());
+                Some(permit)
+            }
+        };
+        Answer { head, kind: AnswerKind::Committed { answer: success.answer, permit } }
     }
 
-    fn head(&self, position: usize, attempts: usize) -> Head {
+    fn head(&self, position: usize, attempts: u32) -> Head {
         let wire = self.serving.wire(self.plan.candidates[position].route);
         let (route_id, host_id) = (Some(Arc::clone(&wire.route_id)), Some(Arc::clone(&wire.host_id)));
         Head { route_id, host_id, attempts, ..Head::none() }
@@ -220,15 +285,15 @@ impl Job {
     }
 
     /// Nothing answered: the last failure is told, in our words or the host's.
-    fn refuse(&self, walk: Walk) -> Answer {
-        let attempts = walk.made;
-        let Some(Last { mut outcome, failure, position }) = walk.last else {
-            return Answer::refused(self.no_eligible_route(), Some("no_eligible_route"));
+    fn refuse(&self, attempts: Attempts) -> Answer {
+        let made = attempts.walk.made();
+        let Some(Last { mut outcome, failure, position }) = attempts.last else {
+            return Answer::refused(self.no_eligible_route(attempts.refused_until), Some("no_eligible_route"));
         };
         // Whichever host is ready first may serve the next try.
-        outcome.wait = outcome.wait.and(walk.wait);
-        let head = self.head(position, attempts);
-        let error = match outcome.reply {
+        outcome.wait = outcome.wait.and(attempts.walk.wait());
+        let head = self.head(position, made);
+        let error = match outcome.reply_on(SURFACE) {
             Reply::Relayed => {
                 let (status, fields, told) = failure.into_relayed();
                 let body = reshape(status, &told, &self.names(position));
@@ -236,27 +301,41 @@ impl Job {
                 let kind = AnswerKind::Relayed { body, as_told, class: outcome.class };
                 return Answer { head: Head { status, fields, ..head }, kind };
             }
-            Reply::Ours { status, code, message } => ours(status, code, message, &outcome),
+            Reply::Ours { status, code, message } => ours(status, code, message, outcome.wait),
             // Of these the classifier makes none before the commit.
-            Reply::InStream { code, message } => ours(502, code, message, &outcome),
-            Reply::Nothing => ours(502, "upstream_error", "The upstream host failed to serve the request.", &outcome),
+            Reply::InStream { code, message } => ours(502, code, message, outcome.wait),
+            Reply::Nothing => {
+                ours(502, "upstream_error", "The upstream host failed to serve the request.", outcome.wait)
+            }
         };
         Answer { head, kind: AnswerKind::Refused { error, class: outcome.class } }
     }
 
     /// 503 with the reason of each route, in the words of the plan; routes are
     /// not named to a client.
-    fn no_eligible_route(&self) -> GatewayError {
-        let reasons: BTreeSet<&str> = self.plan.excluded.iter().map(|excluded| excluded.reason.as_str()).collect();
+    fn no_eligible_route(&self, refused_until: Option<std::time::Instant>) -> GatewayError {
+        let mut reasons: BTreeSet<&str> = self.plan.excluded.iter().map(|excluded| excluded.reason.as_str()).collect();
+        if !self.plan.candidates.is_empty() {
+            reasons.insert("half_open");
+        }
         let reasons: Vec<&str> = reasons.into_iter().collect();
         let message = format!("No route can serve this model now ({}).", reasons.join(", "));
         let error = GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "no_eligible_route", message);
-        let now = self.gateway.clock.now();
-        let soonest = self.plan.excluded.iter().filter_map(|excluded| excluded.reason.until()).min();
-        match soonest.and_then(|at| u64::try_from(at.duration_since(now).as_secs()).ok()) {
-            Some(seconds) => error.retry_after(seconds + 1),
+        let planned = self.plan.retry_at().map(|at| {
+            // A deadline that passed while the request ran is worth asking at once.
+            Duration::try_from(at.duration_since(self.gateway.clock.now())).unwrap_or_default()
+        });
+        let refused = refused_until.map(|until| until.saturating_duration_since(now()));
+        match planned.into_iter().chain(refused).min() {
+            Some(wait) => error.retry_after(wait.as_secs_f64().ceil().max(1.0) as u64),
             None => error,
         }
+    }
+
+    /// The key that a candidate is sent; the plan has checked that there is one.
+    fn credential(&self, route: RouteIndex) -> CredentialId {
+        let caller = self.outgoing.caller.as_ref().map(|key| key.id);
+        self.serving.credential(self.serving.snapshot.route(route), caller).unwrap_or(CredentialId(0))
     }
 
     /// What a client must not read in a host's error.
@@ -287,8 +366,12 @@ impl Sticky {
     }
 }
 
-fn ours(status: u16, code: &'static str, message: &'static str, outcome: &Outcome) -> GatewayError {
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+fn ours(status: u16, code: &'static str, message: &'static str, wait: Option<Duration>) -> GatewayError {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let wait = outcome.wait.map(|wait| wait.as_secs_f64().ceil() as u64);
+    let wait = wait.map(|wait| wait.as_secs_f64().ceil() as u64);
     GatewayError { retry_after_seconds: wait, ..GatewayError::new(status, code, message) }
 }

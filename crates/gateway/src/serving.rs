@@ -4,17 +4,26 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use relay_domain::{CredentialMode, Timestamp};
+use relay_health::{CredentialId, FleetHealth, GenerationHealth};
 use relay_hosts::{Endpoint, HostClient, HostPool};
-use relay_routing::{CredentialFault, CredentialView, RouteEntry, RouteIndex, Snapshot};
+use relay_routing::{RouteIndex, Snapshot};
 
 use crate::splice;
 
 /// A generation as the data plane uses it.
 pub(crate) struct Serving {
     pub(crate) snapshot: Arc<Snapshot>,
-    endpoints: Vec<(Endpoint, Arc<HostPool>)>,
+    pub(crate) health: GenerationHealth,
+    hosts: Vec<Reached>,
     routes: Vec<RouteWire>,
+}
+
+/// A host as requests reach it.
+struct Reached {
+    endpoint: Endpoint,
+    pool: Arc<HostPool>,
+    /// Its own gateway key.
+    key: Option<CredentialId>,
 }
 
 /// What requests and records over a route need.
@@ -28,13 +37,14 @@ pub(crate) struct RouteWire {
 }
 
 impl Serving {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, hosts: &HostClient) -> Self {
+    pub(crate) fn new(snapshot: Arc<Snapshot>, hosts: &HostClient, health: &FleetHealth) -> Self {
         let reached = |host| {
             let endpoint = Endpoint::new(host);
             let pool = hosts.pool(endpoint.base_url(), endpoint.allow_private());
-            (endpoint, pool)
+            let fingerprint = endpoint.fingerprint().filter(|_| endpoint.has_key());
+            Reached { pool, key: fingerprint.map(|fingerprint| CredentialId::of(&fingerprint)), endpoint }
         };
-        let endpoints = snapshot.hosts().iter().map(reached).collect();
+        let hosts = snapshot.hosts().iter().map(reached).collect();
         let routes = snapshot
             .routes()
             .iter()
@@ -47,7 +57,7 @@ impl Serving {
                     .then(|| splice::json_text(&entry.route.shadow_model)),
             })
             .collect();
-        Self { snapshot, endpoints, routes }
+        Self { health: health.generation(&snapshot), snapshot, hosts, routes }
     }
 
     pub(crate) fn wire(&self, route: RouteIndex) -> &RouteWire {
@@ -55,29 +65,20 @@ impl Serving {
     }
 
     pub(crate) fn endpoint(&self, route: RouteIndex) -> &Endpoint {
-        &self.endpoints[self.snapshot.route(route).host.as_usize()].0
+        &self.host(route).endpoint
     }
 
     /// Connections to the host of a route.
     pub(crate) fn pool(&self, route: RouteIndex) -> &Arc<HostPool> {
-        &self.endpoints[self.snapshot.route(route).host.as_usize()].1
-    }
-}
-
-impl CredentialView for Serving {
-    fn usable(&self, route: &RouteEntry, _now: Timestamp) -> Result<(), CredentialFault> {
-        match route.route.credential {
-            CredentialMode::HostKey if !self.endpoints[route.host.as_usize()].0.has_key() => {
-                Err(CredentialFault::HostKeyMissing)
-            }
-            // A caller has passed with the very key that it brings.
-            CredentialMode::HostKey | CredentialMode::Caller => Ok(()),
-            CredentialMode::Managed => Err(CredentialFault::ManagedUnavailable),
-        }
+        &self.host(route).pool
     }
 
-    fn is_identity(&self, route: &RouteEntry, identity: &str) -> bool {
-        let (endpoint, _) = &self.endpoints[route.host.as_usize()];
-        endpoint.fingerprint().is_some_and(|fingerprint| &*fingerprint == identity)
+    /// The shared key of a route's host.
+    pub(crate) fn host_key(&self, route: RouteIndex) -> Option<CredentialId> {
+        self.host(route).key
+    }
+
+    fn host(&self, route: RouteIndex) -> &Reached {
+        &self.hosts[self.snapshot.route(route).host.as_usize()]
     }
 }

@@ -107,7 +107,7 @@ pub(crate) struct Fields<'a> {
 pub(crate) fn fields(event: &[u8]) -> Fields<'_> {
     let mut fields = Fields::default();
     for line in lines(event) {
-        if let Some(value) = data_of(line) {
+        if let Some(value) = data_in(line) {
             match &mut fields.data {
                 None => fields.data = Some(Cow::Borrowed(value)),
                 Some(data) => {
@@ -123,10 +123,15 @@ pub(crate) fn fields(event: &[u8]) -> Fields<'_> {
     fields
 }
 
+/// An event's data, on its own.
+pub(crate) fn data_of(event: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(&fields(event).data.unwrap_or_default())
+}
+
 /// Where `span` of an event's joined data stands in the event; `None` when it runs over the end of a line.
 pub(crate) fn span_in_event(event: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
     let mut joined = 0;
-    for value in lines(event).filter_map(data_of) {
+    for value in lines(event).filter_map(data_in) {
         if span.start < joined + value.len() {
             let start = value.as_ptr() as usize - event.as_ptr() as usize + (span.start - joined);
             return (span.end <= joined + value.len()).then(|| start..start + span.len());
@@ -152,7 +157,7 @@ fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn data_of(line: &[u8]) -> Option<&[u8]> {
+fn data_in(line: &[u8]) -> Option<&[u8]> {
     let value = line.strip_prefix(b"data:")?;
     Some(value.strip_prefix(b" ").unwrap_or(value))
 }

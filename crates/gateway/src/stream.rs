@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use relay_health::Permit;
 use relay_ledger::Verdict;
+use relay_routing::{self as routing, Outcome, Reply, classify};
 use tokio::time::Instant;
 
 use crate::Gateway;
@@ -17,6 +19,7 @@ use crate::error::GatewayError;
 use crate::events::Events;
 use crate::exchange::{Ending, Exchange};
 use crate::host_body::HostBody;
+use crate::sse;
 
 /// Sent where proxies would otherwise cut a silent connection.
 pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
@@ -45,12 +48,40 @@ pub(crate) struct Relaying {
     pub(crate) then: Then,
 }
 
-/// What follows the events that are ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What follows the events that are ready. It may hold what a host said, which
+/// no log may show, so it is not `Debug`.
 pub(crate) enum Then {
     More,
     Done,
-    Fail(Verdict),
+    Fail(Fault),
+}
+
+/// How a committed stream fails.
+pub(crate) enum Fault {
+    /// It ended without its terminal event.
+    Cut,
+    /// It fell silent.
+    Idle,
+    /// The host told of an error; its data.
+    Told(Bytes),
+}
+
+impl Fault {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Cut => Verdict::Truncated,
+            Self::Idle => Verdict::IdleCut,
+            Self::Told(_) => Verdict::ErrorInStream,
+        }
+    }
+
+    fn judge(&self) -> Outcome {
+        classify(&match self {
+            Self::Cut => routing::Ending::StreamTruncated,
+            Self::Idle => routing::Ending::StreamIdle,
+            Self::Told(data) => routing::Ending::StreamError(data),
+        })
+    }
 }
 
 /// Relays events as they come, and ends the stream in one of the ways that a client can tell apart.
@@ -61,6 +92,7 @@ pub(crate) async fn relay(
     client: &mut Client,
     mut relaying: Box<Relaying>,
     mut exchange: Exchange,
+    mut permit: Option<Permit>,
     clocks: StreamClocks,
 ) -> Result<(), Gone> {
     let mut last_received = Instant::now();
@@ -68,17 +100,22 @@ pub(crate) async fn relay(
     loop {
         // Noted as it comes: a client that leaves ends this without a word.
         exchange.usage(relaying.events.usage());
-        if !relaying.ready.is_empty() || relaying.then == Then::Done {
+        let is_done = matches!(relaying.then, Then::Done);
+        if is_done && let Some(permit) = permit.take() {
+            // The host has done its part, whatever becomes of the client.
+            permit.ended(&Outcome::ANSWERED, last_received.into_std());
+        }
+        if !relaying.ready.is_empty() || is_done {
             exchange.count_sent(relaying.ready.iter().map(Bytes::len).sum());
             client.send(relaying.ready.iter().cloned());
             relaying.ready = VecDeque::new();
-            if relaying.then == Then::Done {
+            if is_done {
                 client.finish();
             }
             client.flush().await?;
             last_sent = Instant::now();
         }
-        match relaying.then {
+        match &relaying.then {
             Then::More => {}
             Then::Done => {
                 exchange.settle(Ending::complete(StatusCode::OK));
@@ -86,7 +123,13 @@ pub(crate) async fn relay(
                 relaying.upstream.done();
                 return Ok(());
             }
-            Then::Fail(verdict) => return break_off(client, &relaying, exchange, verdict).await,
+            Then::Fail(fault) => {
+                let outcome = fault.judge();
+                if let Some(permit) = permit.take() {
+                    permit.ended(&outcome, Instant::now().into_std());
+                }
+                return break_off(client, &relaying, exchange, fault.verdict(), &outcome).await;
+            }
         }
         let mid_event = relaying.events.is_mid_event();
         let idle_at = last_received + clocks.idle;
@@ -99,7 +142,7 @@ pub(crate) async fn relay(
             Watched::Done(()) => last_received = Instant::now(),
             Watched::Gone => return Err(Gone),
             Watched::Ending => return shut_down(client, &relaying, exchange).await,
-            Watched::Due if due == idle_at => relaying.then = Then::Fail(Verdict::IdleCut),
+            Watched::Due if due == idle_at => relaying.then = Then::Fail(Fault::Idle),
             Watched::Due => relaying.ready.push_back(KEEP_ALIVE),
         }
     }
@@ -114,7 +157,7 @@ impl Relaying {
                 take_events(&mut self.events, &mut self.ready)
             }
             Ok(None) => last_event(&mut self.events, &mut self.ready),
-            Err(_) => Then::Fail(Verdict::Truncated),
+            Err(_) => Then::Fail(Fault::Cut),
         };
     }
 }
@@ -124,7 +167,7 @@ pub(crate) fn take_events(events: &mut Events, ready: &mut VecDeque<Bytes>) -> T
     while let Some(event) = events.next_event() {
         match event.meaning {
             // The text of an in-band error is the host's own and stays here.
-            Meaning::Error => return Then::Fail(Verdict::ErrorInStream),
+            Meaning::Error => return Then::Fail(Fault::Told(sse::data_of(&event.bytes))),
             Meaning::Terminal => {
                 ready.push_back(event.bytes);
                 return Then::Done;
@@ -137,9 +180,9 @@ pub(crate) fn take_events(events: &mut Events, ready: &mut VecDeque<Bytes>) -> T
 
 /// The host ended its stream: its last event may lack the blank line.
 fn last_event(events: &mut Events, ready: &mut VecDeque<Bytes>) -> Then {
-    let Some(event) = events.take_last() else { return Then::Fail(Verdict::Truncated) };
+    let Some(event) = events.take_last() else { return Then::Fail(Fault::Cut) };
     match event.meaning {
-        Meaning::Error => Then::Fail(Verdict::ErrorInStream),
+        Meaning::Error => Then::Fail(Fault::Told(sse::data_of(&event.bytes))),
         Meaning::Terminal => {
             ready.push_back(event.bytes);
             Then::Done
@@ -148,22 +191,27 @@ fn last_event(events: &mut Events, ready: &mut VecDeque<Bytes>) -> Then {
             ready.push_back(event.bytes);
             // What follows must begin a new event.
             ready.push_back(Bytes::from_static(b"\n\n"));
-            Then::Fail(Verdict::Truncated)
+            Then::Fail(Fault::Cut)
         }
     }
 }
 
 /// Ends a committed stream that failed: an error event, no `[DONE]`, then the
 /// end of the connection (spec §5).
-async fn break_off(client: &mut Client, relaying: &Relaying, exchange: Exchange, verdict: Verdict) -> Result<(), Gone> {
-    let (class, code, message) = match verdict {
-        Verdict::IdleCut => ("stream_idle", "stream_timeout", "The upstream fell silent; the answer is incomplete."),
-        Verdict::ErrorInStream => {
-            ("error_in_stream", "stream_interrupted", "The upstream failed; the answer is incomplete.")
-        }
-        _ => ("stream_truncated", "stream_interrupted", "The upstream broke off; the answer is incomplete."),
+async fn break_off(
+    client: &mut Client,
+    relaying: &Relaying,
+    exchange: Exchange,
+    verdict: Verdict,
+    outcome: &Outcome,
+) -> Result<(), Gone> {
+    let (code, message) = match outcome.reply {
+        Reply::InStream { code, message } => (code, message),
+        // After the commit the classifier makes no other.
+        _ => ("stream_interrupted", "The response was interrupted and is incomplete."),
     };
     let error = GatewayError::new(StatusCode::BAD_GATEWAY, code, message);
+    let class = outcome.class.unwrap_or("stream_truncated");
     end_with(client, relaying, exchange, &error, Ending::broken(verdict, class)).await
 }
 
@@ -201,6 +249,7 @@ pub(crate) async fn pass(
     beginning: Bytes,
     mut upstream: HostBody,
     mut exchange: Exchange,
+    mut permit: Option<Permit>,
     clocks: StreamClocks,
 ) -> Result<(), Gone> {
     let mut next = beginning;
@@ -210,24 +259,34 @@ pub(crate) async fn pass(
         client.flush().await?;
         let due = Instant::now() + clocks.idle;
         let read = client.watch(Some(due), pin!(upstream.next())).await;
-        let ending = match read {
+        let fault = match read {
             Watched::Done(Ok(Some(piece))) => {
                 next = piece.sent;
                 continue;
             }
             Watched::Done(Ok(None)) => {
+                if let Some(permit) = permit.take() {
+                    permit.ended(&Outcome::ANSWERED, Instant::now().into_std());
+                }
                 upstream.done();
                 client.finish();
                 client.flush().await?;
                 exchange.settle(Ending::complete(StatusCode::OK));
                 return Ok(());
             }
-            Watched::Done(Err(_)) => Ending::broken(Verdict::Truncated, "stream_truncated"),
-            Watched::Due => Ending::broken(Verdict::IdleCut, "stream_idle"),
-            Watched::Ending => Ending::broken(Verdict::Truncated, "server_shutdown"),
+            Watched::Done(Err(_)) => Fault::Cut,
+            Watched::Due => Fault::Idle,
+            Watched::Ending => {
+                exchange.settle(Ending::broken(Verdict::Truncated, "server_shutdown"));
+                return Err(Gone);
+            }
             Watched::Gone => return Err(Gone),
         };
-        exchange.settle(ending);
+        let outcome = fault.judge();
+        if let Some(permit) = permit.take() {
+            permit.ended(&outcome, Instant::now().into_std());
+        }
+        exchange.settle(Ending::broken(fault.verdict(), outcome.class.unwrap_or("stream_truncated")));
         return Err(Gone);
     }
 }

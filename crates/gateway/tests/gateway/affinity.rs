@@ -2,12 +2,10 @@
 //! it (spec §4; field notes 1 to 13).
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use relay_domain::{Fleet, Scope, Timestamp};
-use relay_routing::{HealthView, RouteEntry, RouteHealth};
+use relay_domain::{Fleet, Scope};
 use relay_testkit::{Gate, Reply, errors};
 use serde_json::{Value, json};
 
@@ -324,7 +322,7 @@ async fn a_user_stays_whatever_the_conversation() {
 
 #[tokio::test]
 async fn parallel_first_requests_decide_once() {
-    let rig = Setup::hosts(2).start().await;
+    let rig = Setup::hosts(2).options(|options| options.retry_percent = 100).start().await;
     let gate = Gate::new();
     // The first host turns half of them away, so that they succeed on different hosts.
     for number in 0..8 {
@@ -371,43 +369,17 @@ async fn a_moved_conversation_returns_when_it_has_been_idle() {
     assert_eq!(routed(&rig, turn()).await, ("route-1".into(), "bind".into()));
 }
 
-/// Route 1 is as the test says; all others are well.
-#[derive(Clone, Default)]
-struct Switch(Arc<Mutex<Option<RouteHealth>>>);
-
-impl HealthView for Switch {
-    fn route(&self, route: &RouteEntry, _now: Timestamp) -> RouteHealth {
-        let set = if route.route.id.as_str() == "route-1" { *self.0.lock().expect("is not poisoned") } else { None };
-        set.unwrap_or(RouteHealth::Available)
-    }
-}
-
 #[tokio::test]
 async fn a_bound_route_that_is_busy_is_borrowed_around_and_one_that_cools_down_is_left() {
-    let switch = Switch::default();
-    let rig = Setup::hosts(2).health(switch.clone()).start().await;
+    let rig = Setup::hosts(2).start().await;
     let turn = || rig.say("x").conversation("c");
     routed(&rig, turn()).await;
-    *switch.0.lock().unwrap() = Some(RouteHealth::Busy);
+    rig.hosts[0].script(Reply::error(errors::USER_CONCURRENCY));
     assert_eq!(routed(&rig, turn()).await, ("route-2".into(), "borrow".into()));
     assert_eq!(rig.bound_route().await, "route-1");
-    let until = "2026-11-23T08:00:30Z".parse().unwrap();
-    *switch.0.lock().unwrap() = Some(RouteHealth::CoolingDown { until });
+    rig.break_route("route-1");
     assert_eq!(routed(&rig, turn()).await, ("route-2".into(), "rebind".into()));
     assert_eq!(rig.bound_route().await, "route-2");
-}
-
-#[tokio::test]
-async fn with_no_route_left_the_client_is_told_when_to_come_back() {
-    let switch = Switch::default();
-    let rig = Setup::hosts(1).health(switch.clone()).start().await;
-    let until = "2026-11-23T08:00:30Z".parse().unwrap();
-    *switch.0.lock().unwrap() = Some(RouteHealth::CoolingDown { until });
-    let mut answer = rig.say("x").send().await;
-    let wait: u64 = answer.header("retry-after").expect("has one").parse().unwrap();
-    assert!((30..=31).contains(&wait), "{wait}");
-    assert_eq!((answer.status, answer.error_code().await.as_str()), (503, "no_eligible_route"));
-    assert_eq!(rig.calls(), [0]);
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ async fn check_moves(rig: &Rig, prompt: &str, reply: Reply, expected: (&str, &st
     for stream in [false, true] {
         let prompt = format!("{prompt} {stream}");
         let before = rig.calls();
+        rig.clear_cooldowns();
         rig.hosts[0].script(reply.clone());
         let mut answer = rig.chat(request(&prompt, stream)).send().await;
         let text = answer.text().await;
@@ -51,7 +52,7 @@ async fn check_moves(rig: &Rig, prompt: &str, reply: Reply, expected: (&str, &st
 
 #[tokio::test]
 async fn a_host_that_fails_is_left_for_the_next() {
-    let rig = Setup::hosts(2).start().await;
+    let rig = Setup::hosts(2).forgiving().start().await;
     let refused = |class, status| ("refused", class, Some(status));
     let unclear = |class, status| ("maybe_executed", class, status);
     check_moves(&rig, "500", Reply::empty(500), refused("gateway_500", 500)).await;
@@ -103,7 +104,7 @@ async fn a_host_that_fails_is_left_for_the_next() {
 
 #[tokio::test]
 async fn a_stream_that_begins_with_its_failure_is_left_for_the_next() {
-    let rig = Setup::hosts(2).start().await;
+    let rig = Setup::hosts(2).forgiving().start().await;
     let pings = || Reply::stream().pings(2, Duration::ZERO);
     let opening = "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n";
     let in_stream = |end| (end, "error_in_stream", Some(200));

@@ -9,6 +9,7 @@ mod client;
 mod disconnects;
 mod failover;
 mod forwarding;
+mod health;
 mod log;
 mod rig;
 mod shutdown;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use relay_bindings::{BindingEntry, BindingFilter, BindingStore, MemoryBindings};
 use relay_domain::{
@@ -12,9 +12,10 @@ use relay_domain::{
     KeyId, Limits, ManualClock, ModelPattern, Route, RouteId, Scope, Secret, SecretSource, Sticky, StoredSecret,
 };
 use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown};
+use relay_health::{BreakerSettings, CredentialId, FleetHealth, HostReport, RouteReport, Selection};
 use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::{Decision, Filter, Ledger, LedgerOptions};
-use relay_routing::{AllHealthy, HealthView, Snapshot, StickySecret};
+use relay_routing::{Ending, Snapshot, StickySecret, classify};
 use relay_testkit::{FakeHost, FakeHostBuilder, PATIENCE, Reply};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -51,7 +52,7 @@ pub(crate) struct Setup {
     fleet: Vec<Edit<Fleet>>,
     options: GatewayOptions,
     ledger: Vec<Edit<LedgerOptions>>,
-    health: Arc<dyn HealthView + Send + Sync>,
+    breaker: BreakerSettings,
     connect_timeout: Duration,
 }
 
@@ -64,7 +65,7 @@ impl Setup {
             fleet: Vec::new(),
             options: GatewayOptions::default(),
             ledger: Vec::new(),
-            health: Arc::new(AllHealthy),
+            breaker: BreakerSettings::default(),
             connect_timeout: ClientOptions::default().connect_timeout,
         }
     }
@@ -99,8 +100,13 @@ impl Setup {
         self
     }
 
-    pub(crate) fn health(mut self, health: impl HealthView + Send + Sync + 'static) -> Self {
-        self.health = Arc::new(health);
+    /// No breaker opens however much a test lets its hosts fail.
+    pub(crate) fn forgiving(self) -> Self {
+        self.breaker(|settings| (settings.consecutive_failures, settings.minimum_requests) = (u32::MAX, u32::MAX))
+    }
+
+    pub(crate) fn breaker(mut self, edit: impl FnOnce(&mut BreakerSettings)) -> Self {
+        edit(&mut self.breaker);
         self
     }
 
@@ -119,12 +125,13 @@ impl Setup {
         let ledger = Ledger::open(options, clock.now()).expect("opens the log");
         let bindings = Arc::new(MemoryBindings::new(10_000));
         let shutdown = Shutdown::default();
+        let health = Arc::new(FleetHealth::new(self.breaker, Instant::now()));
         let gateway = Arc::new(Gateway::new(GatewayParts {
             snapshot: Arc::new(Snapshot::build(&fleet)),
             bindings: Arc::clone(&bindings) as Arc<dyn BindingStore>,
             ledger: ledger.clone(),
             hosts: HostClient::new(ClientOptions { connect_timeout: self.connect_timeout }).expect("has TLS"),
-            health: self.health,
+            health: Arc::clone(&health),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             hash_key: Arc::new(hash_key),
             sticky_secret: StickySecret([7; 32]),
@@ -134,7 +141,7 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let address = listener.local_addr().expect("has an address");
         let serving = tokio::spawn(Arc::clone(&gateway).serve(listener));
-        Rig { hosts, gateway, address, clock, ledger, bindings, shutdown, fleet, serving, dir }
+        Rig { hosts, gateway, address, clock, ledger, bindings, health, shutdown, fleet, serving, dir }
     }
 }
 
@@ -146,6 +153,7 @@ pub(crate) struct Rig {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) ledger: Ledger,
     pub(crate) bindings: Arc<MemoryBindings>,
+    pub(crate) health: Arc<FleetHealth>,
     pub(crate) shutdown: Shutdown,
     fleet: Fleet,
     serving: JoinHandle<()>,
@@ -234,6 +242,34 @@ impl Rig {
         let bound = self.bound().await;
         assert_eq!(bound.len(), 1, "{bound:?}");
         bound[0].binding.route_id.to_string()
+    }
+
+    /// Lets attempts on a route fail until its breaker opens, without sending any.
+    pub(crate) fn break_route(&self, id: &str) {
+        let snapshot = Snapshot::build(&self.fleet);
+        let health = self.health.generation(&snapshot);
+        let route = snapshot.route_by_id(id).expect("is there");
+        let failure = classify(&Ending::NoOutput);
+        while let Ok(permit) = health.admit(route, CredentialId(0), Instant::now()) {
+            permit.ended(&failure, Instant::now());
+        }
+    }
+
+    /// As an operator does who knows better.
+    pub(crate) fn clear_cooldowns(&self) {
+        self.health.clear(&Selection { at_once: true, ..Selection::default() }, Instant::now());
+    }
+
+    /// How a route is.
+    pub(crate) fn route_health(&self, id: &str) -> RouteReport {
+        let report = self.health.report(Instant::now(), self.clock.now());
+        report.routes.into_iter().find(|route| route.route.as_str() == id).expect("is there")
+    }
+
+    /// How a host is.
+    pub(crate) fn host_health(&self, id: &str) -> HostReport {
+        let report = self.health.report(Instant::now(), self.clock.now());
+        report.hosts.into_iter().find(|host| host.host.as_str() == id).expect("is there")
     }
 
     /// How many relay calls each host has seen.
