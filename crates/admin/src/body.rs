@@ -88,28 +88,73 @@ impl FromRequestParts<AdminState> for Id {
     }
 }
 
+/// The members of a JSON object, taken one by one; faults are noted all at once.
+pub(crate) struct Members {
+    left: serde_json::Map<String, Value>,
+    faults: Vec<FieldFault>,
+}
+
+impl Members {
+    /// Reads the object; an empty body is one without members.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, ApiError> {
+        let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
+        let value: Value = serde_json::from_slice(body)
+            .map_err(|error| ApiError::invalid_field("body", format!("is not JSON ({error})")))?;
+        let Value::Object(left) = value else { return Err(ApiError::invalid_field("body", "is not a JSON object")) };
+        Ok(Self { left, faults: Vec::new() })
+    }
+
+    fn fault(&mut self, field: &str, message: &str) {
+        self.faults.push(FieldFault { field: field.to_owned(), message: message.to_owned() });
+    }
+
+    /// A text, trimmed; `null` and blanks are as good as nothing.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        match self.left.remove(name)? {
+            Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+            Value::Null => None,
+            _ => {
+                self.fault(name, "must be a string");
+                None
+            }
+        }
+    }
+
+    /// A text that must be there.
+    pub(crate) fn required_text(&mut self, name: &str) -> String {
+        let faults = self.faults.len();
+        self.text(name).unwrap_or_else(|| {
+            if self.faults.len() == faults {
+                self.fault(name, "is required");
+            }
+            String::new()
+        })
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.left.remove(name)? {
+            Value::Bool(flag) => Some(flag),
+            Value::Null => None,
+            _ => {
+                self.fault(name, "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// Refuses what was not taken.
+    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
+        for name in std::mem::take(&mut self.left).keys() {
+            self.fault(name, "is unknown");
+        }
+        if self.faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.faults)) }
+    }
+}
+
 /// Reads an object of required strings; faults are noted all at once.
 pub(crate) fn required_strings<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[String; N], ApiError> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| ApiError::invalid_field("body", format!("is not JSON ({error})")))?;
-    let Value::Object(fields) = value else { return Err(ApiError::invalid_field("body", "is not a JSON object")) };
-    let mut faults = Vec::new();
-    let mut fault = |field: &str, message: &str| {
-        faults.push(FieldFault { field: field.to_owned(), message: message.to_owned() });
-    };
-    let texts = names.map(|name| match fields.get(name) {
-        Some(Value::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
-        Some(Value::String(_) | Value::Null) | None => {
-            fault(name, "is required");
-            String::new()
-        }
-        Some(_) => {
-            fault(name, "must be a string");
-            String::new()
-        }
-    });
-    for name in fields.keys().filter(|name| !names.contains(&name.as_str())) {
-        fault(name, "is unknown");
-    }
-    if faults.is_empty() { Ok(texts) } else { Err(ApiError::invalid(faults)) }
+    let mut members = Members::read(body)?;
+    let texts = names.map(|name| members.required_text(name));
+    members.finish().map(|()| texts)
 }

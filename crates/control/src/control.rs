@@ -6,13 +6,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use relay_bindings::BindingStore;
 use relay_domain::{Clock, Fleet, Generation, Timestamp};
+use relay_health::{FleetHealth, GenerationHealth};
 use relay_hosts::HostClient;
 use relay_hosts::admin::AdminClients;
 use relay_ledger::{Ledger, LedgerReader};
-use relay_routing::{HealthView, Snapshot, StickySecret};
+use relay_routing::{Snapshot, StickySecret};
 use relay_store::{Keyring, Store, StoreError};
 
 use crate::fleet_document::SecretResolver;
+use crate::probing::{ProbeSettings, Probed};
 
 /// Hands a new generation to the data plane; returns when it serves from it.
 pub type Publisher = Box<dyn Fn(Arc<Snapshot>) + Send + Sync>;
@@ -45,8 +47,10 @@ pub struct ControlParts {
     pub ledger: Ledger,
     /// Connections to hosts, shared with the gateway.
     pub hosts: HostClient,
-    /// The health of routes, as the gateway sees it.
-    pub health: Arc<dyn HealthView + Send + Sync>,
+    /// The health of the fleet, shared with the gateway.
+    pub health: Arc<FleetHealth>,
+    /// How idle routes are probed.
+    pub probe: ProbeSettings,
     /// Wall-clock time.
     pub clock: Arc<dyn Clock>,
     /// Looks up the secret references of a fleet file that carry no value.
@@ -68,12 +72,13 @@ pub fn random_seed() -> u64 {
 pub(crate) struct InForce {
     pub(crate) fleet: Fleet,
     pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) health: GenerationHealth,
 }
 
 impl InForce {
-    pub(crate) fn new(fleet: Fleet) -> Self {
+    pub(crate) fn new(fleet: Fleet, health: &FleetHealth) -> Self {
         let snapshot = Arc::new(Snapshot::build(&fleet));
-        Self { fleet, snapshot }
+        Self { health: health.generation(&snapshot), fleet, snapshot }
     }
 }
 
@@ -85,6 +90,7 @@ pub struct Control {
     pub(crate) in_force: ArcSwap<InForce>,
     pub(crate) reader: LedgerReader,
     pub(crate) sticky_secret: StickySecret,
+    pub(crate) probed: Probed,
     /// One publication at a time.
     pub(crate) publishing: tokio::sync::Mutex<()>,
 }
@@ -95,12 +101,13 @@ impl Control {
     /// # Errors
     /// When the store cannot be read.
     pub async fn new(parts: ControlParts) -> Result<Self, StoreError> {
-        let in_force = InForce::new(parts.store.fleet().await?);
+        let in_force = InForce::new(parts.store.fleet().await?, &parts.health);
         (parts.publish)(Arc::clone(&in_force.snapshot));
         Ok(Self {
             in_force: ArcSwap::from_pointee(in_force),
             reader: parts.ledger.reader(),
             sticky_secret: StickySecret(parts.keyring.sticky_secret()),
+            probed: Probed::default(),
             publishing: tokio::sync::Mutex::new(()),
             admin_clients: AdminClients::new(parts.hosts.clone()).at_most(parts.limits.time_limit),
             parts,

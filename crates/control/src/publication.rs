@@ -107,7 +107,7 @@ impl Control {
         };
         fleet.generation = self.parts.store.publish(publication).await?;
         let generation = fleet.generation;
-        self.put_in_force(InForce::new(fleet));
+        self.put_in_force(InForce::new(fleet, &self.parts.health));
         tracing::info!(generation, actor, summary = diff.summary(), "published a fleet");
         let generated_keys = generated
             .into_iter()
@@ -149,7 +149,7 @@ impl Control {
         }
         let fleet = self.parts.store.fleet().await?;
         let generation = fleet.generation;
-        self.put_in_force(InForce::new(fleet));
+        self.put_in_force(InForce::new(fleet, &self.parts.health));
         Ok(Some(generation))
     }
 

@@ -13,9 +13,9 @@ use relay_bindings::MemoryBindings;
 use relay_control::fleet_document::{FleetDocument, NoSecrets};
 use relay_control::{Control, ControlParts, Limits};
 use relay_domain::{ManualClock, Timestamp};
+use relay_health::{BreakerSettings, FleetHealth};
 use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::{Ledger, LedgerOptions, LedgerReader};
-use relay_routing::AllHealthy;
 use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, open_sqlite};
 use relay_testkit::FakeHost;
 use serde_json::{Value, json};
@@ -114,7 +114,8 @@ impl Server {
             bindings: Arc::new(MemoryBindings::new(1000)),
             ledger,
             hosts: HostClient::new(ClientOptions::default()).expect("a client"),
-            health: Arc::new(AllHealthy),
+            health: Arc::new(FleetHealth::new(BreakerSettings::default(), std::time::Instant::now())),
+            probe: relay_control::probing::ProbeSettings::default(),
             clock: Arc::clone(&clock) as _,
             resolver: Arc::new(NoSecrets),
             publish: {

@@ -106,7 +106,7 @@ impl Control {
             surface: Surface::ChatCompletions,
             sticky: sticky_key.map(|key| StickyInput { key, binding }),
             hard: None,
-            health: &*self.parts.health,
+            health: &self.parts.health.at(std::time::Instant::now(), now),
             credentials: &keys,
             tried: &[],
             now,

@@ -1,15 +1,31 @@
-//! `GET /api/v1/health`: how the server is, for people.
+//! `GET /api/v1/health`: how the server and its fleet are, for people.
 
 use axum::Json;
 use axum::extract::State;
+use relay_control::fleet_health::{FleetHealthView, HealthFilter};
 use relay_control::status::Health;
+use serde::Serialize;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
 use crate::query::Params;
 use crate::state::AdminState;
 
-pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Json<Health>> {
-    params.none()?;
-    Ok(Json(state.control.health().await))
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    #[serde(flatten)]
+    server: Health,
+    #[serde(flatten)]
+    fleet: FleetHealthView,
+}
+
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Json<Answer>> {
+    let mut filters = params.filters(&["host_id", "route_id", "troubled"]);
+    let filter = HealthFilter {
+        host: filters.text("host_id"),
+        route: filters.text("route_id"),
+        troubled: filters.parsed("troubled", str::parse::<bool>).unwrap_or_default(),
+    };
+    filters.finish()?;
+    Ok(Json(Answer { server: state.control.health().await, fleet: state.control.fleet_health(&filter) }))
 }

@@ -1,0 +1,4 @@
+//! `health`.
+
+pub(crate) mod clear_cooldowns;
+pub(crate) mod get;

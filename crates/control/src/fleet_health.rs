@@ -1,0 +1,252 @@
+//! How the fleet is, for people, and clearing what is left alone (docs/failure.md).
+
+use std::time::{Duration, Instant};
+
+use relay_domain::{HostId, RouteId, Timestamp};
+use relay_health::{BreakerReport, CoolingReport, FlagReport, HostReport, RouteReport, Selection};
+use relay_store::StoreError;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::Control;
+use crate::probing::ProbesView;
+
+/// Which part of the fleet is asked about.
+#[derive(Clone, Debug, Default)]
+pub struct HealthFilter {
+    /// Only this host, and the routes to it.
+    pub host: Option<String>,
+    /// Only this route, and its host.
+    pub route: Option<String>,
+    /// Only what is not well.
+    pub troubled: bool,
+}
+
+/// The health of hosts and routes.
+#[derive(Clone, Debug, Serialize)]
+pub struct FleetHealthView {
+    /// By id.
+    pub hosts: Vec<HostHealthView>,
+    /// By id.
+    pub routes: Vec<RouteHealthView>,
+    /// What probes have cost.
+    pub probes: ProbesView,
+}
+
+/// The health of a host.
+#[derive(Clone, Debug, Serialize)]
+pub struct HostHealthView {
+    /// Which.
+    pub host_id: String,
+    /// The breaker for connects, and for all its routes failing together.
+    #[serde(flatten)]
+    pub breaker: BreakerView,
+    /// It refuses our address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_banned: Option<CoolingView>,
+}
+
+/// The health of a route.
+#[derive(Clone, Debug, Serialize)]
+pub struct RouteHealthView {
+    /// Which.
+    pub route_id: String,
+    /// Its host.
+    pub host_id: String,
+    /// Its breaker.
+    #[serde(flatten)]
+    pub breaker: BreakerView,
+    /// Credentials that are not sent on it now.
+    pub credentials: Vec<CoolingView>,
+    /// `misconfigured`, `drift`.
+    pub flags: Vec<FlagView>,
+    /// Usable answers of the last five minutes.
+    pub succeeded: u32,
+    /// Failures of the last five minutes.
+    pub failed: u32,
+    /// Median time to the first output, in milliseconds.
+    pub ttft_ms_p50: Option<u64>,
+    /// The same of the slowest in a hundred.
+    pub ttft_ms_p99: Option<u64>,
+    /// When an attempt on it ended last.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A breaker.
+#[derive(Clone, Debug, Serialize)]
+pub struct BreakerView {
+    /// `closed`, `open` or `half_open`.
+    pub state: &'static str,
+    /// `consecutive`, `rate` or `together`.
+    pub opened_by: Option<&'static str>,
+    /// The class of the failures.
+    pub class: Option<&'static str>,
+    /// When it opened first.
+    pub since: Option<Timestamp>,
+    /// When a request may try it again.
+    pub expected_back: Option<Timestamp>,
+}
+
+/// A cool-down.
+#[derive(Clone, Debug, Serialize)]
+pub struct CoolingView {
+    /// Names the key without holding it; equal for the same key everywhere.
+    pub credential: String,
+    /// `rate_limited`, `quota`, `refused` or `address_banned`.
+    pub reason: &'static str,
+    /// What of a quota is used up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<&'static str>,
+    /// The first refusal since the last success.
+    pub since: Timestamp,
+    /// When it may be used again.
+    pub expected_back: Timestamp,
+}
+
+/// A flag of a route.
+#[derive(Clone, Debug, Serialize)]
+pub struct FlagView {
+    /// `misconfigured` or `drift`.
+    pub flag: &'static str,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What was cleared.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClearedView {
+    /// Routes that were left alone, in the order in which they may be tried again.
+    pub routes: Vec<String>,
+    /// Hosts.
+    pub hosts: Vec<String>,
+}
+
+/// What cannot be cleared.
+#[derive(Debug, thiserror::Error)]
+pub enum ClearError {
+    /// There is no such route.
+    #[error("there is no route \"{0}\"")]
+    NoRoute(String),
+    /// There is no such host.
+    #[error("there is no host \"{0}\"")]
+    NoHost(String),
+    /// The audit trail could not be written; nothing was cleared.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Control {
+    /// Every host and route with its state, since when, why, and when it is expected back.
+    pub fn fleet_health(&self, filter: &HealthFilter) -> FleetHealthView {
+        let report = self.parts.health.report(Instant::now(), self.now());
+        let routes: Vec<RouteHealthView> = report.routes.into_iter().map(Into::into).collect();
+        let of_route = |id: &str| routes.iter().find(|route| route.route_id == id).map(|route| route.host_id.clone());
+        let host = filter.host.clone().or_else(|| filter.route.as_deref().and_then(of_route));
+        let is_meant = |id: &str| host.as_deref().is_none_or(|meant| meant == id);
+        let hosts = report.hosts.into_iter().map(HostHealthView::from);
+        FleetHealthView {
+            hosts: hosts.filter(|view| is_meant(&view.host_id) && !(filter.troubled && view.is_well())).collect(),
+            routes: routes
+                .iter()
+                .filter(|view| is_meant(&view.host_id))
+                .filter(|view| filter.route.as_deref().is_none_or(|meant| meant == view.route_id))
+                .filter(|view| !(filter.troubled && view.is_well()))
+                .cloned()
+                .collect(),
+            probes: self.probes(),
+        }
+    }
+
+    /// Clears what is left alone; several are spread over time unless `at_once`. Audited.
+    ///
+    /// # Errors
+    /// See [`ClearError`].
+    pub async fn clear_cooldowns(
+        &self,
+        route: Option<&str>,
+        host: Option<&str>,
+        at_once: bool,
+        actor: &str,
+    ) -> Result<ClearedView, ClearError> {
+        let snapshot = self.snapshot();
+        let route = route
+            .map(|id| {
+                let known = RouteId::new(id).ok().filter(|_| snapshot.route_by_id(id).is_some());
+                known.ok_or_else(|| ClearError::NoRoute(id.to_owned()))
+            })
+            .transpose()?;
+        let host = host
+            .map(|id| {
+                let known = HostId::new(id).ok().filter(|_| snapshot.hosts().iter().any(|host| host.id.as_str() == id));
+                known.ok_or_else(|| ClearError::NoHost(id.to_owned()))
+            })
+            .transpose()?;
+        let selection = Selection { route, host, at_once };
+        let details = json!({
+            "route_id": selection.route.as_ref().map(RouteId::as_str),
+            "host_id": selection.host.as_ref().map(HostId::as_str),
+            "at_once": at_once,
+        });
+        self.audit(actor, "health.clear_cooldowns", "cleared cool-downs".to_owned(), details).await?;
+        let cleared = self.parts.health.clear(&selection, Instant::now());
+        Ok(ClearedView {
+            routes: cleared.routes.iter().map(ToString::to_string).collect(),
+            hosts: cleared.hosts.iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+impl HostHealthView {
+    fn is_well(&self) -> bool {
+        self.breaker.state == "closed" && self.address_banned.is_none()
+    }
+}
+
+impl RouteHealthView {
+    fn is_well(&self) -> bool {
+        self.breaker.state == "closed" && self.credentials.is_empty() && self.flags.is_empty()
+    }
+}
+
+impl From<HostReport> for HostHealthView {
+    fn from(report: HostReport) -> Self {
+        Self {
+            host_id: report.host.to_string(),
+            breaker: report.breaker.into(),
+            address_banned: report.address_banned.map(|cooling| CoolingView::new("our address".to_owned(), cooling)),
+        }
+    }
+}
+
+impl From<RouteReport> for RouteHealthView {
+    fn from(report: RouteReport) -> Self {
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let cooling = report.credentials.into_iter();
+        Self {
+            route_id: report.route.to_string(),
+            host_id: report.host.to_string(),
+            breaker: report.breaker.into(),
+            credentials: cooling.map(|(id, cooling)| CoolingView::new(format!("{:016x}", id.0), cooling)).collect(),
+            flags: report.flags.into_iter().map(|FlagReport { flag, since }| FlagView { flag, since }).collect(),
+            succeeded: report.succeeded,
+            failed: report.failed,
+            ttft_ms_p50: report.ttft_p50.map(millis),
+            ttft_ms_p99: report.ttft_p99.map(millis),
+            last_used_at: report.last_used,
+        }
+    }
+}
+
+impl From<BreakerReport> for BreakerView {
+    fn from(report: BreakerReport) -> Self {
+        let BreakerReport { state, opened_by, class, since, until } = report;
+        Self { state, opened_by, class, since, expected_back: until }
+    }
+}
+
+impl CoolingView {
+    fn new(credential: String, report: CoolingReport) -> Self {
+        let CoolingReport { reason, quota, since, until } = report;
+        Self { credential, reason, quota, since, expected_back: until }
+    }
+}
