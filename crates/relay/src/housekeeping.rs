@@ -1,5 +1,6 @@
 //! What a server does on its own, beside requests: takes over generations that
 //! another process published, closes connections to hosts that have been idle,
+//! probes routes that nobody uses,
 //! forgets bindings that have expired, and whole fleets of the past that no
 //! decision in the log refers to any more.
 
@@ -20,6 +21,9 @@ const REFRESH: Duration = Duration::from_millis(500);
 /// How often idle connections to hosts are looked for.
 const CLOSE_IDLE: Duration = Duration::from_secs(5);
 
+/// How often idle routes are looked for.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// How often memory is taken back from expired bindings.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -37,8 +41,27 @@ pub(crate) struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// Goes on until it is cancelled; a round under way is finished.
+    /// Goes on until it is cancelled; a round under way is finished, but for probes.
     pub(crate) async fn run(self, cancelled: CancellationToken) {
+        tokio::join!(self.probe(&cancelled), self.keep(&cancelled));
+    }
+
+    /// A probe may take as long as a host does, and nothing else waits for it.
+    async fn probe(&self, cancelled: &CancellationToken) {
+        let mut probe = every(PROBE);
+        let rounds = async {
+            loop {
+                probe.tick().await;
+                self.control.probe_idle_routes().await;
+            }
+        };
+        tokio::select! {
+            () = cancelled.cancelled() => {}
+            () = rounds => {}
+        }
+    }
+
+    async fn keep(&self, cancelled: &CancellationToken) {
         let mut refresh = every(REFRESH);
         let mut close_idle = every(CLOSE_IDLE);
         let mut sweep = every(SWEEP);

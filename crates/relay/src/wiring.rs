@@ -4,24 +4,27 @@
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use relay_admin::Unready;
 use relay_bindings::{BindingStore, DEFAULT_CAPACITY, FlushError, MemoryBindings, SqliteBindings};
 use relay_control::fleet_document::{FleetDocument, ProcessSecrets, SecretResolver};
+use relay_control::probing::ProbeSettings;
 use relay_control::publication::Applied;
 use relay_control::{Control, ControlParts};
 use relay_domain::{Clock, Fleet, Secret, SystemClock};
 use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown};
+use relay_health::{BreakerSettings, FleetHealth};
 use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::{Ledger, LedgerOptions};
-use relay_routing::{AllHealthy, HealthView, Snapshot, StickySecret};
+use relay_routing::{Snapshot, StickySecret};
 use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, generate_admin_token, open_sqlite};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{BindingsLocation, Config, OnStall, StoreLocation};
+use crate::config::{BindingsLocation, Config, OnStall, ProbeMode, StoreLocation};
 use crate::data_dir::DataDir;
 use crate::housekeeping::Housekeeping;
 use crate::output::Output;
@@ -111,7 +114,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
     let ledger = Ledger::open(ledger_options(&config), SystemClock.now())?;
     let hosts = HostClient::new(ClientOptions { connect_timeout: config.timeouts.connect })
         .context("cannot set up TLS towards hosts")?;
-    let health: Arc<dyn HealthView + Send + Sync> = Arc::new(AllHealthy);
+    let health = Arc::new(FleetHealth::new(breaker_settings(&config), Instant::now()));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let gateway_shutdown = Shutdown::default();
     let gateway = Arc::new(Gateway::new(GatewayParts {
@@ -136,6 +139,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
         ledger: ledger.clone(),
         hosts: hosts.clone(),
         health,
+        probe: probe_settings(&config),
         clock,
         resolver: secrets(data_dir.path()),
         publish: {
@@ -258,8 +262,37 @@ fn gateway_options(config: &Config) -> GatewayOptions {
         status_commit: config.timeouts.status_commit,
         attempts_budget: config.timeouts.attempts,
         client_stall: config.timeouts.client_stall,
-        attempts: config.retry.attempts as usize,
+        attempts: config.retry.attempts,
+        retry_percent: config.retry.budget_percent,
         ..GatewayOptions::default()
+    }
+}
+
+/// What a probe that has not reported may take before it counts as lost, beyond any attempt's own limits.
+const PROBE_SLACK: Duration = Duration::from_secs(15);
+
+fn breaker_settings(config: &Config) -> BreakerSettings {
+    let breaker = &config.breaker;
+    BreakerSettings {
+        consecutive_failures: breaker.consecutive_failures,
+        failure_percent: breaker.failure_percent,
+        minimum_requests: breaker.minimum_requests,
+        window: breaker.window,
+        first_open: breaker.first_open,
+        longest_open: breaker.longest_open,
+        probe_limit: config.timeouts.connect + config.timeouts.first_output + PROBE_SLACK,
+    }
+}
+
+fn probe_settings(config: &Config) -> ProbeSettings {
+    ProbeSettings {
+        mode: match config.probe.mode {
+            ProbeMode::Off => relay_control::probing::ProbeMode::Off,
+            ProbeMode::Models => relay_control::probing::ProbeMode::Models,
+            ProbeMode::Completion => relay_control::probing::ProbeMode::Completion,
+        },
+        idle: config.probe.idle,
+        completions_per_day: config.probe.completions_per_day,
     }
 }
 

@@ -8,6 +8,7 @@ mod decisions;
 mod explain;
 mod fleet;
 mod generations;
+mod health;
 mod migrate;
 mod nouns;
 mod resolve;
@@ -78,6 +79,8 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     /// List the decision log, newest first
     Decisions(decisions::DecisionsArgs),
+    /// Show how hosts and routes are, and clear what is left alone
+    Health(health::HealthArgs),
     /// Sticky bindings
     #[command(subcommand)]
     Bindings(bindings::BindingsCommand),
@@ -107,6 +110,7 @@ pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit
         Command::Resolve(args) => resolve::run(args, output).await,
         Command::Explain(args) => explain::run(args, output).await,
         Command::Decisions(args) => decisions::run(args, output).await,
+        Command::Health(args) => health::run(args, output).await,
         Command::Bindings(command) => bindings::run(command, output).await,
         Command::VerifyLog(args) => verify_log::run(args, output),
         Command::Migrate(args) => migrate::run(args, output).await,

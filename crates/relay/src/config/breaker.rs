@@ -8,7 +8,6 @@ use super::value::show_span;
 
 /// Thresholds and periods; the meaning of each is in `keys.rs`.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "part of the contract and checked; health is not fed by attempts yet")]
 pub(crate) struct BreakerConfig {
     pub(crate) consecutive_failures: u32,
     pub(crate) failure_percent: u32,

@@ -174,6 +174,23 @@ pub(crate) const BREAKER_LONGEST_OPEN: Key = Key {
     ..key("breaker.longest_open", "2m", Form::Span { least: MILLISECOND, most: DAY })
 };
 
+pub(crate) const PROBE_MODE: Key = Key {
+    meaning: "How a route is probed that nobody uses: `models` asks its host for the list of models, `completion` also sends a \
+              completion of one token, `off` does nothing. Routes in use are never probed.",
+    reason: "A list of models costs nothing, and finds a dead host or key before a client does.",
+    ..key("probe.mode", "models", Form::Choice(&["off", "models", "completion"]))
+};
+pub(crate) const PROBE_IDLE: Key = Key {
+    meaning: "How long nobody has used a route that is probed; also the time between two probes of it.",
+    reason: "One request in five minutes is nothing to a host.",
+    ..key("probe.idle", "5m", Form::Span { least: SECOND, most: DAY })
+};
+pub(crate) const PROBE_COMPLETIONS_PER_DAY: Key = Key {
+    meaning: "Completions sent as probes a day (UTC), over all routes, with `probe.mode = \"completion\"`.",
+    reason: "They cost tokens; what was spent is in `health`.",
+    ..key("probe.completions_per_day", "100", Form::Count { least: 0, most: 1_000_000 })
+};
+
 pub(crate) const LOG_RETENTION: Key = Key {
     meaning: "Age at which a day of the decision log is deleted; the hourly roll-ups stay.",
     reason: "A billing month.",
@@ -210,6 +227,9 @@ pub(crate) const ALL: &[Key] = &[
     BREAKER_WINDOW,
     BREAKER_FIRST_OPEN,
     BREAKER_LONGEST_OPEN,
+    PROBE_MODE,
+    PROBE_IDLE,
+    PROBE_COMPLETIONS_PER_DAY,
     LOG_RETENTION,
     LOG_ON_STALL,
 ];

@@ -12,6 +12,7 @@ mod gateway;
 mod keys;
 mod layers;
 mod log;
+mod probe;
 mod retry;
 mod timeouts;
 mod value;
@@ -28,6 +29,7 @@ pub(crate) use breaker::BreakerConfig;
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use gateway::GatewayConfig;
 pub(crate) use log::{LogConfig, OnStall};
+pub(crate) use probe::{ProbeConfig, ProbeMode};
 pub(crate) use retry::RetryConfig;
 pub(crate) use timeouts::TimeoutsConfig;
 pub(crate) use value::{BindingsLocation, StoreLocation};
@@ -57,8 +59,9 @@ pub(crate) struct Config {
     /// `[retry]`
     pub(crate) retry: RetryConfig,
     /// `[breaker]`
-    #[expect(dead_code, reason = "part of the contract and checked; health is not fed by attempts yet")]
     pub(crate) breaker: BreakerConfig,
+    /// `[probe]`
+    pub(crate) probe: ProbeConfig,
     /// `[log]`
     pub(crate) log: LogConfig,
 }
@@ -151,6 +154,7 @@ impl Config {
             timeouts: TimeoutsConfig::read(&mut reader),
             retry: RetryConfig::read(&mut reader),
             breaker: BreakerConfig::read(&mut reader),
+            probe: ProbeConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),
             data_dir,
         };

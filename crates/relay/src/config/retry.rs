@@ -9,7 +9,6 @@ pub(crate) struct RetryConfig {
     /// Most attempts for one request.
     pub(crate) attempts: u32,
     /// Retries in flight, in percent of the requests in flight.
-    #[expect(dead_code, reason = "part of the contract and checked; the gateway counts attempts only, yet")]
     pub(crate) budget_percent: u32,
 }
 
