@@ -17,13 +17,17 @@ def host(name, command, verb=""):
         return answer.read().decode()
 
 
+def admin(path, body=None):
+    headers = {"Authorization": f"Bearer {os.environ['RELAY_TOKEN']}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{os.environ['RELAY_ADMIN']}/api/v1{path}", data, headers)) as answer:
+        return json.load(answer)
+
+
 def decision(request_id):
     """The decision of a request, once its outcome is written."""
-    request = urllib.request.Request(f"{os.environ['RELAY_ADMIN']}/api/v1/decisions/{request_id}",
-                                     headers={"Authorization": f"Bearer {os.environ['RELAY_TOKEN']}"})
     for _ in range(3000):
-        with urllib.request.urlopen(request) as answer:
-            found = json.load(answer)
+        found = admin(f"/decisions/{request_id}")
         if found["verdict"] != "open":
             return found
     raise AssertionError(f"{request_id} is still open")
@@ -87,10 +91,16 @@ def test_errors_are_the_classes_that_the_package_knows(client):
     with pytest.raises(openai.BadRequestError) as too_long:
         client.chat.completions.create(model="gpt-5-solo", messages=ask("x"))
     assert too_long.value.code == "context_length_exceeded"
+
+
+def test_a_refused_host_key_rests_until_the_operator_has_mended_it(client):
     host("tokyo", "error INVALID_API_KEY")
-    with pytest.raises(openai.InternalServerError) as host_key:
-        client.chat.completions.create(model="gpt-5-solo", messages=ask("x"))
-    assert host_key.value.status_code == 502 and host_key.value.code == "upstream_auth"
+    for code in ("upstream_auth", "no_eligible_route"):
+        with pytest.raises(openai.InternalServerError) as refused:
+            client.chat.completions.create(model="gpt-5-solo", messages=ask("x"))
+        assert refused.value.code == code
+    assert admin("/health/clear-cooldowns", {"host_id": "tokyo", "at_once": True})["routes"]
+    assert client.chat.completions.create(model="gpt-5-solo", messages=ask("well again")).choices[0].message.content
 
 
 def test_a_cut_stream_is_an_error_and_never_a_short_answer(client):
