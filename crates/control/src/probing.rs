@@ -121,14 +121,14 @@ fn day(now: Timestamp) -> i64 {
 }
 
 impl Control {
-    /// Probes every route that is idle. To be called every few seconds; returns how many
+    /// Probes every route that is idle at `now`. To be called every few seconds; returns how many
     /// were probed. Dropping the future abandons the probes under way, which then say nothing.
-    pub async fn probe_idle_routes(&self) -> usize {
+    pub async fn probe_idle_routes(&self, now: Instant) -> usize {
         let in_force = self.in_force.load_full();
         if self.parts.probe.mode == ProbeMode::Off {
             return 0;
         }
-        let idle = self.idle_routes(&in_force, Instant::now());
+        let idle = self.idle_routes(&in_force, now);
         for some in idle.chunks(AT_ONCE) {
             let probes = some.iter().map(|entry| self.probe_route(&in_force, entry));
             futures_util::future::join_all(probes).await;
@@ -141,7 +141,7 @@ impl Control {
     fn idle_routes<'a>(&self, in_force: &'a InForce, now: Instant) -> Vec<&'a RouteEntry> {
         let mut last = self.probed.last();
         last.retain(|id, _| in_force.snapshot.route_by_id(id.as_str()).is_some());
-        let is_old = |at: Instant| now.duration_since(at) >= self.parts.probe.idle;
+        let is_old = |at: Instant| now.saturating_duration_since(at) >= self.parts.probe.idle;
         let can_be_probed = |entry: &&RouteEntry| {
             entry.disabled.is_none() && entry.route.weight > 0 && entry.route.credential == CredentialMode::HostKey
         };

@@ -52,7 +52,7 @@ impl Housekeeping {
         let rounds = async {
             loop {
                 probe.tick().await;
-                self.control.probe_idle_routes().await;
+                self.control.probe_idle_routes(std::time::Instant::now()).await;
             }
         };
         tokio::select! {

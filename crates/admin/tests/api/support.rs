@@ -11,6 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use relay_bindings::MemoryBindings;
 use relay_control::fleet_document::{FleetDocument, NoSecrets};
+use relay_control::probing::ProbeSettings;
 use relay_control::{Control, ControlParts, Limits};
 use relay_domain::{ManualClock, Timestamp};
 use relay_health::{BreakerSettings, FleetHealth};
@@ -32,6 +33,7 @@ pub(crate) struct Server {
     pub(crate) control: Arc<Control>,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) health: Arc<FleetHealth>,
     pub(crate) published: Arc<Mutex<Vec<u64>>>,
     pub(crate) unready: Arc<Mutex<Vec<String>>>,
     pub(crate) directory: tempfile::TempDir,
@@ -77,12 +79,19 @@ pub(crate) fn start_of_time() -> Timestamp {
 impl Server {
     /// A server over an empty fleet.
     pub(crate) async fn empty() -> Self {
-        Self::start(Duration::from_secs(20)).await
+        Self::start(Duration::from_secs(20), ProbeSettings::default()).await
+    }
+
+    /// A server that probes idle routes so.
+    pub(crate) async fn with_probes(fleet: &str, probe: ProbeSettings) -> Self {
+        let server = Self::start(Duration::from_secs(20), probe).await;
+        server.publish(fleet).await;
+        server
     }
 
     /// A server that waits for hosts no longer than `time_limit`.
     pub(crate) async fn with_time_limit(fleet: &str, time_limit: Duration) -> Self {
-        let server = Self::start(time_limit).await;
+        let server = Self::start(time_limit, ProbeSettings::default()).await;
         server.publish(fleet).await;
         server
     }
@@ -94,7 +103,7 @@ impl Server {
         server
     }
 
-    async fn start(time_limit: Duration) -> Self {
+    async fn start(time_limit: Duration, probe: ProbeSettings) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let keyring = Arc::new(Keyring::new(&MasterKey::from_bytes([7; 32])));
         let store = open_sqlite(&directory.path().join("relay.db"), Arc::clone(&keyring)).await.expect("a store");
@@ -107,6 +116,7 @@ impl Server {
         }
         let clock = Arc::new(ManualClock::new(start_of_time()));
         let ledger = Ledger::open(LedgerOptions::new(directory.path().join("log")), start_of_time()).expect("a log");
+        let health = Arc::new(FleetHealth::new(BreakerSettings::default(), std::time::Instant::now()));
         let published = Arc::new(Mutex::new(Vec::new()));
         let parts = ControlParts {
             store: Arc::clone(&store) as Arc<dyn Store>,
@@ -114,8 +124,8 @@ impl Server {
             bindings: Arc::new(MemoryBindings::new(1000)),
             ledger,
             hosts: HostClient::new(ClientOptions::default()).expect("a client"),
-            health: Arc::new(FleetHealth::new(BreakerSettings::default(), std::time::Instant::now())),
-            probe: relay_control::probing::ProbeSettings::default(),
+            health: Arc::clone(&health),
+            probe,
             clock: Arc::clone(&clock) as _,
             resolver: Arc::new(NoSecrets),
             publish: {
@@ -133,7 +143,7 @@ impl Server {
         let told = Arc::new(move || told.lock().expect("unpoisoned").clone());
         tokio::spawn(relay_admin::serve(listener, Arc::clone(&control), told, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { url, control, store, clock, published, unready, directory, client }
+        Self { url, control, store, clock, health, published, unready, directory, client }
     }
 
     pub(crate) async fn publish(&self, fleet: &str) {

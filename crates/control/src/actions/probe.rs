@@ -117,6 +117,17 @@ impl Forwarded {
     pub(super) fn attempt(&self, target: &Target<'_>) -> AttemptRecord {
         target.attempt(&self.outcome, self.forward.upstream_status, self.us)
     }
+
+    /// Itself, with its line added to the record.
+    pub(super) fn noted(self, target: &Target<'_>, attempts: &mut Vec<AttemptRecord>) -> Self {
+        attempts.push(self.attempt(target));
+        self
+    }
+
+    /// The host has answered as it should.
+    pub(super) fn served(&self) -> bool {
+        self.forward.ok && self.outcome.is_answered()
+    }
 }
 
 impl Control {
@@ -232,7 +243,7 @@ fn read(fetched: Fetched, target: &Target<'_>, now: relay_domain::Timestamp) -> 
         Fetched::Unsendable { class, message } => {
             forward.error_class = Some(class);
             forward.error_message = Some(message);
-            forwarded(forward, classify(&Ending::Unreachable))
+            forwarded(forward, classify(&Ending::Unsendable))
         }
         Fetched::NoHead { ending, message } => {
             forward.error_class = Some("transport_error");
@@ -246,6 +257,7 @@ fn read(fetched: Fetched, target: &Target<'_>, now: relay_domain::Timestamp) -> 
             let upstream_request_id =
                 text("x-client-request-id").or_else(|| text("x-request-id")).map(|id| redact(id, target.key));
             let (body, outcome) = match body {
+                Ok(body) if (300..400).contains(&status) => (Ok(body), classify(&Ending::Redirect(status))),
                 Ok(body) => {
                     let head = AnswerHead {
                         status,

@@ -6,23 +6,14 @@ use std::time::Duration;
 
 use relay_domain::Secret;
 use relay_ledger::{AttemptRecord, Usage};
-use relay_routing::{Another, AttemptEnd, Ending, LeftBecause, classify};
-use tokio::time::Instant;
+use relay_routing::retry::{self, Next, RetryPolicy};
+use relay_routing::{Ending, classify};
 
 use super::error::ActionError;
 use super::input::ForwardRequest;
 use super::probe::{Forwarded, Target};
 use super::resolution::Resolution;
 use crate::Control;
-
-/// Attempts at most, when a host may have seen the request (spec §5).
-const ATTEMPTS: usize = 3;
-
-/// Attempts at most while none was sent.
-const UNSENT_ATTEMPTS: usize = 5;
-
-/// No further attempt begins after this time (spec §5).
-const BUDGET: Duration = Duration::from_secs(30);
 
 /// `class` of a candidate whose group on the host cannot be told.
 const UNKNOWN_GROUP: &str = "shadow_group_unresolved";
@@ -52,29 +43,27 @@ impl Control {
             let attempts = vec![last.attempt(&target)];
             return Ok(Walked { last, attempts, possible_double_bill: false });
         }
-        let mut state = Walk::new(resolution.pool.group.retry_on_timeout);
-        for position in 0..resolution.plan.candidates.len() {
-            if state.is_over() {
+        let mut walk = Walk::new(resolution.pool.group.retry_on_timeout);
+        let candidates = resolution.plan.candidates.len();
+        for position in 0..candidates {
+            resolution.used = position;
+            let forwarded = match self.target(request, resolution, position, key).await {
+                Ok(None) => break,
+                Ok(Some(target)) => self.forward(request, &target).await.noted(&target, &mut walk.attempts),
+                Err(error) => walk.unaddressed(resolution, position, key, request, &error),
+            };
+            if !walk.goes_on(forwarded, position + 1 < candidates) {
                 break;
             }
-            match self.target(request, resolution, position, key).await {
-                Ok(None) => break,
-                Ok(Some(target)) => {
-                    let forwarded = self.forward(request, &target).await;
-                    state.attempts.push(forwarded.attempt(&target));
-                    resolution.used = position;
-                    state.judge(forwarded);
-                }
-                Err(error) => state.skip(resolution, position, key, request, &error),
-            }
         }
-        let Some(last) = state.last else { return Err(resolution.no_eligible_route()) };
-        if last.forward.ok && last.outcome.is_answered() {
+        let possible_double_bill = walk.state.possible_double_bill();
+        let Some(last) = walk.last else { return Err(resolution.no_eligible_route()) };
+        if last.served() {
             let used = resolution.used;
             let now = self.now();
-            self.bind(resolution, &request.resolve, used, state.left.filter(|_| used > 0), now).await;
+            self.bind(resolution, &request.resolve, used, walk.state.left_first(), now).await;
         }
-        Ok(Walked { last, attempts: state.attempts, possible_double_bill: state.possible_double_bill })
+        Ok(Walked { last, attempts: walk.attempts, possible_double_bill })
     }
 
     async fn target<'t>(
@@ -92,67 +81,38 @@ impl Control {
 }
 
 /// A walk under way.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about the attempts so far")]
 struct Walk {
-    started: Instant,
-    retry_on_timeout: bool,
+    state: retry::Walk,
     last: Option<Forwarded>,
     attempts: Vec<AttemptRecord>,
-    /// Why the first candidate was left.
-    left: Option<LeftBecause>,
-    all_unsent: bool,
-    timed_out: bool,
-    may_go_on: bool,
-    maybe_executed: bool,
-    possible_double_bill: bool,
 }
 
 impl Walk {
+    /// An operator asks for it, so it takes nothing out of the gateway's retry budget.
     fn new(retry_on_timeout: bool) -> Self {
-        Self {
-            started: Instant::now(),
-            retry_on_timeout,
-            last: None,
-            attempts: Vec::new(),
-            left: None,
-            all_unsent: true,
-            timed_out: false,
-            may_go_on: true,
-            maybe_executed: false,
-            possible_double_bill: false,
-        }
+        let policy = RetryPolicy { retry_on_timeout, ..RetryPolicy::default() };
+        Self { state: retry::Walk::new(policy), last: None, attempts: Vec::new() }
     }
 
-    fn is_over(&self) -> bool {
-        let most = if self.all_unsent { UNSENT_ATTEMPTS } else { ATTEMPTS };
-        !self.may_go_on || self.attempts.len() >= most || self.started.elapsed() >= BUDGET
-    }
-
-    fn judge(&mut self, forwarded: Forwarded) {
-        let outcome = forwarded.outcome;
-        self.possible_double_bill |= self.maybe_executed;
-        self.maybe_executed |= outcome.end == AttemptEnd::MaybeExecuted;
-        self.all_unsent &= outcome.end == AttemptEnd::NotSent;
-        self.may_go_on = !forwarded.forward.ok || !outcome.is_answered();
-        self.may_go_on &= match outcome.another {
-            Another::Yes => true,
-            Another::Once => self.retry_on_timeout && !std::mem::replace(&mut self.timed_out, true),
-            Another::No => false,
+    fn goes_on(&mut self, forwarded: Forwarded, has_candidate: bool) -> bool {
+        let goes_on = !forwarded.served() && {
+            let took = Duration::from_micros(forwarded.us);
+            matches!(self.state.next(&forwarded.outcome, took, has_candidate, || true), Next::GoOn { .. })
         };
-        self.left.get_or_insert(outcome.left_because());
         self.last = Some(forwarded);
+        goes_on
     }
 
     /// A candidate that cannot even be addressed counts as not sent.
-    fn skip(
+    fn unaddressed(
         &mut self,
-        resolution: &mut Resolution<'_>,
+        resolution: &Resolution<'_>,
         position: usize,
         key: &Secret,
         request: &ForwardRequest,
         error: &ActionError,
-    ) {
-        let Some((route, host)) = resolution.route_at(position) else { return };
+    ) -> Forwarded {
+        let (route, host) = resolution.route_at(position).expect("its position is a candidate's");
         let target = Target {
             route,
             host,
@@ -175,8 +135,6 @@ impl Walk {
             upstream_request_id: None,
             usage: Usage::default(),
         };
-        self.attempts.push(forwarded.attempt(&target));
-        resolution.used = position;
-        self.judge(forwarded);
+        forwarded.noted(&target, &mut self.attempts)
     }
 }
