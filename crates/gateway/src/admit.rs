@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use relay_domain::{CredentialMode, Timestamp};
+use relay_domain::CredentialMode;
 use relay_http1::RequestHead;
 use relay_routing::retry::RetryPolicy;
-use relay_routing::{Plan, PlanInput, Pool, StickyInput, StickyKey, Surface, plan, sticky_key};
+use relay_routing::{Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
 use tokio::time::Instant;
 
 use crate::Gateway;
@@ -15,7 +15,6 @@ use crate::auth::Caller;
 use crate::client::Client;
 use crate::coding::Takes;
 use crate::credentials::Credentials;
-use crate::envelope::Envelope;
 use crate::error::{GatewayError, Interrupted, log_stalled};
 use crate::exchange::{Ending, Exchange};
 use crate::headers;
@@ -27,6 +26,7 @@ use crate::run::{Job, Sticky};
 use crate::serving::Serving;
 use crate::splice;
 use crate::subject::{Subject, subject};
+use crate::surface::{CHAT_COMPLETIONS, Call, Request};
 
 /// A request that may be tried.
 pub(crate) struct Admitted {
@@ -48,18 +48,21 @@ impl Gateway {
         id: &RequestId,
     ) -> Result<Admitted, Interrupted> {
         let started = Instant::now();
+        let call = Call::plain(&CHAT_COMPLETIONS);
         let serving = self.serving.load_full();
         let caller = self.authenticate(&serving, &head.fields)?;
         if head.fields.list("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed().into());
         }
         let body = client.body(self.options.max_body).await?;
-        let envelope =
-            Envelope::read(&body).map_err(|error| GatewayError::bad_request(error.to_string(), error.param()))?;
+        let envelope = Request { call: &call, body: &body }
+            .read()
+            .map_err(|error| GatewayError::bad_request(error.to_string(), error.param()))?;
 
         let facts = IntentFacts {
             at: self.clock.now(),
             request_id: id,
+            dialect: call.dialect,
             serving: &serving,
             key: &caller.key,
             envelope: &envelope,
@@ -70,7 +73,7 @@ impl Gateway {
         let subject = subject(pool.group.sticky.scope, &head.fields, &envelope, &caller.key);
         let key = subject.as_ref().map(|subject| self.sticky_key(&caller, &pool, subject));
         let own_key = if may_send_callers_key(&serving, &pool) { CallerKey::new(&caller.secret) } else { None };
-        let plan = self.plan(&serving, &pool, key, own_key.as_ref(), facts.at).await;
+        let plan = self.plan(&facts, &pool, key, own_key.as_ref()).await;
         let intent = facts.planned(&pool, subject.as_ref(), key, &plan);
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
         let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
@@ -87,9 +90,10 @@ impl Gateway {
             },
             public_json: splice::json_text(pool.public_model),
             outgoing: Outgoing {
+                dialect: call.dialect,
                 lines: headers::to_host(&head.fields, id),
                 target: target_at_host(&head),
-                model: envelope.model_span.clone(),
+                mentions: envelope.mentions.clone(),
                 ask_usage: envelope.ask_usage.clone(),
                 takes: Takes::of(&head.fields),
                 caller: own_key,
@@ -102,7 +106,7 @@ impl Gateway {
             job,
             exchange,
             in_flight: self.retries.request(),
-            stream: envelope.stream,
+            stream: envelope.is_stream(),
             expose_routing: caller.key.expose_routing,
         })
     }
@@ -114,12 +118,12 @@ impl Gateway {
 
     async fn plan(
         &self,
-        serving: &Serving,
+        facts: &IntentFacts<'_>,
         pool: &Pool<'_>,
         key: Option<StickyKey>,
         own_key: Option<&CallerKey>,
-        now: Timestamp,
     ) -> Plan {
+        let (serving, now) = (facts.serving, facts.at);
         let binding = match key {
             Some(key) => self.bindings.lookup(&key, now).await,
             None => None,
@@ -128,7 +132,7 @@ impl Gateway {
         plan(&PlanInput {
             snapshot: &serving.snapshot,
             pool,
-            surface: Surface::ChatCompletions,
+            surface: facts.dialect.surface,
             sticky: key.map(|key| StickyInput { key, binding: binding.as_ref() }),
             hard: None,
             health: &health,

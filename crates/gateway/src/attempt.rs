@@ -15,16 +15,18 @@ use crate::coding::Takes;
 use crate::commit::{Committed, Shown, Unusable, commit};
 use crate::headers;
 use crate::splice::{Edit, edited};
+use crate::surface::{Dialect, Mention, renaming};
 
 /// What is sent, whichever host it goes to.
 pub(crate) struct Outgoing {
+    pub(crate) dialect: &'static Dialect,
     /// The lines of the head that every host gets.
     pub(crate) lines: Bytes,
     /// Path and query.
     pub(crate) target: String,
     pub(crate) body: Bytes,
-    /// Where the model stands in the body.
-    pub(crate) model: std::ops::Range<usize>,
+    /// Where the body names the model.
+    pub(crate) mentions: Vec<Mention>,
     /// What makes a host tell the usage of a stream, when the client has not asked for it.
     pub(crate) ask_usage: Option<Edit>,
     /// The codings that the client takes.
@@ -87,7 +89,12 @@ pub(crate) enum Failure {
 /// See [`Failure`]; nothing has gone to the client then.
 pub(crate) async fn attempt(outgoing: &Outgoing, target: &Target<'_>) -> Result<Success, Failure> {
     let asks_usage = outgoing.ask_usage.as_ref().filter(|_| target.endpoint.tells_usage_when_asked());
-    let shown = Shown { model: target.shown_as, hide_usage: asks_usage.is_some(), takes: outgoing.takes };
+    let shown = Shown {
+        dialect: outgoing.dialect,
+        model: target.shown_as,
+        hide_usage: asks_usage.is_some(),
+        takes: outgoing.takes,
+    };
     let exchange = async {
         let mut answer = target.pool.send(request(outgoing, target, asks_usage)).await.map_err(Failure::Send)?;
         let host_request_id = headers::host_request_id(&answer.head.fields).map(Into::into);
@@ -100,9 +107,9 @@ pub(crate) async fn attempt(outgoing: &Outgoing, target: &Target<'_>) -> Result<
 }
 
 fn request(outgoing: &Outgoing, target: &Target<'_>, asks_usage: Option<&Edit>) -> RelayRequest {
-    let written = &outgoing.body[outgoing.model.clone()];
-    let model = Edit { place: outgoing.model.clone(), text: target.model.clone() };
-    let body = edited(&outgoing.body, [Some(&model).filter(|model| model.text != written), asks_usage]);
+    let mut edits = renaming(&outgoing.body, &outgoing.mentions, target.model);
+    edits.extend(asks_usage.cloned());
+    let body = edited(&outgoing.body, edits);
     let own = match target.credential {
         CredentialMode::Caller => outgoing.caller.as_ref().map(|key| &key.value),
         CredentialMode::HostKey | CredentialMode::Managed => None,

@@ -10,19 +10,18 @@ use relay_hosts::Answer;
 use relay_http1::Fields;
 use relay_ledger::Usage;
 
-use crate::chat::{self, Meaning};
 use crate::coding::{Coding, Takes};
-use crate::events::Events;
 use crate::headers;
 use crate::host_body::{Broken, HostBody};
 use crate::options::{MAX_ERROR_ANSWER, MAX_START_FRAMES, MAX_WHOLE_ANSWER};
 use crate::splice;
-use crate::sse;
 use crate::stream::{Relaying, take_events};
+use crate::surface::{Dialect, Events, Meaning, data_of_event};
 
 /// How an answer is to be shown to the client.
 #[derive(Clone, Copy)]
 pub(crate) struct Shown<'a> {
+    pub(crate) dialect: &'static Dialect,
     /// JSON text of the model's public name, when the host knows it by another.
     pub(crate) model: Option<&'a Bytes>,
     /// The usage chunk of a stream was asked for by us alone.
@@ -96,12 +95,12 @@ pub(crate) async fn commit(
         return Err(Unusable::Bad);
     }
     if headers::is_event_stream(fields) {
-        let events = Events::new(shown.model.cloned(), shown.hide_usage);
+        let events = Events::new(shown.dialect, shown.model.cloned(), shown.hide_usage);
         return commit_stream(HostBody::decoded(answer, coding), events).await;
     }
     let passes = shown.model.is_none() && shown.takes.has(coding);
     let upstream = if passes { HostBody::as_it_is(answer, coding) } else { HostBody::decoded(answer, coding) };
-    commit_whole(upstream, shown.model).await
+    commit_whole(upstream, shown).await
 }
 
 /// As much of an error's body as there is; one that breaks off says nothing.
@@ -129,7 +128,7 @@ async fn commit_stream(mut upstream: HostBody, mut events: Events) -> Result<Com
         events.push(piece.read);
         while let Some(event) = events.next_event() {
             let output = match event.meaning {
-                Meaning::Error => return Err(Unusable::ErrorInStream(sse::data_of(&event.bytes))),
+                Meaning::Error => return Err(Unusable::ErrorInStream(data_of_event(&event.bytes))),
                 Meaning::Terminal => return Err(Unusable::NoOutput),
                 Meaning::Junk => return Err(Unusable::Bad),
                 Meaning::Output => true,
@@ -148,7 +147,7 @@ async fn commit_stream(mut upstream: HostBody, mut events: Events) -> Result<Com
 /// The stream ended before any output; what is left may still be its error.
 fn ended_early(events: &mut Events) -> Unusable {
     match events.take_last() {
-        Some(event) if event.meaning == Meaning::Error => Unusable::ErrorInStream(sse::data_of(&event.bytes)),
+        Some(event) if event.meaning == Meaning::Error => Unusable::ErrorInStream(data_of_event(&event.bytes)),
         _ => Unusable::NoOutput,
     }
 }
@@ -181,7 +180,7 @@ impl Gathered {
     }
 }
 
-async fn commit_whole(mut upstream: HostBody, public_model: Option<&Bytes>) -> Result<Committed, Unusable> {
+async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>) -> Result<Committed, Unusable> {
     let coding = upstream.shown_coding();
     let mut body = Gathered::default();
     let mut encoded = Gathered::default();
@@ -191,27 +190,27 @@ async fn commit_whole(mut upstream: HostBody, public_model: Option<&Bytes>) -> R
             encoded.push(piece.sent);
         }
         if body.len().max(encoded.len()) > MAX_WHOLE_ANSWER {
-            let head = if coding == Coding::Identity { renamed(body.finish(), public_model) } else { encoded.finish() };
+            let head = if coding == Coding::Identity { renamed(body.finish(), shown) } else { encoded.finish() };
             return Ok(Committed::Raw { head, upstream });
         }
     }
     upstream.done();
     let body = body.finish();
-    let read = chat::read_whole(&body).ok_or(Unusable::Bad)?;
-    if read.is_error {
+    let read = shown.dialect.whole(&body).ok_or(Unusable::Bad)?;
+    if read.meaning == Meaning::Error {
         return Err(Unusable::ErrorInStream(body));
     }
-    let body = match (public_model, &read.model) {
+    let body = match (shown.model, &read.model) {
         _ if coding != Coding::Identity => encoded.finish(),
         (Some(public), Some(span)) => splice::answer(&body, span, public),
         _ => body,
     };
-    Ok(Committed::Whole { body, usage: read.usage, coding })
+    Ok(Committed::Whole { body, usage: read.counts.and_then(|counts| counts.usage()), coding })
 }
 
 /// The beginning of a large answer with the model's public name in it.
-fn renamed(head: Bytes, public_model: Option<&Bytes>) -> Bytes {
-    match (public_model, chat::model_in_head(&head)) {
+fn renamed(head: Bytes, shown: Shown<'_>) -> Bytes {
+    match (shown.model, shown.dialect.model_in_head(&head)) {
         (Some(public), Some(span)) => splice::answer(&head, &span, public),
         _ => head,
     }

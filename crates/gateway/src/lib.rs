@@ -15,14 +15,11 @@ mod alarm;
 mod answer;
 mod attempt;
 mod auth;
-mod chat;
 mod client;
 mod coding;
 mod commit;
 mod credentials;
-mod envelope;
 mod error;
-mod events;
 mod exchange;
 mod headers;
 mod host_body;
@@ -39,9 +36,9 @@ mod router;
 mod run;
 mod serving;
 mod splice;
-mod sse;
 mod stream;
 mod subject;
+mod surface;
 
 use std::sync::Arc;
 

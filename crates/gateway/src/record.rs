@@ -6,18 +6,16 @@ use relay_domain::{ConsumerKey, Scope, Timestamp};
 use relay_ledger::{CandidateRecord, Intent};
 use relay_routing::{Plan, Pool, StickyKey};
 
-use crate::envelope::Envelope;
 use crate::request_id::RequestId;
 use crate::serving::Serving;
 use crate::subject::Subject;
-
-/// Name of the surface in records.
-const SURFACE: &str = "chat_completions";
+use crate::surface::{Dialect, Envelope};
 
 /// What a request's intent is written from.
 pub(crate) struct IntentFacts<'a> {
     pub(crate) at: Timestamp,
     pub(crate) request_id: &'a RequestId,
+    pub(crate) dialect: &'static Dialect,
     pub(crate) serving: &'a Serving,
     pub(crate) key: &'a ConsumerKey,
     pub(crate) envelope: &'a Envelope,
@@ -61,7 +59,7 @@ impl IntentFacts<'_> {
             request_id: self.request_id.as_str().to_owned(),
             client_request_id: None,
             generation: self.serving.snapshot.generation(),
-            surface: SURFACE,
+            surface: self.dialect.surface.as_str(),
             consumer: Some(self.key.id.shared()),
             logical_group_id: Arc::default(),
             public_model: self.envelope.model.as_str().into(),
@@ -76,7 +74,7 @@ impl IntentFacts<'_> {
             shadow_group_id: None,
             shadow_model: None,
             fallback_used: false,
-            stream: self.envelope.stream,
+            stream: self.envelope.is_stream(),
             user_key: None,
             conversation_key: None,
             seed: 0,

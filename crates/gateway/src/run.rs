@@ -13,7 +13,7 @@ use relay_domain::{ConsumerKey, CredentialMode, GroupId, KeyId, Scope};
 use relay_health::{CredentialId, Permit};
 use relay_routing::retry::{Next, RetryPolicy, Walk};
 use relay_routing::{
-    AttemptEnd, Binding, BindingChange, Exclusion, Outcome, Plan, Pool, Reply, RouteIndex, StickyKey, Surface, classify,
+    AttemptEnd, Binding, BindingChange, Exclusion, Outcome, Plan, Pool, Reply, RouteIndex, StickyKey, classify,
 };
 use tokio::time::Instant;
 
@@ -26,9 +26,6 @@ use crate::exchange::Exchange;
 use crate::reshape::{Names, reshape};
 use crate::retries::Retry;
 use crate::serving::Serving;
-
-/// The surface of the request.
-const SURFACE: Surface = Surface::ChatCompletions;
 
 /// An admitted request with everything that its attempts need.
 pub(crate) struct Job {
@@ -293,7 +290,7 @@ impl Job {
         // Whichever host is ready first may serve the next try.
         outcome.wait = outcome.wait.and(attempts.walk.wait());
         let head = self.head(position, made);
-        let error = match outcome.reply_on(SURFACE) {
+        let error = match outcome.reply_on(self.outgoing.dialect.surface) {
             Reply::Relayed => {
                 let (status, fields, told) = failure.into_relayed();
                 let body = reshape(status, &told, &self.names(position));

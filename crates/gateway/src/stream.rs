@@ -13,13 +13,11 @@ use relay_routing::{self as routing, Outcome, Reply, classify};
 use tokio::time::Instant;
 
 use crate::Gateway;
-use crate::chat::Meaning;
 use crate::client::{Client, Gone, Watched};
 use crate::error::GatewayError;
-use crate::events::Events;
 use crate::exchange::{Ending, Exchange};
 use crate::host_body::HostBody;
-use crate::sse;
+use crate::surface::{Events, Meaning, data_of_event};
 
 /// Sent where proxies would otherwise cut a silent connection.
 pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
@@ -167,7 +165,7 @@ pub(crate) fn take_events(events: &mut Events, ready: &mut VecDeque<Bytes>) -> T
     while let Some(event) = events.next_event() {
         match event.meaning {
             // The text of an in-band error is the host's own and stays here.
-            Meaning::Error => return Then::Fail(Fault::Told(sse::data_of(&event.bytes))),
+            Meaning::Error => return Then::Fail(Fault::Told(data_of_event(&event.bytes))),
             Meaning::Terminal => {
                 ready.push_back(event.bytes);
                 return Then::Done;
@@ -182,7 +180,7 @@ pub(crate) fn take_events(events: &mut Events, ready: &mut VecDeque<Bytes>) -> T
 fn last_event(events: &mut Events, ready: &mut VecDeque<Bytes>) -> Then {
     let Some(event) = events.take_last() else { return Then::Fail(Fault::Cut) };
     match event.meaning {
-        Meaning::Error => Then::Fail(Fault::Told(sse::data_of(&event.bytes))),
+        Meaning::Error => Then::Fail(Fault::Told(data_of_event(&event.bytes))),
         Meaning::Terminal => {
             ready.push_back(event.bytes);
             Then::Done

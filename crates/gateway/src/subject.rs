@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use relay_domain::{ConsumerKey, Scope};
 use relay_http1::Fields;
 
-use crate::envelope::Envelope;
+use crate::surface::Envelope;
 
 /// Headers that name a conversation, strongest first.
 const CONVERSATION_HEADERS: [(&str, &str); 11] = [

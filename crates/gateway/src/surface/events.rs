@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use relay_ledger::Usage;
 
-use crate::chat::{self, Meaning};
+use super::sse::{self, Piece, Splitter};
+use super::{Counts, Dialect, Meaning};
 use crate::splice;
-use crate::sse::{self, Piece, Splitter};
 
 /// One event, ready to be sent on.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,18 +18,20 @@ pub(crate) struct Event {
 /// Reads a stream of events.
 #[derive(Debug)]
 pub(crate) struct Events {
+    dialect: &'static Dialect,
     splitter: Splitter,
     /// JSON text of the public model name, when the host knows it by another.
     public_model: Option<Bytes>,
     /// The usage chunk is ours alone: the client did not ask for it.
     hide_usage: bool,
-    usage: Option<Usage>,
+    counts: Counts,
     mid_event: bool,
 }
 
 impl Events {
-    pub(crate) fn new(public_model: Option<Bytes>, hide_usage: bool) -> Self {
-        Self { splitter: Splitter::default(), public_model, hide_usage, usage: None, mid_event: false }
+    pub(crate) fn new(dialect: &'static Dialect, public_model: Option<Bytes>, hide_usage: bool) -> Self {
+        let (splitter, counts) = (Splitter::default(), Counts::default());
+        Self { dialect, splitter, public_model, hide_usage, counts, mid_event: false }
     }
 
     /// Takes the next bytes; [`Events::next_event`] must have run dry before.
@@ -52,8 +54,10 @@ impl Events {
     }
 
     fn read(&mut self, bytes: Bytes) -> Event {
-        let reading = chat::read_event(&bytes, &sse::fields(&bytes));
-        self.usage = reading.usage.or(self.usage);
+        let reading = self.dialect.event(&bytes, &sse::fields(&bytes));
+        if let Some(counts) = reading.counts {
+            self.counts.update(counts);
+        }
         let bytes = match (&self.public_model, &reading.model) {
             _ if reading.is_usage_chunk && self.hide_usage => Bytes::new(),
             (Some(public), Some(span)) => splice::answer(&bytes, span, public),
@@ -84,13 +88,14 @@ impl Events {
 
     /// What the stream has said of its usage.
     pub(crate) fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.counts.usage()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::surface::CHAT_COMPLETIONS;
 
     fn texts(events: &mut Events) -> Vec<String> {
         std::iter::from_fn(|| events.next_event())
@@ -100,7 +105,7 @@ mod tests {
 
     #[test]
     fn only_the_model_changes() {
-        let mut events = Events::new(Some(Bytes::from_static(b"\"gpt-5\"")), false);
+        let mut events = Events::new(&CHAT_COMPLETIONS, Some(Bytes::from_static(b"\"gpt-5\"")), false);
         events.push(Bytes::from_static(
             b"data: {\"id\":1e400, \"model\" : \"shadow\",\"choices\":[{\"delta\":{\"content\":\"\\ud83d \xe4\xb8\xad\"}}]}\r\n\r\n: c\n\n",
         ));
@@ -118,7 +123,7 @@ mod tests {
         let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"usage\":null}\n\n\
             data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7}}\n\ndata: [DONE]\n\n";
         for (hide_usage, shown) in [(true, 2), (false, 3)] {
-            let mut events = Events::new(None, hide_usage);
+            let mut events = Events::new(&CHAT_COMPLETIONS, None, hide_usage);
             events.push(Bytes::from_static(stream.as_bytes()));
             assert_eq!(texts(&mut events).iter().filter(|text| !text.is_empty()).count(), shown);
             assert_eq!(events.usage().and_then(|usage| usage.input), Some(7));
@@ -128,7 +133,7 @@ mod tests {
     #[test]
     fn an_event_without_its_blank_line_counts_only_when_it_is_whole() {
         let last = |rest: &'static str| {
-            let mut events = Events::new(None, false);
+            let mut events = Events::new(&CHAT_COMPLETIONS, None, false);
             events.push(Bytes::from_static(rest.as_bytes()));
             assert_eq!(events.next_event(), None);
             events.take_last().map(|event| event.meaning)

@@ -124,7 +124,7 @@ pub(crate) fn fields(event: &[u8]) -> Fields<'_> {
 }
 
 /// An event's data, on its own.
-pub(crate) fn data_of(event: &[u8]) -> Bytes {
+pub(crate) fn data_of_event(event: &[u8]) -> Bytes {
     Bytes::copy_from_slice(&fields(event).data.unwrap_or_default())
 }
 

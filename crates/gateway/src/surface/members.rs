@@ -1,0 +1,105 @@
+//! The members of a JSON request that matter, found in one pass without
+//! building a tree; everything else stays bytes (spec §6).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::value::RawValue;
+
+use super::EnvelopeError;
+
+/// The members of the top level that any surface asks for, as they stand in the body.
+#[derive(Default)]
+pub(super) struct Members<'a> {
+    pub(super) model: Option<&'a RawValue>,
+    pub(super) stream: Option<&'a RawValue>,
+    pub(super) stream_options: Option<&'a RawValue>,
+    pub(super) prompt_cache_key: Option<&'a RawValue>,
+    pub(super) metadata: Option<&'a RawValue>,
+    pub(super) messages: Option<&'a RawValue>,
+    pub(super) tools: Option<&'a RawValue>,
+    pub(super) system: Option<&'a RawValue>,
+    duplicate: Option<&'static str>,
+}
+
+impl<'a> Members<'a> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// It is no JSON object, or names a member twice that decides where it goes
+    /// or how it is answered: which of the two a host believes is not known.
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, EnvelopeError> {
+        let members: Self = serde_json::from_slice(body).map_err(|error| {
+            if error.is_data() { EnvelopeError::NotAnObject } else { EnvelopeError::Json(error.to_string()) }
+        })?;
+        match members.duplicate {
+            Some(name) => Err(EnvelopeError::Duplicate(name)),
+            None => Ok(members),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Top;
+        impl<'de> Visitor<'de> for Top {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Members::default();
+                while let Some(Name(name)) = map.next_key()? {
+                    let (slot, decides) = match &*name {
+                        b"model" => (&mut members.model, Some("model")),
+                        b"stream" => (&mut members.stream, Some("stream")),
+                        b"stream_options" => (&mut members.stream_options, Some("stream_options")),
+                        b"prompt_cache_key" => (&mut members.prompt_cache_key, None),
+                        b"metadata" => (&mut members.metadata, None),
+                        b"messages" => (&mut members.messages, None),
+                        b"tools" => (&mut members.tools, None),
+                        b"system" => (&mut members.system, None),
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    let twice = slot.replace(map.next_value()?).is_some();
+                    members.duplicate = decides.filter(|_| twice).or(members.duplicate);
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Top)
+    }
+}
+
+/// A member name as bytes, so that an escaped one (`"mod\u0065l"`) is
+/// recognized and a lone surrogate in one is no error.
+pub(super) struct Name<'a>(pub(super) Cow<'a, [u8]>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a member name")
+            }
+
+            fn visit_borrowed_bytes<E: de::Error>(self, name: &'de [u8]) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_bytes<E: de::Error>(self, name: &[u8]) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(name.to_vec())))
+            }
+        }
+        deserializer.deserialize_bytes(Text)
+    }
+}

@@ -1,0 +1,159 @@
+//! A hash of what a conversation keeps from turn to turn: model, tools, system
+//! and the first user message (spec §4; field note 3).
+//!
+//! It must not change when a turn is added, so what clients move or make anew
+//! with every request is left out: `cache_control` marks, and the billing line
+//! that Claude Code writes at the head of its system prompt.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::members::Name;
+use super::reading::text_of;
+
+/// Claude Code's line `x-anthropic-billing-header: cc_version=…; cch=…;` is
+/// another one in every request. It is a block of its own, or the first line of
+/// the text.
+const BILLING_LINE: &str = "\"x-anthropic-billing-header:";
+
+/// What a conversation begins with.
+#[derive(Default)]
+pub(super) struct Opening<'a> {
+    /// The contents of the leading system (or developer) messages. Claude Code
+    /// has some further down as well; those come and go, and do not count.
+    pub(super) system: Vec<&'a RawValue>,
+    /// The content of the first user message.
+    pub(super) first_user: Option<&'a RawValue>,
+}
+
+impl<'a> Opening<'a> {
+    /// Reads a list of messages; `None` when it is none.
+    pub(super) fn read(messages: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(messages.get()).ok()
+    }
+}
+
+/// The hash. Parts are told apart, so that none can pass for two.
+pub(super) struct StablePrefix(Xxh3);
+
+impl StablePrefix {
+    pub(super) fn new(model: &str) -> Self {
+        let mut prefix = Self(Xxh3::new());
+        prefix.part(model.as_bytes());
+        prefix
+    }
+
+    /// Takes in a value. A list is taken in as its blocks, of which a plain text
+    /// counts like the text itself: clients write the same either way.
+    pub(super) fn with(mut self, value: Option<&RawValue>) -> Self {
+        let Some(value) = value else { return self };
+        let is_array = value.get().starts_with('[');
+        match is_array.then(|| serde_json::from_str::<Vec<Block<'_>>>(value.get())) {
+            Some(Ok(blocks)) => blocks.iter().for_each(|block| self.block(block)),
+            _ => self.text(value.get()),
+        }
+        self.part(b"");
+        self
+    }
+
+    /// It need not resist anyone: the sticky key made of it is keyed and per consumer.
+    pub(super) fn finish(self) -> [u8; 16] {
+        self.0.digest128().to_be_bytes()
+    }
+
+    fn block(&mut self, block: &Block<'_>) {
+        let member = |name: &[u8]| block.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| value.get());
+        if let (Some("\"text\"" | "\"input_text\""), Some(text)) = (member(b"type"), member(b"text")) {
+            return self.text(text);
+        }
+        for (name, value) in &block.0 {
+            self.part(name);
+            self.part(value.get().as_bytes());
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let lasting = match text.strip_prefix(BILLING_LINE) {
+            None => text,
+            Some(line) => match line.split_once("\\n") {
+                None => return,
+                Some((_, rest)) => rest,
+            },
+        };
+        self.part(lasting.as_bytes());
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+}
+
+/// One element of a content or of `tools`, without its `cache_control`: that
+/// mark moves on with every turn.
+struct Block<'a>(Vec<(Cow<'a, [u8]>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Block<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Block<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Block<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    let value = map.next_value()?;
+                    if *name != *b"cache_control" {
+                        members.push((name, value));
+                    }
+                }
+                Ok(Block(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+impl<'de> Deserialize<'de> for Opening<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Message<'a> {
+            #[serde(borrow)]
+            role: Option<&'a RawValue>,
+            #[serde(borrow)]
+            content: Option<&'a RawValue>,
+        }
+        struct Messages;
+        impl<'de> Visitor<'de> for Messages {
+            type Value = Opening<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of messages")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Opening<'de>, A::Error> {
+                let mut opening = Opening::default();
+                while opening.first_user.is_none() {
+                    let Some(message) = seq.next_element::<Message<'de>>()? else { return Ok(opening) };
+                    match &*text_of(message.role) {
+                        "system" | "developer" => opening.system.extend(message.content),
+                        "user" => opening.first_user = message.content,
+                        _ => {}
+                    }
+                }
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(opening)
+            }
+        }
+        deserializer.deserialize_seq(Messages)
+    }
+}
