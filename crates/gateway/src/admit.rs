@@ -1,12 +1,13 @@
-//! Admission of a chat completion: credential, body, facts, plan, intent row.
+//! Admission of a request that goes to a host: credential, body, facts, plan, intent row.
 
 use std::sync::Arc;
 
 use http::StatusCode;
-use relay_domain::CredentialMode;
+use relay_bindings::ResponseOwner;
+use relay_domain::{CredentialMode, ModelPattern};
 use relay_http1::RequestHead;
 use relay_routing::retry::RetryPolicy;
-use relay_routing::{Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
+use relay_routing::{Hard, Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
 use tokio::time::Instant;
 
 use crate::Gateway;
@@ -24,9 +25,8 @@ use crate::request_id::RequestId;
 use crate::retries::InFlight;
 use crate::run::{Job, Sticky};
 use crate::serving::Serving;
-use crate::splice;
 use crate::subject::{Subject, subject};
-use crate::surface::{CHAT_COMPLETIONS, Call, Request};
+use crate::surface::{Call, ModelName, Request, StoredResponse};
 
 /// A request that may be tried.
 pub(crate) struct Admitted {
@@ -40,22 +40,23 @@ pub(crate) struct Admitted {
 }
 
 impl Gateway {
-    /// Takes in a `POST /v1/chat/completions`.
+    /// Takes in a call.
     pub(crate) async fn admit(
         self: &Arc<Self>,
         client: &mut Client,
         head: RequestHead,
         id: &RequestId,
+        call: Call,
     ) -> Result<Admitted, Interrupted> {
         let started = Instant::now();
-        let call = Call::plain(&CHAT_COMPLETIONS);
         let serving = self.serving.load_full();
-        let caller = self.authenticate(&serving, &head.fields)?;
+        let caller = self.authenticate(&serving, &head)?;
         if head.fields.list("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed().into());
         }
         let body = client.body(self.options.max_body).await?;
-        let envelope = Request { call: &call, body: &body }
+        let content_type = head.fields.text("content-type").unwrap_or_default();
+        let envelope = Request { call: &call, content_type, body: &body }
             .read()
             .map_err(|error| GatewayError::bad_request(error.to_string(), error.param()))?;
 
@@ -67,13 +68,14 @@ impl Gateway {
             key: &caller.key,
             envelope: &envelope,
         };
-        let Ok(pool) = serving.snapshot.locate(&envelope.model, &caller.key.groups) else {
+        let owner = self.owner(&facts).await;
+        let Some(pool) = pool(&facts, owner.as_ref()) else {
             return Err(self.unroutable(&facts, started).await.into());
         };
         let subject = subject(pool.group.sticky.scope, &head.fields, &envelope, &caller.key);
         let key = subject.as_ref().map(|subject| self.sticky_key(&caller, &pool, subject));
         let own_key = if may_send_callers_key(&serving, &pool) { CallerKey::new(&caller.secret) } else { None };
-        let plan = self.plan(&facts, &pool, key, own_key.as_ref()).await;
+        let plan = self.plan(&facts, &pool, key, own_key.as_ref(), owner.as_ref()).await;
         let intent = facts.planned(&pool, subject.as_ref(), key, &plan);
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
         let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
@@ -86,13 +88,18 @@ impl Gateway {
                 attempts: self.options.attempts,
                 time: self.options.attempts_budget,
                 retry_on_timeout: pool.group.retry_on_timeout,
+                is_stateful: envelope.stateful,
                 ..RetryPolicy::default()
             },
-            public_json: splice::json_text(pool.public_model),
+            public: ModelName::new(pool.public_model),
+            consumer: caller.key.id.clone(),
+            gone: envelope.response_id.as_ref().map(StoredResponse::gone),
             outgoing: Outgoing {
                 dialect: call.dialect,
                 lines: headers::to_host(&head.fields, id),
+                method: call.method,
                 target: target_at_host(&head),
+                model_in_target: call.model.as_ref().map(|model| model.place.clone()),
                 mentions: envelope.mentions.clone(),
                 ask_usage: envelope.ask_usage.clone(),
                 takes: Takes::of(&head.fields),
@@ -122,6 +129,7 @@ impl Gateway {
         pool: &Pool<'_>,
         key: Option<StickyKey>,
         own_key: Option<&CallerKey>,
+        owner: Option<&ResponseOwner>,
     ) -> Plan {
         let (serving, now) = (facts.serving, facts.at);
         let binding = match key {
@@ -134,7 +142,10 @@ impl Gateway {
             pool,
             surface: facts.dialect.surface,
             sticky: key.map(|key| StickyInput { key, binding: binding.as_ref() }),
-            hard: None,
+            hard: facts.envelope.response_id.as_ref().map(|_| match owner {
+                Some(ResponseOwner { host_id, credential, .. }) => Hard::Held { host_id, credential },
+                None => Hard::Unknown,
+            }),
             health: &health,
             credentials: &Credentials { serving, health, caller: own_key.map(|key| key.id) },
             tried: &[],
@@ -143,14 +154,38 @@ impl Gateway {
         })
     }
 
-    /// A model that the key may not call is a decision too: it is logged as one.
+    /// Who made the stored response that a request goes on from, or is about.
+    async fn owner(&self, facts: &IntentFacts<'_>) -> Option<ResponseOwner> {
+        let response = facts.envelope.response_id.as_ref()?;
+        self.bindings.response_owner(&facts.key.id, response.id(), facts.at).await
+    }
+
+    /// A model that the key may not call, or a response that nobody here knows, is
+    /// a decision too: it is logged as one.
     async fn unroutable(&self, facts: &IntentFacts<'_>, started: Instant) -> GatewayError {
+        let error = match &facts.envelope.response_id {
+            Some(response) if facts.envelope.model.is_empty() => response.gone(),
+            _ => unknown_model(&facts.envelope.model),
+        };
         let Ok(ticket) = self.ledger.intent(Box::new(facts.unroutable())).await else { return log_stalled() };
         let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
         let committed = exchange.committed().await;
-        exchange.settle(Ending::failed(Some("model_not_found"), StatusCode::NOT_FOUND));
-        committed.map_or_else(|error| error, |()| unknown_model(&facts.envelope.model))
+        exchange.settle(Ending::failed(Some(error.code), error.status));
+        committed.map_or_else(|unlogged| unlogged, |()| error)
     }
+}
+
+/// The routes in question. A request about a stored response need not name a
+/// model: whoever made the response did so for one.
+fn pool<'a>(facts: &IntentFacts<'a>, owner: Option<&ResponseOwner>) -> Option<Pool<'a>> {
+    let (snapshot, groups) = (&facts.serving.snapshot, &facts.key.groups);
+    if !facts.envelope.model.is_empty() {
+        return snapshot.locate(&facts.envelope.model, groups).ok();
+    }
+    let route = &snapshot.route(snapshot.route_by_id(owner?.route_id.as_str())?).route;
+    let may_call = groups.contains(&route.group);
+    let (ModelPattern::Exact(model) | ModelPattern::Prefix(model)) = &route.public_model;
+    snapshot.locate_in(route.group.as_str(), model).ok().filter(|_| may_call)
 }
 
 fn may_send_callers_key(serving: &Serving, pool: &Pool<'_>) -> bool {

@@ -20,6 +20,7 @@ use crate::headers;
 use crate::reply::{self, Reply};
 use crate::request_id::RequestId;
 use crate::stream;
+use crate::surface::Dialect;
 
 /// The end of a job.
 pub(crate) struct Answer {
@@ -95,6 +96,7 @@ struct Answering<'a> {
     gateway: &'a Gateway,
     client: &'a mut Client,
     id: &'a RequestId,
+    dialect: &'static Dialect,
     expose_routing: bool,
     /// The client of a stream has its 200 already.
     begun: bool,
@@ -109,7 +111,8 @@ impl Gateway {
     /// The client went away; whatever was done for it has stopped.
     pub(crate) async fn respond(&self, client: &mut Client, admitted: Admitted, id: &RequestId) -> Result<(), Gone> {
         let Admitted { job, mut exchange, in_flight: _in_flight, stream, expose_routing } = admitted;
-        let mut answering = Answering { gateway: self, client, id, expose_routing, begun: false };
+        let dialect = job.outgoing.dialect;
+        let mut answering = Answering { gateway: self, client, id, dialect, expose_routing, begun: false };
         let ticket = exchange.ticket();
         let answer = {
             let mut work = Box::pin(job.run(&mut exchange));
@@ -119,7 +122,7 @@ impl Gateway {
                     Watched::Done(answer) => break answer,
                     Watched::Gone => return Err(Gone),
                     Watched::Ending => break Answer::refused(shutting_down(), Some("server_shutdown")),
-                    Watched::Due if answering.begun => answering.client.send([stream::KEEP_ALIVE]),
+                    Watched::Due if answering.begun => answering.client.send([dialect.keep_alive.clone()]),
                     Watched::Due if ticket.committed().await.is_ok() => answering.begin_early(),
                     Watched::Due => {}
                 }
@@ -147,14 +150,16 @@ impl Answering<'_> {
                 let clocks = self.gateway.stream_clocks();
                 Box::pin(stream::relay(self.client, relaying, exchange, permit, clocks)).await
             }
-            AnswerKind::Refused { error, class } if self.begun => self.last_event(error.event(), class, exchange).await,
+            AnswerKind::Refused { error, class } if self.begun => self.last_error(&error, class, exchange).await,
             AnswerKind::Refused { error, class } => {
+                let (status, error) = (error.status, error.in_shape(self.dialect.errors));
                 let mut reply = error.reply(self.id, self.gateway.clock.now());
                 self.tell_routing(&mut reply.head, &head, &exchange);
-                self.reply(reply, Ending::failed(class, error.status), exchange).await
+                self.reply(reply, Ending::failed(class, status), exchange).await
             }
             AnswerKind::Relayed { body, class, .. } if self.begun => {
-                self.last_event(stream::event_of(&body), class, exchange).await
+                let event = (self.dialect.error_event)(&body, 0);
+                self.last_event(event, class, exchange).await
             }
             AnswerKind::Relayed { body, as_told, class } => {
                 let content_type = if as_told { head.content_type() } else { JSON };
@@ -165,7 +170,7 @@ impl Answering<'_> {
             AnswerKind::Committed { .. } if self.begun => {
                 let message = "The upstream did not answer with a stream.";
                 let error = GatewayError::new(StatusCode::BAD_GATEWAY, "upstream_bad_response", message);
-                self.last_event(error.event(), Some("gateway_bad_response"), exchange).await
+                self.last_error(&error, Some("gateway_bad_response"), exchange).await
             }
             AnswerKind::Committed { answer: Committed::Whole { body, coding, .. }, .. } => {
                 let mut lines = self.head(&head, head.content_type(), &exchange);
@@ -189,6 +194,18 @@ impl Answering<'_> {
         self.client.reply(reply).await?;
         exchange.settle(ending);
         Ok(())
+    }
+
+    /// The same with an error of ours.
+    async fn last_error(
+        self,
+        error: &GatewayError,
+        class: Option<&'static str>,
+        exchange: Exchange,
+    ) -> Result<(), Gone> {
+        let body = error.clone().in_shape(self.dialect.errors).body();
+        let event = (self.dialect.error_event)(&body, 0);
+        self.last_event(event, class, exchange).await
     }
 
     /// An error for a client that has its 200: the last event, and no other request after it.

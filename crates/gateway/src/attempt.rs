@@ -1,5 +1,7 @@
 //! One try at one host, up to the route commit or to the reason why there is none.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +16,20 @@ use relay_routing::{AnswerHead, Ending, wait};
 use crate::coding::Takes;
 use crate::commit::{Committed, Shown, Unusable, commit};
 use crate::headers;
+use crate::percent;
 use crate::splice::{Edit, edited};
-use crate::surface::{Dialect, Mention, renaming};
+use crate::surface::{Dialect, Mention, ModelName, renaming};
 
 /// What is sent, whichever host it goes to.
 pub(crate) struct Outgoing {
     pub(crate) dialect: &'static Dialect,
     /// The lines of the head that every host gets.
     pub(crate) lines: Bytes,
+    pub(crate) method: &'static str,
     /// Path and query.
     pub(crate) target: String,
+    /// Where the path names the model.
+    pub(crate) model_in_target: Option<Range<usize>>,
     pub(crate) body: Bytes,
     /// Where the body names the model.
     pub(crate) mentions: Vec<Mention>,
@@ -55,8 +61,8 @@ pub(crate) struct Target<'a> {
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) pool: &'a Arc<HostPool>,
     pub(crate) credential: CredentialMode,
-    /// JSON text of the model name that the host is asked for.
-    pub(crate) model: &'a Bytes,
+    /// The model that the host is asked for.
+    pub(crate) model: &'a ModelName,
     /// JSON text of the name that the client is to read; `None` when it is the same.
     pub(crate) shown_as: Option<&'a Bytes>,
     /// Time until the first real output.
@@ -106,6 +112,19 @@ pub(crate) async fn attempt(outgoing: &Outgoing, target: &Target<'_>) -> Result<
     tokio::time::timeout(target.first_output, exchange).await.unwrap_or(Err(Failure::Timeout))
 }
 
+impl Outgoing {
+    /// Path and query with this model in them, where they name one.
+    fn target_naming(&self, model: &ModelName) -> Cow<'_, str> {
+        match &self.model_in_target {
+            Some(place) if *percent::decode(&self.target[place.clone()]) != *model.text => {
+                let (before, after) = (&self.target[..place.start], &self.target[place.end..]);
+                format!("{before}{}{after}", percent::encode(&model.text)).into()
+            }
+            _ => Cow::Borrowed(&self.target),
+        }
+    }
+}
+
 fn request(outgoing: &Outgoing, target: &Target<'_>, asks_usage: Option<&Edit>) -> RelayRequest {
     let mut edits = renaming(&outgoing.body, &outgoing.mentions, target.model);
     edits.extend(asks_usage.cloned());
@@ -114,7 +133,7 @@ fn request(outgoing: &Outgoing, target: &Target<'_>, asks_usage: Option<&Edit>) 
         CredentialMode::Caller => outgoing.caller.as_ref().map(|key| &key.value),
         CredentialMode::HostKey | CredentialMode::Managed => None,
     };
-    let mut head = target.endpoint.begin("POST", &outgoing.target, own);
+    let mut head = target.endpoint.begin(outgoing.method, &outgoing.target_naming(target.model), own);
     head.lines(&outgoing.lines);
     let length = body.iter().map(Bytes::len).sum::<usize>() as u64;
     RelayRequest { head: head.finish(length), body }

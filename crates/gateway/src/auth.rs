@@ -1,14 +1,18 @@
 //! Who calls: the consumer key, checked before a body is read (spec §6).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::StatusCode;
 use relay_domain::{ConsumerKey, Secret};
-use relay_http1::Fields;
+use relay_http1::{Fields, RequestHead};
 
 use crate::Gateway;
 use crate::error::GatewayError;
+use crate::percent;
+use crate::router::line_of;
 use crate::serving::Serving;
+use crate::surface::RequestLine;
 
 /// A consumer, and the secret it presented.
 pub(crate) struct Caller {
@@ -17,8 +21,8 @@ pub(crate) struct Caller {
 }
 
 /// The credential of a request: `Authorization: Bearer`, `x-api-key` or
-/// `x-goog-api-key`, in this order.
-fn presented(fields: &Fields) -> Option<&str> {
+/// `x-goog-api-key`, in this order; on Google's paths also `?key=`.
+fn presented<'r>(fields: &'r Fields, line: RequestLine<'r>) -> Option<Cow<'r, str>> {
     let bearer = fields.text("authorization").and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(key)
@@ -26,8 +30,22 @@ fn presented(fields: &Fields) -> Option<&str> {
     bearer
         .or_else(|| fields.text("x-api-key"))
         .or_else(|| fields.text("x-goog-api-key"))
-        .map(str::trim)
+        .map(Cow::Borrowed)
+        .or_else(|| in_query(line).map(percent::decode))
+        .map(trimmed)
         .filter(|key| !key.is_empty())
+}
+
+fn in_query(line: RequestLine<'_>) -> Option<&str> {
+    let query = line.query.filter(|_| line.path.starts_with("/v1beta/"))?;
+    query.split('&').find_map(|pair| pair.strip_prefix("key="))
+}
+
+fn trimmed(key: Cow<'_, str>) -> Cow<'_, str> {
+    match key {
+        Cow::Borrowed(key) => Cow::Borrowed(key.trim()),
+        Cow::Owned(key) => Cow::Owned(key.trim().to_owned()),
+    }
 }
 
 impl Gateway {
@@ -35,11 +53,11 @@ impl Gateway {
     ///
     /// # Errors
     /// 401, without saying whether a key is unknown, disabled or expired to anyone who does not hold it.
-    pub(crate) fn authenticate(&self, serving: &Serving, fields: &Fields) -> Result<Caller, GatewayError> {
-        let Some(presented) = presented(fields) else {
+    pub(crate) fn authenticate(&self, serving: &Serving, head: &RequestHead) -> Result<Caller, GatewayError> {
+        let Some(presented) = presented(&head.fields, line_of(head)) else {
             return Err(refusal("You didn't provide an API key. Send it as Authorization: Bearer YOUR_KEY."));
         };
-        let Some(key) = serving.snapshot.key_by_hash(&(self.hash_key)(presented)) else {
+        let Some(key) = serving.snapshot.key_by_hash(&(self.hash_key)(&presented)) else {
             return Err(refusal("Incorrect API key provided."));
         };
         if !key.enabled {
@@ -48,7 +66,7 @@ impl Gateway {
         if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(refusal("This API key has expired."));
         }
-        Ok(Caller { key: Arc::clone(key), secret: Secret::new(presented) })
+        Ok(Caller { key: Arc::clone(key), secret: Secret::new(&presented) })
     }
 }
 
@@ -60,6 +78,8 @@ fn refusal(message: &str) -> GatewayError {
 mod tests {
     use super::*;
 
+    const LINE: RequestLine<'static> = RequestLine { method: "POST", path: "/v1/messages", query: None };
+
     #[test]
     fn each_way_to_present_a_key_is_read_in_order() {
         let mut pairs = vec![];
@@ -70,9 +90,21 @@ mod tests {
             (("Authorization", "bearer  openai "), Some("openai")),
         ] {
             pairs.push(pair);
-            assert_eq!(presented(&Fields::from_pairs(pairs.clone())), expected);
+            assert_eq!(presented(&Fields::from_pairs(pairs.clone()), LINE).as_deref(), expected);
         }
         pairs[3].1 = "Basic abc";
-        assert_eq!(presented(&Fields::from_pairs(pairs)), Some("anthropic"));
+        assert_eq!(presented(&Fields::from_pairs(pairs), LINE).as_deref(), Some("anthropic"));
+    }
+
+    #[test]
+    fn a_key_in_the_query_counts_on_googles_paths_and_after_every_header() {
+        let line = RequestLine { path: "/v1beta/models/m:x", query: Some("alt=sse&key=a%2Bb"), ..LINE };
+        let key = |fields: &[(&'static str, &'static str)], line| {
+            presented(&Fields::from_pairs(fields.to_vec()), line).map(Cow::into_owned)
+        };
+        assert_eq!(key(&[], line), Some("a+b".into()));
+        assert_eq!(key(&[("x-goog-api-key", "google")], line), Some("google".into()));
+        assert_eq!(key(&[], RequestLine { path: "/v1/chat/completions", ..line }), None);
+        assert_eq!(key(&[], RequestLine { query: Some("api_key=a"), ..line }), None);
     }
 }

@@ -14,9 +14,9 @@ use crate::coding::{Coding, Takes};
 use crate::headers;
 use crate::host_body::{Broken, HostBody};
 use crate::options::{MAX_ERROR_ANSWER, MAX_START_FRAMES, MAX_WHOLE_ANSWER};
-use crate::splice;
-use crate::stream::{Relaying, take_events};
-use crate::surface::{Dialect, Events, Meaning, data_of_event};
+use crate::splice::{self, Edit};
+use crate::stream::{Relaying, Then, take_events};
+use crate::surface::{Dialect, Event, Events, Meaning, data_of_event};
 
 /// How an answer is to be shown to the client.
 #[derive(Clone, Copy)]
@@ -38,6 +38,8 @@ pub(crate) enum Committed {
         usage: Option<Usage>,
         /// The coding of `body`.
         coding: Coding,
+        /// The id of the response, where clients can go on from it.
+        response_id: Option<String>,
     },
     /// Too large to be checked whole: what was read, and the rest as it comes.
     Raw {
@@ -128,16 +130,19 @@ async fn commit_stream(mut upstream: HostBody, mut events: Events) -> Result<Com
         events.push(piece.read);
         while let Some(event) = events.next_event() {
             let output = match event.meaning {
-                Meaning::Error => return Err(Unusable::ErrorInStream(data_of_event(&event.bytes))),
+                Meaning::Error | Meaning::Failed => {
+                    return Err(Unusable::ErrorInStream(data_of_event(&event.bytes)));
+                }
                 Meaning::Terminal => return Err(Unusable::NoOutput),
                 Meaning::Junk => return Err(Unusable::Bad),
-                Meaning::Output => true,
+                Meaning::Output | Meaning::TerminalOutput => true,
                 Meaning::Start => false,
             };
             held += event.bytes.len();
             ready.push_back(event.bytes);
             if output || held > MAX_START_FRAMES {
-                let then = take_events(&mut events, &mut ready);
+                let ends = event.meaning == Meaning::TerminalOutput;
+                let then = if ends { Then::Done } else { take_events(&mut events, &mut ready) };
                 return Ok(Committed::Stream(Box::new(Relaying { upstream, events, ready, then })));
             }
         }
@@ -147,7 +152,9 @@ async fn commit_stream(mut upstream: HostBody, mut events: Events) -> Result<Com
 /// The stream ended before any output; what is left may still be its error.
 fn ended_early(events: &mut Events) -> Unusable {
     match events.take_last() {
-        Some(event) if event.meaning == Meaning::Error => Unusable::ErrorInStream(data_of_event(&event.bytes)),
+        Some(Event { bytes, meaning: Meaning::Error | Meaning::Failed }) => {
+            Unusable::ErrorInStream(data_of_event(&bytes))
+        }
         _ => Unusable::NoOutput,
     }
 }
@@ -202,10 +209,16 @@ async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>) -> Result<Commit
     }
     let body = match (shown.model, &read.model) {
         _ if coding != Coding::Identity => encoded.finish(),
-        (Some(public), Some(span)) => splice::answer(&body, span, public),
+        (Some(public), Some(span)) if read.more_models.is_empty() => splice::answer(&body, span, public),
+        (Some(public), Some(span)) => {
+            let places = std::iter::once(span).chain(&read.more_models);
+            let edits = places.map(|place| Edit { place: place.clone(), text: public.clone() }).collect();
+            splice::edited(&body, edits).concat().into()
+        }
         _ => body,
     };
-    Ok(Committed::Whole { body, usage: read.counts.and_then(|counts| counts.usage()), coding })
+    let usage = read.counts.and_then(|counts| counts.usage());
+    Ok(Committed::Whole { body, usage, coding, response_id: read.response_id })
 }
 
 /// The beginning of a large answer with the model's public name in it.
@@ -217,6 +230,15 @@ fn renamed(head: Bytes, shown: Shown<'_>) -> Bytes {
 }
 
 impl Committed {
+    /// The id of the response that is being made, where clients can go on from it.
+    pub(crate) fn response_id(&self) -> Option<&str> {
+        match self {
+            Self::Whole { response_id, .. } => response_id.as_deref(),
+            Self::Stream(relaying) => relaying.events.response_id(),
+            Self::Raw { .. } => None,
+        }
+    }
+
     /// The usage known so far.
     pub(crate) fn usage(&self) -> Option<Usage> {
         match self {

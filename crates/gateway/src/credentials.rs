@@ -25,8 +25,7 @@ impl CredentialView for Credentials<'_> {
     }
 
     fn is_identity(&self, route: &RouteEntry, identity: &str) -> bool {
-        let endpoint = self.serving.endpoint(route.index);
-        endpoint.fingerprint().is_some_and(|fingerprint| &*fingerprint == identity)
+        self.serving.credential(route, self.caller) == Ok(CredentialId::of(identity))
     }
 }
 

@@ -4,11 +4,11 @@
 use bytes::Bytes;
 use http::StatusCode;
 use relay_domain::Timestamp;
-use serde::Serialize;
 
 use crate::client::Gone;
 use crate::reply::Reply;
 use crate::request_id::RequestId;
+use crate::surface::{ErrorShape, Told};
 
 /// An error answer of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,19 +22,8 @@ pub(crate) struct GatewayError {
     pub(crate) close: bool,
     /// The methods that the path takes.
     pub(crate) allow: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct Shape<'a> {
-    error: Inner<'a>,
-}
-
-#[derive(Serialize)]
-struct Inner<'a> {
-    message: &'a str,
-    r#type: &'static str,
-    param: Option<&'static str>,
-    code: &'static str,
+    /// In which the client parses it.
+    pub(crate) shape: ErrorShape,
 }
 
 impl GatewayError {
@@ -47,6 +36,7 @@ impl GatewayError {
             retry_after_seconds: None,
             close: false,
             allow: None,
+            shape: ErrorShape::default(),
         }
     }
 
@@ -62,30 +52,15 @@ impl GatewayError {
         Self { close: true, ..self }
     }
 
-    /// OpenAI's `type` for a status.
-    fn kind(&self) -> &'static str {
-        match self.status.as_u16() {
-            401 => "authentication_error",
-            403 => "permission_error",
-            429 => "rate_limit_error",
-            400..=499 => "invalid_request_error",
-            503 => "service_unavailable_error",
-            _ => "server_error",
-        }
+    /// The same for a client that parses errors in this shape.
+    pub(crate) fn in_shape(self, shape: ErrorShape) -> Self {
+        Self { shape, ..self }
     }
 
-    /// The body: `{"error":{"message","type","param","code"}}`.
+    /// The body.
     pub(crate) fn body(&self) -> Bytes {
-        let inner = Inner { message: &self.message, r#type: self.kind(), param: self.param, code: self.code };
-        serde_json::to_vec(&Shape { error: inner }).unwrap_or_default().into()
-    }
-
-    /// The same as a stream event, for clients that already hold a 200.
-    pub(crate) fn event(&self) -> Bytes {
-        let mut event = b"data: ".to_vec();
-        event.extend_from_slice(&self.body());
-        event.extend_from_slice(b"\n\n");
-        event.into()
+        let (code, message, param) = (self.code, &*self.message, self.param);
+        self.shape.body(Told { status: self.status.as_u16(), code, message, param })
     }
 
     /// The error as an answer.
@@ -136,19 +111,4 @@ pub(crate) fn shutting_down() -> GatewayError {
 pub(crate) fn log_stalled() -> GatewayError {
     let message = "The decision log cannot be written; try again.";
     GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", message).retry_after(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_body_is_what_openai_clients_parse() {
-        let error = GatewayError::bad_request("`stream` must be \"true\"", Some("stream"));
-        assert_eq!(
-            &error.body()[..],
-            br#"{"error":{"message":"`stream` must be \"true\"","type":"invalid_request_error","param":"stream","code":"invalid_request"}}"#
-        );
-        assert!(error.event().starts_with(b"data: {\"error\":") && error.event().ends_with(b"}\n\n"));
-    }
 }

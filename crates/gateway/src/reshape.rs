@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::GatewayError;
+use crate::surface::ErrorShape;
 
 /// Longest message taken over from a body that is not in our surface's shape.
 const MAX_MESSAGE: usize = 500;
@@ -27,8 +28,8 @@ impl Names<'_> {
     }
 }
 
-/// The shapes of sub2api-host-api.md §4.3, as far as a message can be found in them.
-#[derive(Deserialize)]
+/// The shapes of sub2api-host-api.md §4.3 and §4.4, as far as a message can be found in them.
+#[derive(Default, Deserialize)]
 struct AnyShape<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
@@ -36,38 +37,55 @@ struct AnyShape<'a> {
     message: Option<&'a RawValue>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
+    /// `response.failed` has its error in there.
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct ErrorObject<'a> {
-    /// Raw, since a text with a lone surrogate is legal and no `str`.
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
+impl<'a> AnyShape<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        // Google may wrap its error in a list.
+        let text = text.trim();
+        let text = text.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or(text);
+        serde_json::from_str(text).ok()
+    }
+
+    fn inner(value: Option<&'a RawValue>) -> Option<Self> {
+        Self::read(value?.get())
+    }
+
+    fn message(&self) -> Option<String> {
+        let error = Self::inner(self.error).unwrap_or_default();
+        let mut told = [error.message, self.message, self.error, self.detail].into_iter().flatten();
+        told.find_map(|value| serde_json::from_str::<String>(value.get()).ok())
+    }
 }
 
 /// The body a client gets for a host's error: the host's own bytes when they
-/// are in OpenAI's shape, else an error of that shape with the host's message.
-pub(crate) fn reshape(status: StatusCode, body: &Bytes, names: &Names<'_>) -> Bytes {
-    let Ok(text) = std::str::from_utf8(body) else { return ours(status, None, names) };
-    let Ok(shape) = serde_json::from_str::<AnyShape<'_>>(text) else { return ours(status, None, names) };
-    let object = shape.error.and_then(|error| serde_json::from_str::<ErrorObject<'_>>(error.get()).ok());
-    if object.and_then(|object| object.message).is_some_and(|message| message.get().starts_with('"')) {
+/// are in the surface's shape, else an error of that shape with the host's message.
+pub(crate) fn reshape(shape: ErrorShape, status: StatusCode, body: &Bytes, names: &Names<'_>) -> Bytes {
+    let Ok(text) = std::str::from_utf8(body) else { return ours(shape, status, None, names) };
+    if shape.fits(text) {
         return match names.hide(text) {
             Cow::Borrowed(_) => body.clone(),
             Cow::Owned(hidden) => hidden.into(),
         };
     }
-    let mut told = [shape.message, shape.error, shape.detail].into_iter().flatten();
-    let message = told.find_map(|value| serde_json::from_str::<String>(value.get()).ok());
-    ours(status, message.as_deref(), names)
+    let told = AnyShape::read(text).unwrap_or_default();
+    let told = AnyShape::inner(told.response).filter(|failed| failed.error.is_some()).unwrap_or(told);
+    let wrapped = told.error.map(|error| format!("{{\"error\":{}}}", error.get()));
+    match wrapped.filter(|wrapped| shape.fits(wrapped)) {
+        Some(wrapped) => names.hide(&wrapped).into_owned().into(),
+        None => ours(shape, status, told.message().as_deref(), names),
+    }
 }
 
-fn ours(status: StatusCode, message: Option<&str>, names: &Names<'_>) -> Bytes {
+fn ours(shape: ErrorShape, status: StatusCode, message: Option<&str>, names: &Names<'_>) -> Bytes {
     let message = match message.map(str::trim).filter(|message| !message.is_empty()) {
         Some(message) => names.hide(message).chars().take(MAX_MESSAGE).collect(),
         None => format!("The upstream refused the request ({}).", status.as_u16()),
     };
-    GatewayError::new(status, "upstream_refused", message).body()
+    GatewayError::new(status, "upstream_refused", message).in_shape(shape).body()
 }
 
 #[cfg(test)]
@@ -75,9 +93,13 @@ mod tests {
     use super::*;
 
     fn check(body: &'static str, expected: &str) {
+        check_in(ErrorShape::OpenAi, body, expected);
+    }
+
+    fn check_in(shape: ErrorShape, body: &'static str, expected: &str) {
         let names =
             Names { hidden: vec![("tokyo-1.example".into(), "upstream".into()), ("shadow-5".into(), "gpt-5".into())] };
-        let got = reshape(StatusCode::BAD_REQUEST, &Bytes::from_static(body.as_bytes()), &names);
+        let got = reshape(shape, StatusCode::BAD_REQUEST, &Bytes::from_static(body.as_bytes()), &names);
         assert_eq!(std::str::from_utf8(&got).unwrap(), expected, "{body}");
     }
 
@@ -93,6 +115,23 @@ mod tests {
             r#"{"error":{"message":"no shadow-5 at tokyo-1.example"}}"#,
             r#"{"error":{"message":"no gpt-5 at upstream"}}"#,
         );
+    }
+
+    #[test]
+    fn an_error_inside_a_failed_response_keeps_its_code() {
+        let error = r#"{"code":"context_length_exceeded","message":"too long for shadow-5"}"#;
+        let failed = r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"context_length_exceeded","message":"too long for shadow-5"}}}"#;
+        check(failed, &format!("{{\"error\":{}}}", error.replace("shadow-5", "gpt-5")));
+    }
+
+    #[test]
+    fn each_surface_has_its_own_shape() {
+        let anthropic = |kind: &str| format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"m"}}}}"#);
+        check_in(ErrorShape::Anthropic, r#"{"error":{"message":"m","type":"x"}}"#, &anthropic("invalid_request_error"));
+        let own = r#"{"type":"error","error":{"type":"x","message":"m"},"request_id":"r"}"#;
+        check_in(ErrorShape::Anthropic, own, own);
+        let google = r#"[{"error":{"code":400,"message":"m","status":"INVALID_ARGUMENT"}}]"#;
+        check_in(ErrorShape::Google, google, &google[1..google.len() - 1]);
     }
 
     #[test]

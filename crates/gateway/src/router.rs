@@ -9,14 +9,16 @@ use relay_http1::RequestHead;
 use crate::Gateway;
 use crate::client::Client;
 use crate::error::{GatewayError, Interrupted};
-use crate::models;
+use crate::models::Catalog;
 use crate::percent;
 use crate::reply::Reply;
 use crate::request_id::RequestId;
+use crate::surface::{Call, ErrorShape, RequestLine, WrongMethod};
 
-const CHAT: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
+const GOOGLE_MODELS: &str = "/v1beta/models";
 const HEALTH: &str = "/healthz";
+const RESPONSES: &str = "/v1/responses";
 
 impl Gateway {
     /// Answers one request of a connection.
@@ -29,48 +31,99 @@ impl Gateway {
         head: RequestHead,
         id: &RequestId,
     ) -> Result<(), Interrupted> {
+        let shape = error_shape(&head);
+        self.route(client, head, id).await.map_err(|interrupted| match interrupted {
+            Interrupted::Refused(error) => Interrupted::Refused(error.in_shape(shape)),
+            Interrupted::Gone => Interrupted::Gone,
+        })
+    }
+
+    async fn route(
+        self: &Arc<Self>,
+        client: &mut Client,
+        head: RequestHead,
+        id: &RequestId,
+    ) -> Result<(), Interrupted> {
+        if head.path() == RESPONSES && head.method() == "GET" {
+            return Err(no_socket().into());
+        }
         if head.fields.contains("upgrade") {
             return Err(GatewayError::bad_request("This endpoint does not upgrade connections.", None)
                 .closing()
                 .into());
         }
-        if head.path() == CHAT && head.method() == "POST" {
-            let admitted = self.admit(client, head, id).await?;
-            return Ok(self.respond(client, admitted, id).await?);
+        match Call::recognize(line_of(&head)) {
+            Some(Ok(call)) => {
+                let admitted = self.admit(client, head, id, call).await?;
+                Ok(self.respond(client, admitted, id).await?)
+            }
+            Some(Err(WrongMethod(allowed))) => Err(wrong_method(allowed).into()),
+            None => {
+                let body = self.lookup(&head)?;
+                Ok(client.reply(Reply::json(StatusCode::OK, id, self.clock.now(), body)).await?)
+            }
         }
-        let body = self.lookup(&head)?;
-        Ok(client.reply(Reply::json(StatusCode::OK, id, self.clock.now(), body)).await?)
     }
 
     /// What is answered from memory.
     fn lookup(&self, head: &RequestHead) -> Result<Bytes, GatewayError> {
         let (method, path) = (head.method(), head.path());
         let reads = matches!(method, "GET" | "HEAD");
+        if path == HEALTH && reads {
+            return Ok(Bytes::from_static(br#"{"status":"ok"}"#));
+        }
+        let below = [MODELS, GOOGLE_MODELS].into_iter().find_map(|models| path.strip_prefix(models));
+        let asked = match below {
+            Some("") => None,
+            Some(below) if below.starts_with('/') => Some(percent::decode(&below[1..])),
+            _ if path == HEALTH => return Err(wrong_method("GET")),
+            _ => return Err(unknown_path(method, path)),
+        };
+        if !reads {
+            return Err(wrong_method("GET"));
+        }
         let serving = self.serving.load();
-        match path {
-            MODELS if reads => {
-                let caller = self.authenticate(&serving, &head.fields)?;
-                Ok(models::list(&serving.snapshot, &caller.key))
-            }
-            HEALTH if reads => Ok(Bytes::from_static(br#"{"status":"ok"}"#)),
-            CHAT => Err(wrong_method("POST")),
-            MODELS | HEALTH => Err(wrong_method("GET")),
-            _ => match path.strip_prefix(MODELS).and_then(|rest| rest.strip_prefix('/')) {
-                Some(asked) if reads => {
-                    let caller = self.authenticate(&serving, &head.fields)?;
-                    models::one(&serving.snapshot, &caller.key, &percent::decode(asked))
-                }
-                _ => {
-                    let message = format!("Unknown request URL: {method} {path}.");
-                    Err(GatewayError::new(StatusCode::NOT_FOUND, "unknown_url", message))
-                }
-            },
+        let caller = self.authenticate(&serving, head)?;
+        let catalog = Catalog { snapshot: &serving.snapshot, key: &caller.key, shape: error_shape(head) };
+        match asked {
+            None => Ok(catalog.list()),
+            Some(asked) => catalog.one(&asked),
         }
     }
+}
+
+/// The first line of a request.
+pub(crate) fn line_of(head: &RequestHead) -> RequestLine<'_> {
+    RequestLine { method: head.method(), path: head.path(), query: head.query() }
+}
+
+/// The shape in which whoever calls this path parses errors. All packages of
+/// Anthropic name their version; the paths of models have no other mark.
+fn error_shape(head: &RequestHead) -> ErrorShape {
+    let path = head.path();
+    if path.starts_with("/v1beta/") {
+        ErrorShape::Google
+    } else if path.starts_with("/v1/messages")
+        || (path.starts_with(MODELS) && head.fields.contains("anthropic-version"))
+    {
+        ErrorShape::Anthropic
+    } else {
+        ErrorShape::OpenAi
+    }
+}
+
+fn unknown_path(method: &str, path: &str) -> GatewayError {
+    GatewayError::new(StatusCode::NOT_FOUND, "unknown_url", format!("Unknown request URL: {method} {path}."))
 }
 
 fn wrong_method(allowed: &'static str) -> GatewayError {
     let message = format!("Not allowed here; use {allowed}.");
     let error = GatewayError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
     GatewayError { allow: Some(allowed), ..error }
+}
+
+/// Codex asks for a socket first, and goes on over HTTP when it is told so.
+fn no_socket() -> GatewayError {
+    let message = "Responses are not served over a WebSocket; use POST, with \"stream\": true for events.";
+    GatewayError::new(StatusCode::UPGRADE_REQUIRED, "websocket_unsupported", message).closing()
 }

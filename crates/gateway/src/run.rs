@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
-use relay_bindings::BindingEntry;
+use relay_bindings::{BindingEntry, ResponseOwner};
 use relay_domain::{ConsumerKey, CredentialMode, GroupId, KeyId, Scope};
 use relay_health::{CredentialId, Permit};
 use relay_routing::retry::{Next, RetryPolicy, Walk};
@@ -26,6 +25,7 @@ use crate::exchange::Exchange;
 use crate::reshape::{Names, reshape};
 use crate::retries::Retry;
 use crate::serving::Serving;
+use crate::surface::ModelName;
 
 /// An admitted request with everything that its attempts need.
 pub(crate) struct Job {
@@ -34,8 +34,12 @@ pub(crate) struct Job {
     pub(crate) plan: Plan,
     pub(crate) sticky: Option<Sticky>,
     pub(crate) policy: RetryPolicy,
-    /// JSON text of the public model name.
-    pub(crate) public_json: Bytes,
+    /// The public model name.
+    pub(crate) public: ModelName,
+    /// Who calls.
+    pub(crate) consumer: KeyId,
+    /// What is told when only the maker of a stored response may serve the request, and is gone.
+    pub(crate) gone: Option<GatewayError>,
     pub(crate) outgoing: Outgoing,
 }
 
@@ -174,13 +178,13 @@ impl Job {
                 CredentialMode::HostKey | CredentialMode::Managed => endpoint.fingerprint(),
             };
         }
-        let renamed = wire.shadow_json.as_ref().filter(|shadow| **shadow != self.public_json);
+        let renamed = wire.shadow_name.as_ref().filter(|shadow| shadow.text != self.public.text);
         let target = Target {
             endpoint,
             pool: self.serving.pool(route),
             credential,
-            model: renamed.unwrap_or(&self.public_json),
-            shown_as: renamed.map(|_| &self.public_json),
+            model: renamed.unwrap_or(&self.public),
+            shown_as: renamed.map(|_| &self.public.json),
             first_output: self.gateway.options().first_output,
         };
         attempt(&self.outgoing, &target).await
@@ -239,6 +243,7 @@ impl Job {
             outcome.upstream_request_id = success.host_request_id;
         }
         self.remember(settlement.change).await;
+        self.note_owner(position, &success.answer, exchange).await;
         let head = Head {
             status: success.status,
             fields: success.fields,
@@ -281,11 +286,21 @@ impl Job {
         }
     }
 
+    /// Whoever made a response is the only one that can go on from it (spec §4).
+    async fn note_owner(&self, position: usize, answer: &Committed, exchange: &mut Exchange) {
+        let Some(response_id) = answer.response_id() else { return };
+        let Some(credential) = exchange.outcome().and_then(|outcome| outcome.key_fingerprint.clone()) else { return };
+        let route = &self.serving.snapshot.route(self.plan.candidates[position].route).route;
+        let now = self.gateway.clock.now();
+        let owner = ResponseOwner::new(route.host.clone(), route.id.clone(), credential, now);
+        self.gateway.bindings.record_response_owner(&self.consumer, response_id, owner).await;
+    }
+
     /// Nothing answered: the last failure is told, in our words or the host's.
     fn refuse(&self, attempts: Attempts) -> Answer {
         let made = attempts.walk.made();
         let Some(Last { mut outcome, failure, position }) = attempts.last else {
-            return Answer::refused(self.no_eligible_route(attempts.refused_until), Some("no_eligible_route"));
+            return self.no_candidate(attempts.refused_until);
         };
         // Whichever host is ready first may serve the next try.
         outcome.wait = outcome.wait.and(attempts.walk.wait());
@@ -293,7 +308,7 @@ impl Job {
         let error = match outcome.reply_on(self.outgoing.dialect.surface) {
             Reply::Relayed => {
                 let (status, fields, told) = failure.into_relayed();
-                let body = reshape(status, &told, &self.names(position));
+                let body = reshape(self.outgoing.dialect.errors, status, &told, &self.names(position));
                 let as_told = body == told;
                 let kind = AnswerKind::Relayed { body, as_told, class: outcome.class };
                 return Answer { head: Head { status, fields, ..head }, kind };
@@ -306,6 +321,15 @@ impl Job {
             }
         };
         Answer { head, kind: AnswerKind::Refused { error, class: outcome.class } }
+    }
+
+    /// No route was even tried. A stored response whose maker cannot come back by waiting is gone.
+    fn no_candidate(&self, refused_until: Option<std::time::Instant>) -> Answer {
+        let may_come_back = refused_until.is_some() || self.plan.retry_at().is_some();
+        match &self.gone {
+            Some(gone) if !may_come_back => Answer::refused(gone.clone(), Some(gone.code)),
+            _ => Answer::refused(self.no_eligible_route(refused_until), Some("no_eligible_route")),
+        }
     }
 
     /// 503 with the reason of each route, in the words of the plan; routes are
@@ -339,12 +363,11 @@ impl Job {
     fn names(&self, position: usize) -> Names<'_> {
         let route = self.plan.candidates[position].route;
         let base_url = self.serving.endpoint(route).base_url();
-        let public = std::str::from_utf8(&self.public_json).unwrap_or_default().trim_matches('"');
         Names {
             hidden: vec![
                 (base_url.authority().as_str().into(), "upstream".into()),
                 (base_url.authority().host().into(), "upstream".into()),
-                ((&*self.serving.wire(route).shadow_model).into(), public.into()),
+                ((&*self.serving.wire(route).shadow_model).into(), (&*self.public.text).into()),
             ],
         }
     }

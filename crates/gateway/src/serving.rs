@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use relay_health::{CredentialId, FleetHealth, GenerationHealth};
 use relay_hosts::{Endpoint, HostClient, HostPool};
 use relay_routing::{RouteIndex, Snapshot};
 
-use crate::splice;
+use crate::surface::ModelName;
 
 /// A generation as the data plane uses it.
 pub(crate) struct Serving {
@@ -32,8 +31,8 @@ pub(crate) struct RouteWire {
     pub(crate) host_id: Arc<str>,
     pub(crate) shadow_group: Option<Arc<str>>,
     pub(crate) shadow_model: Arc<str>,
-    /// JSON text of the shadow model; `None` when the host knows the public name.
-    pub(crate) shadow_json: Option<Bytes>,
+    /// How the host knows the model; `None` when by the public name.
+    pub(crate) shadow_name: Option<ModelName>,
 }
 
 impl Serving {
@@ -53,8 +52,7 @@ impl Serving {
                 host_id: entry.route.host.shared(),
                 shadow_group: (!entry.route.shadow_group.is_empty()).then(|| entry.route.shadow_group.as_str().into()),
                 shadow_model: entry.route.shadow_model.as_str().into(),
-                shadow_json: (!entry.route.shadow_model.is_empty())
-                    .then(|| splice::json_text(&entry.route.shadow_model)),
+                shadow_name: (!entry.route.shadow_model.is_empty()).then(|| ModelName::new(&entry.route.shadow_model)),
             })
             .collect();
         Self { health: health.generation(&snapshot), snapshot, hosts, routes }

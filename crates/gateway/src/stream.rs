@@ -19,13 +19,10 @@ use crate::exchange::{Ending, Exchange};
 use crate::host_body::HostBody;
 use crate::surface::{Events, Meaning, data_of_event};
 
-/// Sent where proxies would otherwise cut a silent connection.
-pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
-
 /// The clocks of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamClocks {
-    /// Silence towards the client before a comment.
+    /// Silence towards the client before a sign of life: proxies cut silent connections.
     keep_alive: Duration,
     /// Silence of the host before it is left.
     idle: Duration,
@@ -51,6 +48,8 @@ pub(crate) struct Relaying {
 pub(crate) enum Then {
     More,
     Done,
+    /// The host has told that its answer failed, as the surface tells it; its data.
+    Told(Bytes),
     Fail(Fault),
 }
 
@@ -62,6 +61,18 @@ pub(crate) enum Fault {
     Idle,
     /// The host told of an error; its data.
     Told(Bytes),
+}
+
+impl Then {
+    /// How the attempt ended, if it has.
+    fn judge(&self) -> Option<Outcome> {
+        match self {
+            Self::More => None,
+            Self::Done => Some(Outcome::ANSWERED),
+            Self::Told(data) => Some(classify(&routing::Ending::StreamError(data))),
+            Self::Fail(fault) => Some(fault.judge()),
+        }
+    }
 }
 
 impl Fault {
@@ -98,36 +109,34 @@ pub(crate) async fn relay(
     loop {
         // Noted as it comes: a client that leaves ends this without a word.
         exchange.usage(relaying.events.usage());
-        let is_done = matches!(relaying.then, Then::Done);
-        if is_done && let Some(permit) = permit.take() {
+        let judged = relaying.then.judge();
+        if let Some(outcome) = &judged
+            && let Some(permit) = permit.take()
+        {
             // The host has done its part, whatever becomes of the client.
-            permit.ended(&Outcome::ANSWERED, last_received.into_std());
+            permit.ended(outcome, Instant::now().into_std());
         }
-        if !relaying.ready.is_empty() || is_done {
+        let ends = matches!(relaying.then, Then::Done | Then::Told(_));
+        if !relaying.ready.is_empty() || ends {
             exchange.count_sent(relaying.ready.iter().map(Bytes::len).sum());
             client.send(relaying.ready.iter().cloned());
             relaying.ready = VecDeque::new();
-            if is_done {
+            if ends {
                 client.finish();
             }
             client.flush().await?;
             last_sent = Instant::now();
         }
-        match &relaying.then {
-            Then::More => {}
-            Then::Done => {
-                exchange.settle(Ending::complete(StatusCode::OK));
-                // A host that does not end its body now loses its connection, and nobody waits for that.
-                relaying.upstream.done();
-                return Ok(());
+        if let Some(outcome) = judged {
+            let class = outcome.class.unwrap_or("error_in_stream");
+            match &relaying.then {
+                Then::Fail(fault) => return break_off(client, &relaying, exchange, fault.verdict(), &outcome).await,
+                Then::Told(_) => exchange.settle(Ending::broken(Verdict::ErrorInStream, class)),
+                Then::Done | Then::More => exchange.settle(Ending::complete(StatusCode::OK)),
             }
-            Then::Fail(fault) => {
-                let outcome = fault.judge();
-                if let Some(permit) = permit.take() {
-                    permit.ended(&outcome, Instant::now().into_std());
-                }
-                return break_off(client, &relaying, exchange, fault.verdict(), &outcome).await;
-            }
+            // A host that does not end its body now loses its connection, and nobody waits for that.
+            relaying.upstream.done();
+            return Ok(());
         }
         let mid_event = relaying.events.is_mid_event();
         let idle_at = last_received + clocks.idle;
@@ -141,7 +150,7 @@ pub(crate) async fn relay(
             Watched::Gone => return Err(Gone),
             Watched::Ending => return shut_down(client, &relaying, exchange).await,
             Watched::Due if due == idle_at => relaying.then = Then::Fail(Fault::Idle),
-            Watched::Due => relaying.ready.push_back(KEEP_ALIVE),
+            Watched::Due => relaying.ready.push_back(relaying.events.keep_alive()),
         }
     }
 }
@@ -166,9 +175,14 @@ pub(crate) fn take_events(events: &mut Events, ready: &mut VecDeque<Bytes>) -> T
         match event.meaning {
             // The text of an in-band error is the host's own and stays here.
             Meaning::Error => return Then::Fail(Fault::Told(data_of_event(&event.bytes))),
-            Meaning::Terminal => {
+            Meaning::Terminal | Meaning::TerminalOutput => {
                 ready.push_back(event.bytes);
                 return Then::Done;
+            }
+            Meaning::Failed => {
+                let data = data_of_event(&event.bytes);
+                ready.push_back(event.bytes);
+                return Then::Told(data);
             }
             Meaning::Start | Meaning::Output | Meaning::Junk => ready.push_back(event.bytes),
         }
@@ -178,20 +192,32 @@ pub(crate) fn take_events(events: &mut Events, ready: &mut VecDeque<Bytes>) -> T
 
 /// The host ended its stream: its last event may lack the blank line.
 fn last_event(events: &mut Events, ready: &mut VecDeque<Bytes>) -> Then {
-    let Some(event) = events.take_last() else { return Then::Fail(Fault::Cut) };
+    let Some(event) = events.take_last() else { return end_of(events) };
     match event.meaning {
         Meaning::Error => Then::Fail(Fault::Told(data_of_event(&event.bytes))),
-        Meaning::Terminal => {
+        Meaning::Terminal | Meaning::TerminalOutput => {
             ready.push_back(event.bytes);
             Then::Done
+        }
+        Meaning::Failed => {
+            let data = data_of_event(&event.bytes);
+            ready.push_back(event.bytes);
+            // The blank line that ends it.
+            ready.push_back(Bytes::from_static(b"\n\n"));
+            Then::Told(data)
         }
         Meaning::Start | Meaning::Output | Meaning::Junk => {
             ready.push_back(event.bytes);
             // What follows must begin a new event.
             ready.push_back(Bytes::from_static(b"\n\n"));
-            Then::Fail(Fault::Cut)
+            end_of(events)
         }
     }
+}
+
+/// What the end of a stream means that has no terminal event.
+fn end_of(events: &Events) -> Then {
+    if events.may_end() { Then::Done } else { Then::Fail(Fault::Cut) }
 }
 
 /// Ends a committed stream that failed: an error event, no `[DONE]`, then the
@@ -226,7 +252,7 @@ async fn end_with(
     error: &GatewayError,
     ending: Ending,
 ) -> Result<(), Gone> {
-    let event = error.event();
+    let event = relaying.events.error_event(&error.clone().in_shape(relaying.events.shape()).body());
     // An event too long to hold may be half sent: a blank line ends it first.
     let event = if relaying.events.is_mid_event() { [b"\n\n", &event[..]].concat().into() } else { event };
     exchange.count_sent(event.len());
@@ -287,16 +313,4 @@ pub(crate) async fn pass(
         exchange.settle(Ending::broken(fault.verdict(), outcome.class.unwrap_or("stream_truncated")));
         return Err(Gone);
     }
-}
-
-/// A JSON text as one event, whatever lines it is laid out in.
-pub(crate) fn event_of(json: &[u8]) -> Bytes {
-    let mut event = Vec::with_capacity(json.len() + 16);
-    for line in json.split(|byte| *byte == b'\n') {
-        event.extend_from_slice(b"data: ");
-        event.extend_from_slice(line);
-        event.push(b'\n');
-    }
-    event.push(b'\n');
-    event.into()
 }

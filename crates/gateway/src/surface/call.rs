@@ -1,8 +1,10 @@
 //! A request that goes to a host, as far as its head tells.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
-use super::Dialect;
+use super::{DIALECTS, Dialect, Envelope, EnvelopeError};
 
 /// How an answer comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,16 +16,61 @@ pub(crate) enum Framing {
     Events,
 }
 
+/// The first line of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestLine<'r> {
+    pub(crate) method: &'r str,
+    pub(crate) path: &'r str,
+    pub(crate) query: Option<&'r str>,
+}
+
+impl RequestLine<'_> {
+    /// Whether the query says this, name and value, in plain letters.
+    pub(super) fn asks(&self, pair: &str) -> bool {
+        self.query.is_some_and(|query| query.split('&').any(|part| part == pair))
+    }
+}
+
+/// A path is of a surface, and the method is not; the methods that are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WrongMethod(pub(crate) &'static str);
+
 /// What method and path say of a request to a host.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) dialect: &'static Dialect,
+    pub(crate) method: &'static str,
+    /// The model, where the path names it and not the body.
+    pub(crate) model: Option<PathModel>,
+    /// How the answer is to come, where the path says so and not the body.
+    pub(crate) framing: Option<Framing>,
+    /// The stored response that the path is about. Only the host and user that made it have it.
+    pub(crate) response_id: Option<String>,
+}
+
+/// A model named in a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PathModel {
+    /// The name, decoded.
+    pub(crate) asked: String,
+    /// Where it stands in the path.
+    pub(crate) place: Range<usize>,
 }
 
 impl Call {
-    /// A call that its path says nothing more of.
+    /// The call that a request is, if its path is one of a surface.
+    pub(crate) fn recognize(line: RequestLine<'_>) -> Option<Result<Self, WrongMethod>> {
+        DIALECTS.iter().find_map(|dialect| (dialect.recognize)(line))
+    }
+
+    /// A call of which its path says nothing more.
     pub(crate) fn plain(dialect: &'static Dialect) -> Self {
-        Self { dialect }
+        Self { dialect, method: "POST", model: None, framing: None, response_id: None }
+    }
+
+    /// The same, where only `POST` is taken.
+    pub(super) fn post(dialect: &'static Dialect, line: RequestLine<'_>) -> Result<Self, WrongMethod> {
+        if line.method == "POST" { Ok(Self::plain(dialect)) } else { Err(WrongMethod("POST")) }
     }
 }
 
@@ -31,6 +78,8 @@ impl Call {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'r> {
     pub(crate) call: &'r Call,
+    /// The `Content-Type` that the client sent; empty when it sent none.
+    pub(crate) content_type: &'r str,
     pub(crate) body: &'r Bytes,
 }
 
@@ -39,7 +88,7 @@ impl Request<'_> {
     ///
     /// # Errors
     /// It cannot be routed.
-    pub(crate) fn read(self) -> Result<super::Envelope, super::EnvelopeError> {
+    pub(crate) fn read(self) -> Result<Envelope, EnvelopeError> {
         (self.call.dialect.read_request)(self)
     }
 }

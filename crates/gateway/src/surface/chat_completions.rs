@@ -10,17 +10,21 @@ use serde_json::value::RawValue;
 use super::members::Members;
 use super::messages::metadata_session;
 use super::reading::{Meaning, Said, place, says_something, text_of};
-use super::stable_prefix::{Opening, StablePrefix};
-use super::{Counts, Dialect, Envelope, EnvelopeError, Request};
+use super::{COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse, stable_prefix};
 use crate::splice::Edit;
 
 /// OpenAI's chat completions. A stream ends with `[DONE]`.
 pub(crate) static CHAT_COMPLETIONS: Dialect = Dialect {
     surface: relay_routing::Surface::ChatCompletions,
+    recognize: |line| (line.path == "/v1/chat/completions").then(|| Call::post(&CHAT_COMPLETIONS, line)),
     read_request,
     read_event,
     read_whole,
     model_member: b"model",
+    may_end_unread: false,
+    keep_alive: COMMENT,
+    errors: ErrorShape::OpenAi,
+    error_event: |body, _| sse::event_of(body),
 };
 
 fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
@@ -29,17 +33,9 @@ fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
     Ok(Envelope {
         ask_usage: if envelope.is_stream() { ask_usage(request.body, members.stream_options) } else { None },
         metadata_session: members.metadata.and_then(metadata_session),
-        stable_prefix: stable_prefix(&envelope.model, &members),
+        stable_prefix: stable_prefix::of_messages(&envelope.model, &members),
         ..envelope
     })
-}
-
-/// Nothing when there is no user message, since all such requests would share one hash.
-fn stable_prefix(model: &str, members: &Members<'_>) -> Option<[u8; 16]> {
-    let opening = Opening::read(members.messages?)?;
-    let prefix = StablePrefix::new(model).with(members.tools).with(members.system);
-    let prefix = opening.system.iter().fold(prefix, |prefix, system| prefix.with(Some(system)));
-    Some(prefix.with(Some(opening.first_user?)).finish())
 }
 
 /// The edit that adds `stream_options.include_usage` (spec §6). Options that are
@@ -188,7 +184,6 @@ mod tests {
     use super::super::testing;
     use super::*;
     use crate::splice::edited;
-    use crate::surface::Call;
 
     fn envelope(body: &str) -> Envelope {
         testing::envelope(&CHAT_COMPLETIONS, body).unwrap()
@@ -272,8 +267,7 @@ mod tests {
     fn a_stream_is_asked_for_its_usage_unless_the_client_does_or_cannot_be_understood() {
         let asked = |members: &str| {
             let body = Bytes::from(format!(r#"{{"model":"a","stream":true{members}}} "#));
-            let call = Call::plain(&CHAT_COMPLETIONS);
-            let edit = Request { call: &call, body: &body }.read().unwrap().ask_usage;
+            let edit = envelope(std::str::from_utf8(&body).unwrap()).ask_usage;
             edit.map(|edit| String::from_utf8(edited(&body, vec![edit]).concat()).unwrap())
         };
         let expected = |members: &str| Some(format!(r#"{{"model":"a","stream":true{members}}} "#));

@@ -1,18 +1,21 @@
 //! What the gateway needs to know of a request to route it; everything else
 //! stays bytes (spec §6).
 
+use http::StatusCode;
 use serde_json::value::RawValue;
 
 use super::Framing;
 use super::members::Members;
 use super::naming::{Mention, Spelling};
 use super::reading::place;
+use crate::error::GatewayError;
 use crate::splice::Edit;
 
 /// The facts of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Envelope {
-    /// The model the client asked for.
+    /// The model the client asked for. Empty when it names none, as only a
+    /// request about a stored response may: its owner knows.
     pub(crate) model: String,
     /// Where the body names the model.
     pub(crate) mentions: Vec<Mention>,
@@ -26,6 +29,47 @@ pub(crate) struct Envelope {
     pub(crate) metadata_session: Option<String>,
     /// Hash of what stays the same over a conversation's turns.
     pub(crate) stable_prefix: Option<[u8; 16]>,
+    /// The stored response that it goes on from, or is about: a hard binding (spec §4).
+    pub(crate) response_id: Option<StoredResponse>,
+    /// Not to be tried again once a host may have worked (spec §5).
+    pub(crate) stateful: bool,
+}
+
+/// A response that a host keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoredResponse {
+    /// The input goes on from it.
+    Previous(String),
+    /// The path is about it.
+    Named(String),
+}
+
+impl StoredResponse {
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Previous(id) | Self::Named(id) => id,
+        }
+    }
+
+    /// What is told when nobody here can serve it. Codex and OpenAI's packages
+    /// know the first, and send the whole input again.
+    pub(crate) fn gone(&self) -> GatewayError {
+        match self {
+            Self::Previous(id) => {
+                let message = format!(
+                    "Previous response with id '{id}' not found: no host here keeps it any more. Send the whole input instead."
+                );
+                let code = "previous_response_not_found";
+                let error = GatewayError::new(StatusCode::BAD_REQUEST, code, message);
+                GatewayError { param: Some("previous_response_id"), ..error }
+            }
+            Self::Named(id) => {
+                let message = format!("Response with id '{id}' not found: no host here keeps it any more.");
+                GatewayError::new(StatusCode::NOT_FOUND, "response_not_found", message)
+            }
+        }
+    }
 }
 
 /// Why a body cannot be routed; the message is for the client.
@@ -35,6 +79,8 @@ pub(crate) enum EnvelopeError {
     Json(String),
     #[error("The request body must be a JSON object.")]
     NotAnObject,
+    #[error("The request body is not the form that its Content-Type says.")]
+    NoForm,
     #[error("The request body names `{0}` twice; send it once.")]
     Duplicate(&'static str),
     #[error("You must provide a model parameter.")]
@@ -52,7 +98,7 @@ impl EnvelopeError {
             Self::NoModel | Self::ModelType => Some("model"),
             Self::StreamType => Some("stream"),
             Self::Duplicate(name) => Some(name),
-            Self::Json(_) | Self::NotAnObject => None,
+            Self::Json(_) | Self::NotAnObject | Self::NoForm => None,
         }
     }
 }
@@ -94,7 +140,7 @@ pub(super) fn text(value: Option<&RawValue>) -> Option<String> {
 mod tests {
     use super::super::testing;
     use super::*;
-    use crate::surface::CHAT_COMPLETIONS;
+    use crate::surface::chat_completions::CHAT_COMPLETIONS;
 
     fn read(body: &str) -> Result<Envelope, EnvelopeError> {
         testing::envelope(&CHAT_COMPLETIONS, body)

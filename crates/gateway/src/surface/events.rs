@@ -4,8 +4,9 @@
 use bytes::Bytes;
 use relay_ledger::Usage;
 
+use super::reading::Progress;
 use super::sse::{self, Piece, Splitter};
-use super::{Counts, Dialect, Meaning};
+use super::{Counts, Dialect, ErrorShape, Meaning};
 use crate::splice;
 
 /// One event, ready to be sent on.
@@ -25,13 +26,29 @@ pub(crate) struct Events {
     /// The usage chunk is ours alone: the client did not ask for it.
     hide_usage: bool,
     counts: Counts,
+    progress: Progress,
+    response_id: Option<String>,
+    /// The number of the last event, where events are numbered.
+    sequence: Option<u64>,
+    /// The last event was too long to be read.
+    unread: bool,
     mid_event: bool,
 }
 
 impl Events {
     pub(crate) fn new(dialect: &'static Dialect, public_model: Option<Bytes>, hide_usage: bool) -> Self {
-        let (splitter, counts) = (Splitter::default(), Counts::default());
-        Self { dialect, splitter, public_model, hide_usage, counts, mid_event: false }
+        Self {
+            dialect,
+            splitter: Splitter::default(),
+            public_model,
+            hide_usage,
+            counts: Counts::default(),
+            progress: Progress::default(),
+            response_id: None,
+            sequence: None,
+            unread: false,
+            mid_event: false,
+        }
     }
 
     /// Takes the next bytes; [`Events::next_event`] must have run dry before.
@@ -47,6 +64,7 @@ impl Events {
                 Some(self.read(bytes))
             }
             Piece::Oversize(bytes) => {
+                self.unread = true;
                 self.mid_event = !(bytes.ends_with(b"\n\n") || bytes.ends_with(b"\n\r\n"));
                 Some(Event { bytes, meaning: Meaning::Output })
             }
@@ -57,6 +75,13 @@ impl Events {
         let reading = self.dialect.event(&bytes, &sse::fields(&bytes));
         if let Some(counts) = reading.counts {
             self.counts.update(counts);
+        }
+        self.progress.update(reading.progress);
+        self.sequence = reading.sequence.or(self.sequence);
+        // What says nothing may still follow the last event.
+        self.unread &= reading.meaning == Meaning::Start;
+        if self.response_id.is_none() {
+            self.response_id = reading.response_id;
         }
         let bytes = match (&self.public_model, &reading.model) {
             _ if reading.is_usage_chunk && self.hide_usage => Bytes::new(),
@@ -76,9 +101,36 @@ impl Events {
         let event = self.read(rest);
         match event.meaning {
             // Half a JSON text is no JSON, so what parses is whole.
-            Meaning::Output | Meaning::Terminal | Meaning::Error => Some(event),
             Meaning::Start | Meaning::Junk => None,
+            _ => Some(event),
         }
+    }
+
+    /// Whether the stream may end here, although no event has said so: on surfaces
+    /// that have no such event, when everything that was begun has ended; and where
+    /// that event can be too long to be read, after one that was.
+    pub(crate) fn may_end(&self) -> bool {
+        !self.mid_event && (self.progress.is_whole() || (self.unread && self.dialect.may_end_unread))
+    }
+
+    /// An error's body as the last event of this stream.
+    pub(crate) fn error_event(&self, body: &[u8]) -> Bytes {
+        (self.dialect.error_event)(body, self.sequence.map_or(0, |number| number + 1))
+    }
+
+    /// The shape of errors on its surface.
+    pub(crate) fn shape(&self) -> ErrorShape {
+        self.dialect.errors
+    }
+
+    /// What keeps the stream alive while it is silent.
+    pub(crate) fn keep_alive(&self) -> Bytes {
+        self.dialect.keep_alive.clone()
+    }
+
+    /// The id of the response that is being made, where clients can go on from it.
+    pub(crate) fn response_id(&self) -> Option<&str> {
+        self.response_id.as_deref()
     }
 
     /// Whether part of an event was already passed on.
@@ -95,7 +147,7 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surface::CHAT_COMPLETIONS;
+    use crate::surface::chat_completions::CHAT_COMPLETIONS;
 
     fn texts(events: &mut Events) -> Vec<String> {
         std::iter::from_fn(|| events.next_event())

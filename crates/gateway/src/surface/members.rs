@@ -21,6 +21,16 @@ pub(super) struct Members<'a> {
     pub(super) messages: Option<&'a RawValue>,
     pub(super) tools: Option<&'a RawValue>,
     pub(super) system: Option<&'a RawValue>,
+    pub(super) instructions: Option<&'a RawValue>,
+    pub(super) input: Option<&'a RawValue>,
+    pub(super) previous_response_id: Option<&'a RawValue>,
+    pub(super) conversation: Option<&'a RawValue>,
+    pub(super) background: Option<&'a RawValue>,
+    pub(super) store: Option<&'a RawValue>,
+    pub(super) contents: Option<&'a RawValue>,
+    pub(super) system_instruction: Option<&'a RawValue>,
+    pub(super) requests: Option<&'a RawValue>,
+    pub(super) generate_content_request: Option<&'a RawValue>,
     duplicate: Option<&'static str>,
 }
 
@@ -63,6 +73,19 @@ impl<'de> Deserialize<'de> for Members<'de> {
                         b"messages" => (&mut members.messages, None),
                         b"tools" => (&mut members.tools, None),
                         b"system" => (&mut members.system, None),
+                        b"instructions" => (&mut members.instructions, None),
+                        b"input" => (&mut members.input, None),
+                        b"previous_response_id" => (&mut members.previous_response_id, Some("previous_response_id")),
+                        b"conversation" => (&mut members.conversation, None),
+                        b"background" => (&mut members.background, Some("background")),
+                        b"store" => (&mut members.store, Some("store")),
+                        b"contents" => (&mut members.contents, None),
+                        // Google reads both spellings of its members.
+                        b"systemInstruction" | b"system_instruction" => (&mut members.system_instruction, None),
+                        b"requests" => (&mut members.requests, None),
+                        b"generateContentRequest" | b"generate_content_request" => {
+                            (&mut members.generate_content_request, None)
+                        }
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                             continue;

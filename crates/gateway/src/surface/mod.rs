@@ -12,23 +12,31 @@
 mod call;
 mod chat_completions;
 mod counts;
+mod embeddings;
 mod envelope;
+mod error_shape;
 mod events;
+mod gemini;
+mod images;
 mod members;
 mod messages;
+mod multipart;
 mod naming;
 mod reading;
+mod responses;
 mod sse;
 mod stable_prefix;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use call::{Call, Framing, Request};
-pub(crate) use chat_completions::CHAT_COMPLETIONS;
+use bytes::Bytes;
+
+pub(crate) use call::{Call, Framing, Request, RequestLine, WrongMethod};
 pub(crate) use counts::Counts;
-pub(crate) use envelope::{Envelope, EnvelopeError};
-pub(crate) use events::Events;
-pub(crate) use naming::{Mention, renaming};
+pub(crate) use envelope::{Envelope, EnvelopeError, StoredResponse};
+pub(crate) use error_shape::{ErrorShape, Told};
+pub(crate) use events::{Event, Events};
+pub(crate) use naming::{Mention, ModelName, renaming};
 pub(crate) use reading::Meaning;
 use reading::Said;
 pub(crate) use sse::data_of_event;
@@ -39,12 +47,36 @@ pub(crate) use sse::data_of_event;
 pub(crate) struct Dialect {
     /// Its name in plans and records.
     pub(crate) surface: relay_routing::Surface,
+    /// The call that a request is, if its path is of this surface.
+    recognize: fn(RequestLine<'_>) -> Option<Result<Call, WrongMethod>>,
     /// Reads the facts of a request.
-    pub(crate) read_request: fn(Request<'_>) -> Result<Envelope, EnvelopeError>,
+    read_request: fn(Request<'_>) -> Result<Envelope, EnvelopeError>,
     /// Reads the data of one event; `None` when it is not of the surface's shape.
     read_event: for<'d> fn(&'d [u8]) -> Option<Said<'d>>,
     /// Reads a whole (not streamed) answer; `None` when it is none.
     read_whole: for<'d> fn(&'d [u8]) -> Option<Said<'d>>,
     /// The member of a whole answer that names its model.
     model_member: &'static [u8],
+    /// The event that ends a stream may be one that is too long to be read.
+    may_end_unread: bool,
+    /// What keeps a silent stream alive, and means nothing to a client.
+    pub(crate) keep_alive: Bytes,
+    /// The shape of errors.
+    pub(crate) errors: ErrorShape,
+    /// Makes an error's body the last event of a stream; the number is that of the event before it.
+    pub(crate) error_event: fn(&[u8], u64) -> Bytes,
 }
+
+/// A comment, which clients of server-sent events skip.
+const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+/// All surfaces, the busiest first.
+static DIALECTS: [&Dialect; 7] = [
+    &chat_completions::CHAT_COMPLETIONS,
+    &responses::RESPONSES,
+    &messages::MESSAGES,
+    &messages::COUNT_TOKENS,
+    &embeddings::EMBEDDINGS,
+    &gemini::GEMINI,
+    &images::IMAGES,
+];

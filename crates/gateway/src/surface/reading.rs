@@ -22,10 +22,42 @@ pub(crate) enum Meaning {
     Output,
     /// The in-band end of a whole answer.
     Terminal,
+    /// Output and the in-band end in one, such as a `response.completed` that holds the whole answer.
+    TerminalOutput,
+    /// The in-band end of an answer that failed, told as the surface has it
+    /// (`response.failed`). Before the route commit it is an error like any other;
+    /// after it, it is the host's to say how its answer ended.
+    Failed,
     /// The host failed after its 200; the text is its own and not for clients.
     Error,
     /// `data:` that is no JSON.
     Junk,
+}
+
+/// How far the parts of an answer are that are said beside each other
+/// (Google's candidates), as bits by their number. It tells a whole answer from
+/// a cut one where a stream has no in-band end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub(super) begun: u64,
+    pub(super) finished: u64,
+}
+
+impl Progress {
+    /// The bit of a part; the few beyond the last bit share it.
+    pub(super) fn bit(number: u64) -> u64 {
+        1 << number.min(63)
+    }
+
+    pub(super) fn update(&mut self, later: Self) {
+        self.begun |= later.begun | later.finished;
+        self.finished |= later.finished;
+    }
+
+    /// Something has ended, and nothing goes on.
+    pub(super) fn is_whole(self) -> bool {
+        self.finished != 0 && self.begun == self.finished
+    }
 }
 
 /// What a surface reads out of an event's data or a whole answer. Values are
@@ -35,14 +67,31 @@ pub(super) struct Said<'d> {
     pub(super) meaning: Meaning,
     /// The value that names the model.
     pub(super) model: Option<&'d RawValue>,
+    /// Further ones, where a whole answer is a list.
+    pub(super) more_models: Vec<&'d RawValue>,
     pub(super) counts: Option<Counts>,
     /// It tells the usage and nothing else: the chunk that `stream_options.include_usage` asks for.
     pub(super) is_usage_chunk: bool,
+    /// The id of the response that is being made, where clients can go on from it.
+    pub(super) response_id: Option<&'d RawValue>,
+    /// The number of the event, where events are numbered.
+    pub(super) sequence: Option<u64>,
+    pub(super) progress: Progress,
 }
 
 impl Said<'_> {
     pub(super) fn plain(meaning: Meaning) -> Self {
-        Self { meaning, model: None, counts: None, is_usage_chunk: false }
+        let progress = Progress::default();
+        Self {
+            meaning,
+            model: None,
+            more_models: Vec::new(),
+            counts: None,
+            is_usage_chunk: false,
+            response_id: None,
+            sequence: None,
+            progress,
+        }
     }
 }
 
@@ -52,13 +101,28 @@ pub(crate) struct Reading {
     pub(crate) meaning: Meaning,
     /// Where the model's name stands in the bytes that were read, quotes included.
     pub(crate) model: Option<Range<usize>>,
+    /// Where else it stands.
+    pub(crate) more_models: Vec<Range<usize>>,
     pub(crate) counts: Option<Counts>,
     pub(super) is_usage_chunk: bool,
+    /// The id of the response that is being made, where clients can go on from it.
+    pub(crate) response_id: Option<String>,
+    pub(super) sequence: Option<u64>,
+    pub(super) progress: Progress,
 }
 
 impl Reading {
     fn of(said: &Said<'_>, model: Option<Range<usize>>) -> Self {
-        Self { meaning: said.meaning, model, counts: said.counts, is_usage_chunk: said.is_usage_chunk }
+        Self {
+            meaning: said.meaning,
+            model,
+            more_models: Vec::new(),
+            counts: said.counts,
+            is_usage_chunk: said.is_usage_chunk,
+            response_id: Some(text_of(said.response_id)).filter(|id| !id.is_empty()).map(Cow::into_owned),
+            sequence: said.sequence,
+            progress: said.progress,
+        }
     }
 
     fn plain(meaning: Meaning) -> Self {
@@ -69,7 +133,12 @@ impl Reading {
 impl Dialect {
     /// Reads one event of a streamed answer. `event` is what `fields` were read from.
     pub(super) fn event(&self, event: &[u8], fields: &Fields<'_>) -> Reading {
-        let Some(data) = &fields.data else { return Reading::plain(Meaning::Start) };
+        let Some(data) = &fields.data else {
+            // Google breaks off with an error outside of the framing, which clients of SSE do not see.
+            let bare = sse::bare_json(event).and_then(|text| (self.read_event)(text));
+            let is_error = bare.is_some_and(|said| said.meaning == Meaning::Error);
+            return Reading::plain(if is_error { Meaning::Error } else { Meaning::Start });
+        };
         match data.trim_ascii() {
             b"[DONE]" => return Reading::plain(Meaning::Terminal),
             b"" => return Reading::plain(Meaning::Start),
@@ -95,7 +164,8 @@ impl Dialect {
     pub(crate) fn whole(&self, body: &[u8]) -> Option<Reading> {
         let said = (self.read_whole)(body)?;
         let model = said.model.map(|model| place(body, model));
-        Some(Reading::of(&said, model))
+        let more_models = said.more_models.iter().map(|model| place(body, model)).collect();
+        Some(Reading { more_models, ..Reading::of(&said, model) })
     }
 
     /// Where the model's name stands in an answer of which only the beginning
@@ -128,7 +198,7 @@ pub(super) fn text_of(value: Option<&RawValue>) -> Cow<'_, str> {
     value.and_then(|value| serde_json::from_str(value.get()).ok()).map_or(Cow::Borrowed(""), Cow::Owned)
 }
 
-fn is_blank(value: &RawValue) -> bool {
+pub(super) fn is_blank(value: &RawValue) -> bool {
     matches!(value.get(), "null" | "\"\"" | "[]" | "{}")
 }
 
@@ -194,6 +264,19 @@ impl<'de> Visitor<'de> for FindMember<'_, 'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_whole_when_all_that_began_has_ended() {
+        let mut progress = Progress::default();
+        assert!(!progress.is_whole());
+        progress.update(Progress { begun: Progress::bit(0) | Progress::bit(1), finished: 0 });
+        progress.update(Progress { begun: 0, finished: Progress::bit(1) });
+        assert!(!progress.is_whole());
+        progress.update(Progress { begun: 0, finished: Progress::bit(0) });
+        assert!(progress.is_whole());
+        progress.update(Progress { begun: 0, finished: Progress::bit(500) });
+        assert!(progress.is_whole());
+    }
 
     fn raw(text: &str) -> &RawValue {
         serde_json::from_str(text).unwrap()

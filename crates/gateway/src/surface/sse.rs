@@ -125,7 +125,27 @@ pub(crate) fn fields(event: &[u8]) -> Fields<'_> {
 
 /// An event's data, on its own.
 pub(crate) fn data_of_event(event: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(&fields(event).data.unwrap_or_default())
+    let bare = || bare_json(event).unwrap_or_default().into();
+    Bytes::copy_from_slice(&fields(event).data.unwrap_or_else(bare))
+}
+
+/// A JSON text as one event, whatever lines it is laid out in.
+pub(super) fn event_of(json: &[u8]) -> Bytes {
+    let mut event = Vec::with_capacity(json.len() + 16);
+    for line in json.split(|byte| *byte == b'\n') {
+        event.extend_from_slice(b"data: ");
+        event.extend_from_slice(line);
+        event.push(b'\n');
+    }
+    event.push(b'\n');
+    event.into()
+}
+
+/// A JSON object or array that stands in a stream without a field name, as far
+/// as its beginning tells.
+pub(crate) fn bare_json(event: &[u8]) -> Option<&[u8]> {
+    let text = event.trim_ascii();
+    text.starts_with(b"{").then_some(text).or_else(|| text.starts_with(b"[").then_some(text))
 }
 
 /// Where `span` of an event's joined data stands in the event; `None` when it runs over the end of a line.

@@ -13,13 +13,22 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::members::Name;
+use super::members::{Members, Name};
 use super::reading::text_of;
 
 /// Claude Code's line `x-anthropic-billing-header: cc_version=…; cch=…;` is
 /// another one in every request. It is a block of its own, or the first line of
 /// the text.
 const BILLING_LINE: &str = "\"x-anthropic-billing-header:";
+
+/// Who says a message that names no role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaker {
+    /// Nobody knows.
+    Named,
+    /// The user (Google).
+    UserByDefault,
+}
 
 /// What a conversation begins with.
 #[derive(Default)]
@@ -33,9 +42,16 @@ pub(super) struct Opening<'a> {
 
 impl<'a> Opening<'a> {
     /// Reads a list of messages; `None` when it is none.
-    pub(super) fn read(messages: &'a RawValue) -> Option<Self> {
-        serde_json::from_str(messages.get()).ok()
+    pub(super) fn read(messages: &'a RawValue, speaker: Speaker) -> Option<Self> {
+        serde_json::Deserializer::from_str(messages.get()).deserialize_seq(Messages(speaker)).ok()
     }
+}
+
+/// The hash for surfaces that have `messages`; nothing when there is no user
+/// message, since all such requests would share one hash.
+pub(super) fn of_messages(model: &str, members: &Members<'_>) -> Option<[u8; 16]> {
+    let opening = Opening::read(members.messages?, Speaker::Named)?;
+    StablePrefix::new(model).with(members.tools).with(members.system).with_opening(&opening)
 }
 
 /// The hash. Parts are told apart, so that none can pass for two.
@@ -61,8 +77,14 @@ impl StablePrefix {
         self
     }
 
+    /// Takes in how the conversation opens, and ends the hash; nothing when no user has spoken.
+    pub(super) fn with_opening(self, opening: &Opening<'_>) -> Option<[u8; 16]> {
+        let prefix = opening.system.iter().fold(self, |prefix, system| prefix.with(Some(system)));
+        Some(prefix.with(Some(opening.first_user?)).finish())
+    }
+
     /// It need not resist anyone: the sticky key made of it is keyed and per consumer.
-    pub(super) fn finish(self) -> [u8; 16] {
+    fn finish(self) -> [u8; 16] {
         self.0.digest128().to_be_bytes()
     }
 
@@ -123,37 +145,39 @@ impl<'de> Deserialize<'de> for Block<'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for Opening<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Message<'a> {
-            #[serde(borrow)]
-            role: Option<&'a RawValue>,
-            #[serde(borrow)]
-            content: Option<&'a RawValue>,
-        }
-        struct Messages;
-        impl<'de> Visitor<'de> for Messages {
-            type Value = Opening<'de>;
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    role: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    /// What Google calls the content.
+    #[serde(borrow)]
+    parts: Option<&'a RawValue>,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array of messages")
-            }
+struct Messages(Speaker);
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Opening<'de>, A::Error> {
-                let mut opening = Opening::default();
-                while opening.first_user.is_none() {
-                    let Some(message) = seq.next_element::<Message<'de>>()? else { return Ok(opening) };
-                    match &*text_of(message.role) {
-                        "system" | "developer" => opening.system.extend(message.content),
-                        "user" => opening.first_user = message.content,
-                        _ => {}
-                    }
-                }
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(opening)
+impl<'de> Visitor<'de> for Messages {
+    type Value = Opening<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Opening<'de>, A::Error> {
+        let mut opening = Opening::default();
+        while opening.first_user.is_none() {
+            let Some(message) = seq.next_element::<Message<'de>>()? else { return Ok(opening) };
+            let content = message.content.or(message.parts);
+            match &*text_of(message.role) {
+                "system" | "developer" => opening.system.extend(content),
+                "user" => opening.first_user = content,
+                "" if self.0 == Speaker::UserByDefault => opening.first_user = content,
+                _ => {}
             }
         }
-        deserializer.deserialize_seq(Messages)
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(opening)
     }
 }

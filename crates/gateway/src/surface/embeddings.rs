@@ -1,0 +1,68 @@
+//! `POST /v1/embeddings`. Its answers are never streamed, and it has no
+//! conversation, so nothing in its body is a subject.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::chat_completions::read_usage;
+use super::members::Members;
+use super::reading::{Meaning, Said};
+use super::{COMMENT, Call, Dialect, Envelope, ErrorShape, Request, sse};
+
+/// OpenAI's embeddings.
+pub(crate) static EMBEDDINGS: Dialect = Dialect {
+    surface: relay_routing::Surface::Embeddings,
+    recognize: |line| (line.path == "/v1/embeddings").then(|| Call::post(&EMBEDDINGS, line)),
+    read_request: |request: Request<'_>| Envelope::of_members(request.body, &Members::read(request.body)?),
+    read_event: read_whole,
+    read_whole,
+    model_member: b"model",
+    may_end_unread: false,
+    keep_alive: COMMENT,
+    errors: ErrorShape::OpenAi,
+    error_event: |body, _| sse::event_of(body),
+};
+
+#[derive(Deserialize)]
+struct Whole<'a> {
+    error: Option<IgnoredAny>,
+    data: Option<IgnoredAny>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+fn read_whole(body: &[u8]) -> Option<Said<'_>> {
+    let whole: Whole<'_> = serde_json::from_slice(body).ok()?;
+    let is_error = whole.error.is_some() && whole.data.is_none();
+    Some(Said {
+        model: whole.model,
+        counts: whole.usage.and_then(read_usage),
+        ..Said::plain(if is_error { Meaning::Error } else { Meaning::Output })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+
+    #[test]
+    fn a_request_has_a_model_and_no_conversation() {
+        let envelope = testing::envelope(&EMBEDDINGS, r#"{"input":"x","model":"e","user":"u"}"#).unwrap();
+        assert_eq!((envelope.model.as_str(), envelope.stable_prefix), ("e", None));
+    }
+
+    #[test]
+    fn an_answer_tells_its_usage() {
+        let body = r#"{"object":"list","data":[{"embedding":[0.1]}],"model":"e","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
+        let read = EMBEDDINGS.whole(body.as_bytes()).unwrap();
+        assert_eq!(
+            (read.meaning, read.counts.unwrap().input, read.counts.unwrap().output),
+            (Meaning::Output, Some(8), None)
+        );
+        assert_eq!(EMBEDDINGS.whole(br#"{"error":{"message":"m"}}"#).unwrap().meaning, Meaning::Error);
+    }
+}

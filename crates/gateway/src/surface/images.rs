@@ -1,0 +1,143 @@
+//! `POST /v1/images/generations` and `/edits`. Edits are a form, in which the
+//! model is a field; it is found in place, and files are never looked into.
+//!
+//! Making an image twice costs twice and helps nobody, so these requests count
+//! as stateful (spec §5).
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::members::Members;
+use super::naming::{Mention, Spelling};
+use super::reading::{Meaning, Progress, Said, text_of};
+use super::responses::read_usage;
+use super::{COMMENT, Call, Dialect, Envelope, EnvelopeError, ErrorShape, Framing, Request, multipart, sse};
+
+/// OpenAI's images. A stream ends after an event whose type ends in `.completed`; there is one for each image.
+pub(crate) static IMAGES: Dialect = Dialect {
+    surface: relay_routing::Surface::Images,
+    recognize: |line| {
+        matches!(line.path, "/v1/images/generations" | "/v1/images/edits").then(|| Call::post(&IMAGES, line))
+    },
+    read_request,
+    read_event,
+    read_whole,
+    model_member: b"model",
+    may_end_unread: true,
+    keep_alive: COMMENT,
+    errors: ErrorShape::OpenAi,
+    error_event: |body, _| sse::event_of(body),
+};
+
+fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
+    let envelope = if multipart::is_form(request.content_type) {
+        read_form(request)?
+    } else {
+        Envelope::of_members(request.body, &Members::read(request.body)?)?
+    };
+    Ok(Envelope { stateful: true, ..envelope })
+}
+
+fn read_form(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
+    let fields = multipart::fields(request.content_type, request.body).map_err(|_| EnvelopeError::NoForm)?;
+    let one = |name: &'static str| {
+        let mut named = fields.iter().filter(|field| field.name == name);
+        match (named.next(), named.next()) {
+            (_, Some(_)) => Err(EnvelopeError::Duplicate(name)),
+            (found, None) => Ok(found.map(|field| field.value.clone())),
+        }
+    };
+    let place = one("model")?.ok_or(EnvelopeError::NoModel)?;
+    let text = |place: std::ops::Range<usize>| std::str::from_utf8(&request.body[place]).unwrap_or_default().trim();
+    let model = Some(text(place.clone())).filter(|model| !model.is_empty()).ok_or(EnvelopeError::ModelType)?;
+    let framing = match one("stream")?.map(text) {
+        Some("true") => Framing::Events,
+        None | Some("false" | "") => Framing::Whole,
+        Some(_) => return Err(EnvelopeError::StreamType),
+    };
+    let mentions = vec![Mention { place, spelling: Spelling::Plain }];
+    Ok(Envelope { model: model.to_owned(), mentions, framing, ..Envelope::default() })
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    error: Option<IgnoredAny>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+fn read_event(data: &[u8]) -> Option<Said<'_>> {
+    let event: Event<'_> = serde_json::from_slice(data).ok()?;
+    let kind = text_of(event.kind);
+    let meaning = match &*kind {
+        "error" => Meaning::Error,
+        _ if event.error.is_some() => Meaning::Error,
+        "ping" | "keepalive" => Meaning::Start,
+        _ => Meaning::Output,
+    };
+    let finished = if kind.ends_with(".completed") { Progress::bit(0) } else { 0 };
+    let progress = Progress { begun: Progress::bit(0), finished };
+    Some(Said { counts: event.usage.and_then(read_usage), progress, ..Said::plain(meaning) })
+}
+
+#[derive(Deserialize)]
+struct Whole<'a> {
+    error: Option<IgnoredAny>,
+    data: Option<IgnoredAny>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+fn read_whole(body: &[u8]) -> Option<Said<'_>> {
+    let whole: Whole<'_> = serde_json::from_slice(body).ok()?;
+    let is_error = whole.error.is_some() && whole.data.is_none();
+    Some(Said {
+        model: whole.model,
+        counts: whole.usage.and_then(read_usage),
+        ..Said::plain(if is_error { Meaning::Error } else { Meaning::Output })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::testing;
+    use super::*;
+
+    fn form(fields: &[(&str, &str)]) -> Result<Envelope, EnvelopeError> {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body = Bytes::from(fields.iter().map(part).collect::<String>() + "--b--\r\n");
+        let call = Call::plain(&IMAGES);
+        Request { call: &call, content_type: "multipart/form-data; boundary=b", body: &body }.read()
+    }
+
+    #[test]
+    fn the_model_of_a_form_is_one_of_its_fields() {
+        let envelope = form(&[("prompt", "model"), ("model", "gpt-image-1"), ("stream", "true")]).unwrap();
+        assert_eq!((envelope.model.as_str(), envelope.is_stream(), envelope.stateful), ("gpt-image-1", true, true));
+        assert_eq!(form(&[("prompt", "x")]).unwrap_err(), EnvelopeError::NoModel);
+        assert_eq!(form(&[("model", " ")]).unwrap_err(), EnvelopeError::ModelType);
+        assert_eq!(form(&[("model", "a"), ("model", "a")]).unwrap_err(), EnvelopeError::Duplicate("model"));
+        assert_eq!(form(&[("model", "a"), ("stream", "1")]).unwrap_err(), EnvelopeError::StreamType);
+        assert!(testing::envelope(&IMAGES, r#"{"model":"a","prompt":"x"}"#).unwrap().stateful);
+    }
+
+    #[test]
+    fn images_are_output_and_a_completed_one_may_be_the_last() {
+        let read = |data: &str| testing::event(&IMAGES, &format!("data: {data}\n\n"));
+        let partial = read(r#"{"type":"image_generation.partial_image","b64_json":"x"}"#);
+        assert_eq!((partial.meaning, partial.progress.is_whole()), (Meaning::Output, false));
+        let completed = read(r#"{"type":"image_edit.completed","usage":{"input_tokens":5,"output_tokens":7}}"#);
+        assert_eq!((completed.meaning, completed.progress.is_whole()), (Meaning::Output, true));
+        assert_eq!(completed.counts.unwrap().output, Some(7));
+        assert_eq!(read(r#"{"type":"error","error":{}}"#).meaning, Meaning::Error);
+    }
+}
