@@ -43,6 +43,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_segment_is_decoded_to_what_was_encoded() {
+        assert_eq!(encode("gpt-5.1_x~"), "gpt-5.1_x~");
+        assert_eq!(encode("a/b:c é%"), "a%2Fb%3Ac%20%C3%A9%25");
+        assert_eq!(decode(&encode("a/b:c é%")), "a/b:c é%");
+    }
+
+    #[test]
     fn escapes_are_read_and_anything_else_stays() {
         for (text, expected) in [
             ("gpt-5", "gpt-5"),

@@ -252,6 +252,7 @@ async fn choose(
         Err(error) => (None, Some(error)),
     };
     let mut early = host.reply_for_path(path);
+    let by_path = early.is_some();
     if early.is_none() && refused.is_none() && matches!(place, Place::Relay(_)) {
         early = Some(host.next_reply());
     }
@@ -265,7 +266,7 @@ async fn choose(
     let json: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let facts = facts(&json);
     let fault = || match place {
-        Place::Relay(surface) => refuse_body(host, surface, &body, &json, &facts),
+        Place::Relay(surface) if !by_path => refuse_body(host, surface, &body, &json, &facts),
         _ => None,
     };
     let reply = match (refused, early) {

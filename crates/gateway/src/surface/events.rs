@@ -148,6 +148,7 @@ impl Events {
 mod tests {
     use super::*;
     use crate::surface::chat_completions::CHAT_COMPLETIONS;
+    use crate::surface::responses::RESPONSES;
 
     fn texts(events: &mut Events) -> Vec<String> {
         std::iter::from_fn(|| events.next_event())
@@ -194,5 +195,24 @@ mod tests {
         assert_eq!(last("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n"), Some(Meaning::Output));
         assert_eq!(last("data: {\"choices\":[{\"del"), None);
         assert_eq!(last("data"), None);
+    }
+
+    #[test]
+    fn an_end_that_is_too_long_to_be_read_counts_where_there_can_be_one() {
+        for (dialect, may_end) in [(&CHAT_COMPLETIONS, false), (&RESPONSES, true)] {
+            let mut events = Events::new(dialect, None, false);
+            for part in [vec![b'x'; 5 << 20], b"\n\n".to_vec()] {
+                assert!(!events.may_end());
+                events.push(part.into());
+                while events.next_event().is_some() {}
+            }
+            assert_eq!(events.may_end(), may_end, "{dialect:?}");
+            events.push(Bytes::from_static(b": comment\n\n"));
+            while events.next_event().is_some() {}
+            assert_eq!(events.may_end(), may_end, "{dialect:?}");
+            events.push(Bytes::from_static(b"data: {\"type\":\"response.output_text.done\"}\n\n"));
+            while events.next_event().is_some() {}
+            assert!(!events.may_end(), "{dialect:?}");
+        }
     }
 }

@@ -182,7 +182,82 @@ fn read_usage(usage: &RawValue) -> Option<Counts> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use super::*;
+
+    fn meaning(data: &str) -> Meaning {
+        testing::meaning(&MESSAGES, &format!("event: x\ndata: {data}\n\n"))
+    }
+
+    #[test]
+    fn what_opens_an_answer_or_keeps_it_alive_is_no_output() {
+        for silent in [
+            r#"{"type": "ping"}"#,
+            r#"{"type":"message_start","message":{"id":"m","content":[],"model":"m","usage":{"input_tokens":3}}}"#,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""}}"#,
+            r#"{"type":"content_block_stop","index":0}"#,
+        ] {
+            assert_eq!(meaning(silent), Meaning::Start, "{silent}");
+        }
+        // As hosts write it while they queue: without a name.
+        assert_eq!(testing::meaning(&MESSAGES, "data: {\"type\": \"ping\"}\n\n"), Meaning::Start);
+    }
+
+    #[test]
+    fn what_the_model_says_is_output_and_ends_and_errors_are_told_apart() {
+        for loud in [
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"f","input":{}}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"x"}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{"}}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}}"#,
+            r#"{"type":"something_new"}"#,
+        ] {
+            assert_eq!(meaning(loud), Meaning::Output, "{loud}");
+        }
+        assert_eq!(meaning(r#"{"type":"message_stop"}"#), Meaning::Terminal);
+        assert_eq!(meaning(r#"{"type":"error","error":{"type":"overloaded_error"}}"#), Meaning::Error);
+        assert_eq!(testing::meaning(&MESSAGES, "data: {\"type\":\"error\",\"error\":{}}\n\n"), Meaning::Error);
+        assert_eq!(meaning("<html>"), Meaning::Junk);
+    }
+
+    #[test]
+    fn usage_is_told_in_parts_that_add_up() {
+        let start = r#"data: {"type":"message_start","message":{"model":"m","usage":{"input_tokens":3,"cache_read_input_tokens":60,
+            "cache_creation_input_tokens":7,"output_tokens":1}}}"#;
+        let start = start.replace('\n', "");
+        let end = r#"data: {"type":"message_delta","delta":{},"usage":{"output_tokens":40}}"#;
+        let mut counts = testing::event(&MESSAGES, &format!("{start}\n\n")).counts.unwrap();
+        counts.update(testing::event(&MESSAGES, &format!("{end}\n\n")).counts.unwrap());
+        let usage = counts.usage().unwrap();
+        assert_eq!(
+            (usage.input, usage.cached_input, usage.cache_write, usage.output),
+            (Some(70), Some(60), Some(7), Some(40))
+        );
+        assert_eq!(usage.reasoning, None);
+    }
+
+    #[test]
+    fn adding_a_turn_or_moving_a_mark_does_not_change_the_prefix() {
+        let prefix = |messages: &str| {
+            let body = format!(
+                r#"{{"model":"m","system":[{{"type":"text","text":"x-anthropic-billing-header: cc_version={}"}},{{"type":"text","text":"s"}}],"messages":[{messages}]}}"#,
+                messages.len()
+            );
+            testing::envelope(&MESSAGES, &body).unwrap().stable_prefix
+        };
+        let first =
+            prefix(r#"{"role":"user","content":[{"type":"text","text":"hi","cache_control":{"type":"ephemeral"}}]}"#);
+        assert!(first.is_some());
+        assert_eq!(
+            first,
+            prefix(
+                r#"{"role":"user","content":"hi"},{"role":"assistant","content":"a"},{"role":"user","content":"b"}"#
+            )
+        );
+        assert_ne!(first, prefix(r#"{"role":"user","content":"ho"}"#));
+    }
 
     #[test]
     fn the_session_is_read_from_both_forms_of_metadata() {

@@ -29,29 +29,56 @@ pub(super) fn is_form(content_type: &str) -> bool {
 /// The content type has no boundary, or the body is not cut by it to its end.
 pub(super) fn fields<'a>(content_type: &'a str, body: &'a [u8]) -> Result<Vec<Field<'a>>, Malformed> {
     let boundary = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty()).ok_or(Malformed)?;
-    let delimiter = format!("\r\n--{boundary}");
-    let delimiters = memmem::Finder::new(&delimiter);
+    let text = format!("\r\n--{boundary}");
+    let delimiters = Delimiters { body, finder: memmem::Finder::new(&text) };
     let mut fields = Vec::new();
-    // The first delimiter may lack the line end before it.
-    let mut at = if body.starts_with(&delimiter.as_bytes()[2..]) {
-        delimiter.len() - 2
-    } else {
-        delimiters.find(body).ok_or(Malformed)? + delimiter.len()
-    };
-    loop {
-        let rest = &body[at..];
+    let mut delimiter = delimiters.first().ok_or(Malformed)?;
+    while !delimiter.is_last {
+        let start = delimiter.place.end;
+        // The line end that a delimiter begins with may be that of the part's head.
+        delimiter = delimiters.next(start - 2).ok_or(Malformed)?;
+        let part = body.get(start..delimiter.place.start).ok_or(Malformed)?;
+        let head = memmem::find(part, b"\r\n\r\n").ok_or(Malformed)?;
+        let value = start + head + 4..delimiter.place.start;
+        fields.extend(field_name(&part[..head]).map(|name| Field { name, value }));
+    }
+    Ok(fields)
+}
+
+/// The lines that cut a body into parts.
+struct Delimiters<'a> {
+    body: &'a [u8],
+    finder: memmem::Finder<'a>,
+}
+
+struct Delimiter {
+    /// From the line end before it to the one after it.
+    place: Range<usize>,
+    is_last: bool,
+}
+
+impl Delimiters<'_> {
+    /// The first one; it may lack the line end before it.
+    fn first(&self) -> Option<Delimiter> {
+        let bare = &self.finder.needle()[2..];
+        let at_once = self.body.starts_with(bare).then(|| self.at(0, bare.len())).flatten();
+        at_once.or_else(|| self.next(0))
+    }
+
+    /// The next one. A line that merely begins like a delimiter is none, as on hosts.
+    fn next(&self, from: usize) -> Option<Delimiter> {
+        let mut found = self.finder.find_iter(self.body.get(from..)?);
+        found.find_map(|at| self.at(from + at, self.finder.needle().len()))
+    }
+
+    fn at(&self, start: usize, length: usize) -> Option<Delimiter> {
+        let rest = &self.body[start + length..];
         if rest.starts_with(b"--") {
-            return Ok(fields);
+            return Some(Delimiter { place: start..start + length + 2, is_last: true });
         }
-        // Blanks may follow the delimiter.
-        let head_start = at + memmem::find(rest, b"\r\n").ok_or(Malformed)? + 2;
-        let end = head_start - 2 + delimiters.find(&body[head_start - 2..]).ok_or(Malformed)?;
-        let part = body.get(head_start..end).ok_or(Malformed)?;
-        let head_length = memmem::find(part, b"\r\n\r\n").ok_or(Malformed)?;
-        fields.extend(
-            field_name(&part[..head_length]).map(|name| Field { name, value: head_start + head_length + 4..end }),
-        );
-        at = end + delimiter.len();
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let end = start + length + blanks + 2;
+        rest[blanks..].starts_with(b"\r\n").then_some(Delimiter { place: start..end, is_last: false })
     }
 }
 
@@ -98,7 +125,7 @@ mod tests {
     #[test]
     fn fields_are_found_and_files_are_not_looked_into() {
         let body = "--b-1\r\nContent-Disposition: form-data; name=\"image\"; filename=\"model\"\r\n\
-            Content-Type: image/png\r\n\r\n\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nno\r\n\
+            Content-Type: image/png\r\n\r\n\r\n--b-1x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nno\r\n\
             --b-1 \r\ncontent-disposition:form-data;name=model\r\n\r\ngpt-image-1\r\n\
             --b-1\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\n\r\n--b-1--\r\n";
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());

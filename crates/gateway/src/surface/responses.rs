@@ -288,3 +288,111 @@ pub(super) fn read_usage(usage: &RawValue) -> Option<Counts> {
         reasoning: usage.output_tokens_details.and_then(|details| details.reasoning_tokens),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+
+    fn envelope(members: &str) -> Envelope {
+        testing::envelope(&RESPONSES, &format!(r#"{{"model":"m"{members}}}"#)).unwrap()
+    }
+
+    fn meaning(data: &str) -> Meaning {
+        testing::meaning(&RESPONSES, &format!("data: {data}\n\n"))
+    }
+
+    fn call(method: &str, path: &str) -> Option<Result<Call, WrongMethod>> {
+        recognize(RequestLine { method, path, query: None })
+    }
+
+    #[test]
+    fn paths_below_are_ordinary_requests_or_about_a_stored_response() {
+        let about = |method: &str, path: &str| call(method, path).unwrap().map(|call| (call.method, call.response_id));
+        for path in ["/v1/responses", "/v1/responses/compact", "/v1/responses/input_tokens"] {
+            assert_eq!(about("POST", path), Ok(("POST", None)), "{path}");
+        }
+        let stored = |method: &'static str| Ok((method, Some("resp_1".to_owned())));
+        assert_eq!(about("POST", "/v1/responses/resp_1/cancel"), stored("POST"));
+        assert_eq!(about("GET", "/v1/responses/resp_1"), stored("GET"));
+        assert_eq!(about("GET", "/v1/responses/resp_1/input_items"), stored("GET"));
+        assert_eq!(about("DELETE", "/v1/responses/resp_1"), stored("DELETE"));
+        assert_eq!(about("PATCH", "/v1/responses/resp_1"), Err(WrongMethod("POST, GET, DELETE")));
+        for path in
+            ["/v1/responses/", "/v1/responses/..", "/v1/responses/a/../b", "/v1/responses/a%2fb", "/v1/responsesx"]
+        {
+            assert!(call("POST", path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_must_not_be_done_twice_is_told() {
+        assert!(!envelope("").stateful);
+        assert!(envelope(r#","background":true"#).stateful);
+        assert!(envelope(r#","previous_response_id":"r""#).stateful);
+        assert!(envelope(r#","previous_response_id":"r","store":true"#).stateful);
+        assert!(!envelope(r#","previous_response_id":"r","store":false"#).stateful);
+        assert!(envelope(r#","conversation":"c""#).stateful);
+        let previous = |members: &str| envelope(members).response_id;
+        assert_eq!(previous(r#","previous_response_id":"r""#), Some(StoredResponse::Previous("r".into())));
+        assert_eq!(previous(r#","previous_response_id":null"#), None);
+    }
+
+    #[test]
+    fn the_prefix_is_of_the_whole_input_alone() {
+        let prefix = |members: &str| envelope(members).stable_prefix;
+        let text = prefix(r#","input":"hi""#);
+        assert!(text.is_some());
+        assert_eq!(
+            text,
+            prefix(r#","input":[{"role":"user","content":"hi"},{"type":"reasoning"},{"role":"user","content":"x"}]"#)
+        );
+        assert_ne!(text, prefix(r#","input":"hi","instructions":"i""#));
+        assert_eq!(prefix(r#","input":"hi","previous_response_id":"r""#), None);
+    }
+
+    #[test]
+    fn what_opens_an_answer_is_no_output() {
+        for silent in [
+            r#"{"type":"response.created","response":{"id":"r"}}"#,
+            r#"{"type":"response.in_progress","response":{"id":"r"}}"#,
+            r#"{"type":"response.output_item.added","item":{"type":"message","content":[]}}"#,
+            r#"{"type":"response.output_item.added","item":{"type":"reasoning","summary":[]}}"#,
+            r#"{"type":"response.content_part.added","part":{"type":"output_text","text":"","annotations":[]}}"#,
+            r#"{"type":"response.output_text.delta","delta":""}"#,
+        ] {
+            assert_eq!(meaning(silent), Meaning::Start, "{silent}");
+        }
+        for loud in [
+            r#"{"type":"response.output_item.added","item":{"type":"function_call","name":"f"}}"#,
+            r#"{"type":"response.output_text.delta","delta":"x"}"#,
+            r#"{"type":"response.reasoning_summary_text.delta","delta":"x"}"#,
+            r#"{"type":"response.output_item.done","item":{}}"#,
+        ] {
+            assert_eq!(meaning(loud), Meaning::Output, "{loud}");
+        }
+    }
+
+    #[test]
+    fn ends_and_errors_are_told_apart() {
+        assert_eq!(meaning(r#"{"type":"response.completed","response":{"output":[]}}"#), Meaning::Terminal);
+        assert_eq!(meaning(r#"{"type":"response.completed","response":{"output":[{}]}}"#), Meaning::TerminalOutput);
+        assert_eq!(meaning(r#"{"type":"response.incomplete","response":{}}"#), Meaning::Terminal);
+        assert_eq!(meaning(r#"{"type":"response.failed","response":{"error":{}}}"#), Meaning::Failed);
+        assert_eq!(meaning(r#"{"type":"error","code":"x"}"#), Meaning::Error);
+        let whole = |body: &str| RESPONSES.whole(body.as_bytes()).map(|read| (read.meaning, read.response_id));
+        assert_eq!(whole(r#"{"id":"r","object":"response","output":[]}"#), Some((Meaning::Output, Some("r".into()))));
+        assert_eq!(whole(r#"{"id":"c","object":"response.compaction","output":[]}"#), Some((Meaning::Output, None)));
+        assert_eq!(whole(r#"{"status":"failed","error":{}}"#).map(|read| read.0), Some(Meaning::Error));
+    }
+
+    #[test]
+    fn an_error_says_what_it_is_at_the_top_and_below_error() {
+        let event = error_event(br#"{"error":{"message":"m","type":"t","param":null,"code":"c"}}"#, 7);
+        assert_eq!(
+            std::str::from_utf8(&event).unwrap(),
+            "event: error\ndata: {\"type\":\"error\",\"sequence_number\":7,\"code\":\"c\",\"message\":\"m\",\"param\":null,\
+             \"error\":{\"message\":\"m\",\"type\":\"t\",\"param\":null,\"code\":\"c\"}}\n\n"
+        );
+    }
+}

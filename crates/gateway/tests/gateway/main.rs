@@ -14,3 +14,4 @@ mod log;
 mod rig;
 mod shutdown;
 mod streaming;
+mod surfaces;

@@ -44,6 +44,8 @@ pub(crate) struct Facts {
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
     pub(crate) model: String,
+    /// Of a Gemini call, such as `countTokens`.
+    pub(crate) action: String,
     pub(crate) prompt: String,
     pub(crate) host: String,
     /// Number of the request on the host.
@@ -76,6 +78,7 @@ impl Facts {
             stream,
             include_usage: body["stream_options"]["include_usage"] == true,
             model: model.to_owned(),
+            action: gemini_call.map(|(_, action)| action.to_owned()).unwrap_or_default(),
             prompt: prompt(body),
             host: host.to_owned(),
             number,

@@ -1,4 +1,5 @@
-//! Gemini's `generateContent` and its SSE form, which has no terminal event: the last chunk carries `finishReason`.
+//! Gemini's `generateContent` and its SSE form, which has no terminal event: the last chunk carries `finishReason`; and the other
+//! actions of a model.
 
 use serde_json::{Value, json};
 
@@ -6,7 +7,15 @@ use super::answer::{Answer, Facts};
 use super::sse::Event;
 
 pub(super) fn json(answer: &Answer, facts: &Facts) -> Value {
-    chunk(answer, facts, &answer.text(facts), true)
+    let embedding = json!({"values": [0.25, -0.5, 1.0e-7]});
+    match &*facts.action {
+        "countTokens" => json!({"totalTokens": answer.counts(facts).input}),
+        "embedContent" => json!({"embedding": embedding}),
+        "batchEmbedContents" => json!({"embeddings": [embedding]}),
+        // Without `alt=sse` a stream is a list.
+        "streamGenerateContent" => json!([chunk(answer, facts, &answer.text(facts), true)]),
+        _ => chunk(answer, facts, &answer.text(facts), true),
+    }
 }
 
 pub(super) fn events(answer: &Answer, facts: &Facts) -> Vec<Event> {
