@@ -16,7 +16,7 @@ use crate::auth::Caller;
 use crate::client::Client;
 use crate::coding::Takes;
 use crate::credentials::Credentials;
-use crate::error::{GatewayError, Interrupted, log_stalled};
+use crate::error::{GatewayError, Interrupted, log_stalled, overloaded};
 use crate::exchange::{Ending, Exchange};
 use crate::headers;
 use crate::models::unknown_model;
@@ -54,7 +54,11 @@ impl Gateway {
         if head.fields.list("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed().into());
         }
-        let body = client.body(self.options.max_body).await?;
+        if self.buffers.are_full() {
+            return Err(overloaded().closing().into());
+        }
+        let mut held = self.buffers.nothing();
+        let body = client.body(self.options.max_body, &mut held).await?;
         let content_type = head.fields.text("content-type").unwrap_or_default();
         let envelope = Request { call: &call, content_type, body: &body }
             .read()
@@ -105,6 +109,7 @@ impl Gateway {
                 takes: Takes::of(&head.fields),
                 caller: own_key,
                 body,
+                held,
             },
             plan,
             serving: Arc::clone(&serving),

@@ -13,6 +13,7 @@ use relay_hosts::{Endpoint, HostPool, RelayRequest, SendError, endpoint};
 use relay_http1::Fields;
 use relay_routing::{AnswerHead, Ending, wait};
 
+use crate::buffers::Held;
 use crate::coding::Takes;
 use crate::commit::{Committed, Shown, Unusable, commit};
 use crate::headers;
@@ -31,6 +32,8 @@ pub(crate) struct Outgoing {
     /// Where the path names the model.
     pub(crate) model_in_target: Option<Range<usize>>,
     pub(crate) body: Bytes,
+    /// What the body takes of the memory for bodies.
+    pub(crate) held: Held,
     /// Where the body names the model.
     pub(crate) mentions: Vec<Mention>,
     /// What makes a host tell the usage of a stream, when the client has not asked for it.
@@ -106,7 +109,8 @@ pub(crate) async fn attempt(outgoing: &Outgoing, target: &Target<'_>) -> Result<
         let host_request_id = headers::host_request_id(&answer.head.fields).map(Into::into);
         let (status, fields) = (answer.head.status, std::mem::take(&mut answer.head.fields));
         let status = StatusCode::from_u16(status).map_err(|_| Failure::Unusable(Unusable::Bad))?;
-        let answer = commit(status, &fields, answer, shown).await.map_err(Failure::Unusable)?;
+        let answer =
+            commit(status, &fields, answer, shown, outgoing.held.nothing_yet()).await.map_err(Failure::Unusable)?;
         Ok(Success { status, fields, host_request_id, answer })
     };
     tokio::time::timeout(target.first_output, exchange).await.unwrap_or(Err(Failure::Timeout))

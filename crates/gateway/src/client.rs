@@ -17,7 +17,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::alarm::Alarm;
-use crate::error::{GatewayError, Interrupted, shutting_down};
+use crate::buffers::Held;
+use crate::error::{GatewayError, Interrupted, overloaded, shutting_down};
 use crate::reply::Reply;
 
 /// Silence between two requests after which a connection is closed: clients
@@ -144,8 +145,9 @@ impl Client {
     ///
     /// # Errors
     /// 413 beyond `limit`, 408 when nothing arrives for too long, 400 when it
-    /// is not chunked as it should be. The rest of the body is not read then.
-    pub(crate) async fn body(&mut self, limit: u64) -> Result<Bytes, Interrupted> {
+    /// is not chunked as it should be, 503 when there is no memory for it in `held`'s budget. The
+    /// rest of the body is not read then.
+    pub(crate) async fn body(&mut self, limit: u64, held: &mut Held) -> Result<Bytes, Interrupted> {
         if self.connection.announced_body().is_some_and(|length| length > limit) {
             return Err(too_large(limit).into());
         }
@@ -164,6 +166,7 @@ impl Client {
             .await?;
             match read {
                 _ if body.len() as u64 > limit => return Err(too_large(limit).into()),
+                _ if !held.fits(body.len()) => return Err(overloaded().closing().into()),
                 Ok(true) => return Ok(body.freeze()),
                 Ok(false) => {}
                 Err(BodyError::Broken(_)) => return Err(Gone.into()),

@@ -10,6 +10,7 @@ use relay_hosts::Answer;
 use relay_http1::Fields;
 use relay_ledger::Usage;
 
+use crate::buffers::Held;
 use crate::coding::{Coding, Takes};
 use crate::headers;
 use crate::host_body::{Broken, HostBody};
@@ -40,8 +41,10 @@ pub(crate) enum Committed {
         coding: Coding,
         /// The id of the response, where clients can go on from it.
         response_id: Option<String>,
+        /// What the body takes of the memory for bodies.
+        _held: Held,
     },
-    /// Too large to be checked whole: what was read, and the rest as it comes.
+    /// Too large to be checked whole, or there is no memory for it: what was read, and the rest as it comes.
     Raw {
         head: Bytes,
         upstream: HostBody,
@@ -83,6 +86,7 @@ pub(crate) async fn commit(
     fields: &Fields,
     answer: Answer,
     shown: Shown<'_>,
+    held: Held,
 ) -> Result<Committed, Unusable> {
     let coding = Coding::of(fields);
     if status.is_redirection() {
@@ -98,11 +102,11 @@ pub(crate) async fn commit(
     }
     if headers::is_event_stream(fields) {
         let events = Events::new(shown.dialect, shown.model.cloned(), shown.hide_usage);
-        return commit_stream(HostBody::decoded(answer, coding), events).await;
+        return commit_stream(HostBody::decoded(answer, coding), events, held).await;
     }
     let passes = shown.model.is_none() && shown.takes.has(coding);
     let upstream = if passes { HostBody::as_it_is(answer, coding) } else { HostBody::decoded(answer, coding) };
-    commit_whole(upstream, shown).await
+    commit_whole(upstream, shown, held).await
 }
 
 /// As much of an error's body as there is; one that breaks off says nothing.
@@ -122,9 +126,9 @@ async fn error_body(answer: Answer, coding: Coding) -> Bytes {
     body.finish()
 }
 
-async fn commit_stream(mut upstream: HostBody, mut events: Events) -> Result<Committed, Unusable> {
+async fn commit_stream(mut upstream: HostBody, mut events: Events, held: Held) -> Result<Committed, Unusable> {
     let mut ready = VecDeque::new();
-    let mut held = 0;
+    let mut held_back = 0;
     loop {
         let Some(piece) = upstream.next().await? else { return Err(ended_early(&mut events)) };
         events.push(piece.read);
@@ -138,12 +142,12 @@ async fn commit_stream(mut upstream: HostBody, mut events: Events) -> Result<Com
                 Meaning::Output | Meaning::TerminalOutput => true,
                 Meaning::Start => false,
             };
-            held += event.bytes.len();
+            held_back += event.bytes.len();
             ready.push_back(event.bytes);
-            if output || held > MAX_START_FRAMES {
+            if output || held_back > MAX_START_FRAMES {
                 let ends = event.meaning == Meaning::TerminalOutput;
                 let then = if ends { Then::Done } else { take_events(&mut events, &mut ready) };
-                return Ok(Committed::Stream(Box::new(Relaying { upstream, events, ready, then })));
+                return Ok(Committed::Stream(Box::new(Relaying { upstream, events, ready, then, held })));
             }
         }
     }
@@ -187,7 +191,7 @@ impl Gathered {
     }
 }
 
-async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>) -> Result<Committed, Unusable> {
+async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>, mut held: Held) -> Result<Committed, Unusable> {
     let coding = upstream.shown_coding();
     let mut body = Gathered::default();
     let mut encoded = Gathered::default();
@@ -196,7 +200,8 @@ async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>) -> Result<Commit
         if coding != Coding::Identity {
             encoded.push(piece.sent);
         }
-        if body.len().max(encoded.len()) > MAX_WHOLE_ANSWER {
+        let is_too_large = body.len().max(encoded.len()) > MAX_WHOLE_ANSWER;
+        if is_too_large || !held.fits(body.len() + encoded.len()) {
             let head = if coding == Coding::Identity { renamed(body.finish(), shown) } else { encoded.finish() };
             return Ok(Committed::Raw { head, upstream });
         }
@@ -218,7 +223,7 @@ async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>) -> Result<Commit
         _ => body,
     };
     let usage = read.counts.and_then(|counts| counts.usage());
-    Ok(Committed::Whole { body, usage, coding, response_id: read.response_id })
+    Ok(Committed::Whole { body, usage, coding, response_id: read.response_id, _held: held })
 }
 
 /// The beginning of a large answer with the model's public name in it.

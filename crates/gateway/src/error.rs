@@ -107,6 +107,12 @@ pub(crate) fn shutting_down() -> GatewayError {
     GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "server_shutdown", message).retry_after(1).closing()
 }
 
+/// Bodies in flight take all the memory that they may (spec §10).
+pub(crate) fn overloaded() -> GatewayError {
+    let message = "The server has no room for another request now; try again.";
+    GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message).retry_after(1)
+}
+
 /// The log cannot take the decision, so nothing is done (spec §7).
 pub(crate) fn log_stalled() -> GatewayError {
     let message = "The decision log cannot be written; try again.";

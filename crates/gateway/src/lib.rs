@@ -15,6 +15,7 @@ mod alarm;
 mod answer;
 mod attempt;
 mod auth;
+mod buffers;
 mod client;
 mod coding;
 mod commit;
@@ -43,6 +44,7 @@ mod surface;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use buffers::Buffers;
 use relay_bindings::BindingStore;
 use relay_domain::{Clock, KeyHash};
 use relay_health::FleetHealth;
@@ -90,6 +92,7 @@ pub struct Gateway {
     hosts: HostClient,
     health: Arc<FleetHealth>,
     retries: Arc<Retries>,
+    buffers: Arc<Buffers>,
     clock: Arc<dyn Clock>,
     hash_key: KeyHasher,
     sticky_secret: StickySecret,
@@ -107,6 +110,7 @@ impl Gateway {
             hosts: parts.hosts,
             health: parts.health,
             retries: Arc::new(Retries::new(parts.options.retry_percent)),
+            buffers: Buffers::new(parts.options.max_buffered),
             clock: parts.clock,
             hash_key: parts.hash_key,
             sticky_secret: parts.sticky_secret,

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct GatewayOptions {
     /// Largest request body, in bytes.
     pub max_body: u64,
+    /// What bodies of requests and answers may take of memory together, in bytes.
+    pub max_buffered: u64,
     /// Most client connections at once.
     pub max_connections: usize,
     /// Time a host has until its first real output.
@@ -35,6 +37,7 @@ impl Default for GatewayOptions {
     fn default() -> Self {
         Self {
             max_body: 64 * 1024 * 1024,
+            max_buffered: 1024 * 1024 * 1024,
             max_connections: 10_000,
             first_output: Duration::from_mins(5),
             idle: Duration::from_mins(3),

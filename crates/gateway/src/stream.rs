@@ -13,6 +13,7 @@ use relay_routing::{self as routing, Outcome, Reply, classify};
 use tokio::time::Instant;
 
 use crate::Gateway;
+use crate::buffers::Held;
 use crate::client::{Client, Gone, Watched};
 use crate::error::GatewayError;
 use crate::exchange::{Ending, Exchange};
@@ -41,6 +42,8 @@ pub(crate) struct Relaying {
     /// Events that the client does not have yet.
     pub(crate) ready: VecDeque<Bytes>,
     pub(crate) then: Then,
+    /// What an event that is not whole yet takes of the memory for bodies.
+    pub(crate) held: Held,
 }
 
 /// What follows the events that are ready. It may hold what a host said, which
@@ -161,7 +164,10 @@ impl Relaying {
         self.then = match self.upstream.next().await {
             Ok(Some(piece)) => {
                 self.events.push(piece.read);
-                take_events(&mut self.events, &mut self.ready)
+                let then = take_events(&mut self.events, &mut self.ready);
+                // A stream that has begun goes on; what is full is told to those who come.
+                self.held.fits(self.events.pending());
+                then
             }
             Ok(None) => last_event(&mut self.events, &mut self.ready),
             Err(_) => Then::Fail(Fault::Cut),

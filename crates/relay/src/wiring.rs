@@ -256,6 +256,7 @@ fn ledger_options(config: &Config) -> LedgerOptions {
 fn gateway_options(config: &Config) -> GatewayOptions {
     GatewayOptions {
         max_body: config.gateway.max_body_bytes,
+        max_buffered: config.gateway.max_buffered_bytes,
         max_connections: config.gateway.max_connections,
         first_output: config.timeouts.first_output,
         idle: config.timeouts.idle,

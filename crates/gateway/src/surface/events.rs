@@ -133,6 +133,11 @@ impl Events {
         self.response_id.as_deref()
     }
 
+    /// Bytes of an event that is not whole yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.splitter.pending()
+    }
+
     /// Whether part of an event was already passed on.
     pub(crate) fn is_mid_event(&self) -> bool {
         self.mid_event

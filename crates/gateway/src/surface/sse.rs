@@ -76,6 +76,11 @@ impl Splitter {
         if std::mem::take(&mut self.oversize) { Piece::Oversize(event) } else { Piece::Event(event) }
     }
 
+    /// Bytes of an event that is not whole yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     /// What is left when the stream has ended: an event without its blank line, or half of one.
     pub(crate) fn into_rest(self) -> Bytes {
         self.pending.freeze()

@@ -11,6 +11,7 @@ mod failover;
 mod forwarding;
 mod health;
 mod log;
+mod memory;
 mod rig;
 mod shutdown;
 mod streaming;

@@ -12,6 +12,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) listen: SocketAddr,
     /// Largest request body, in bytes.
     pub(crate) max_body_bytes: u64,
+    /// Memory for bodies, in bytes.
+    pub(crate) max_buffered_bytes: u64,
     /// Open client connections.
     pub(crate) max_connections: usize,
 }
@@ -21,6 +23,7 @@ impl GatewayConfig {
         Self {
             listen: reader.address(&keys::GATEWAY_LISTEN),
             max_body_bytes: reader.size(&keys::GATEWAY_MAX_BODY),
+            max_buffered_bytes: reader.size(&keys::GATEWAY_MAX_BUFFERED),
             max_connections: reader.count(&keys::GATEWAY_MAX_CONNECTIONS) as usize,
         }
     }

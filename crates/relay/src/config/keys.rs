@@ -83,6 +83,11 @@ pub(crate) const GATEWAY_MAX_BODY: Key = Key {
     reason: "Long conversations with inlined images reach tens of MiB.",
     ..key("gateway.max_body", "64MiB", Form::Size { least: 1 << 10, most: 1 << 30 })
 };
+pub(crate) const GATEWAY_MAX_BUFFERED: Key = Key {
+    meaning: "Memory for bodies of requests and answers, all together; what does not fit is answered with 503 and `Retry-After`.",
+    reason: "Sixteen of the largest requests at once, and far more than a thousand usual ones.",
+    ..key("gateway.max_buffered", "1GiB", Form::Size { least: 1 << 20, most: 1 << 40 })
+};
 pub(crate) const GATEWAY_MAX_CONNECTIONS: Key = Key {
     meaning: "Open client connections; further ones are answered with 503 and `Retry-After`.",
     reason: "Far above what two cores stream, and below where memory becomes the limit.",
@@ -210,6 +215,7 @@ pub(crate) const ALL: &[Key] = &[
     FLEET,
     GATEWAY_LISTEN,
     GATEWAY_MAX_BODY,
+    GATEWAY_MAX_BUFFERED,
     GATEWAY_MAX_CONNECTIONS,
     ADMIN_LISTEN,
     TIMEOUTS_CONNECT,
