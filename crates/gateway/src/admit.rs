@@ -76,7 +76,9 @@ impl Gateway {
         let Some(pool) = pool(&facts, owner.as_ref()) else {
             return Err(self.unroutable(&facts, started).await.into());
         };
-        let subject = subject(pool.group.sticky.scope, &head.fields, &envelope, &caller.key);
+        // What is done with a stored response says nothing of where a conversation goes on.
+        let may_stick = call.response_id.is_none();
+        let subject = subject(pool.group.sticky.scope, &head.fields, &envelope, &caller.key).filter(|_| may_stick);
         let key = subject.as_ref().map(|subject| self.sticky_key(&caller, &pool, subject));
         let own_key = if may_send_callers_key(&serving, &pool) { CallerKey::new(&caller.secret) } else { None };
         let plan = self.plan(&facts, &pool, key, own_key.as_ref(), owner.as_ref()).await;
@@ -84,6 +86,7 @@ impl Gateway {
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
         let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
         exchange.request_bytes(body.len());
+        let stream = envelope.is_stream();
 
         let job = Box::new(Job {
             gateway: Arc::clone(self),
@@ -103,9 +106,9 @@ impl Gateway {
                 lines: headers::to_host(&head.fields, id),
                 method: call.method,
                 target: target_at_host(&head),
-                model_in_target: call.model.as_ref().map(|model| model.place.clone()),
-                mentions: envelope.mentions.clone(),
-                ask_usage: envelope.ask_usage.clone(),
+                model_in_target: call.model.map(|model| model.place),
+                mentions: envelope.mentions,
+                ask_usage: envelope.ask_usage,
                 takes: Takes::of(&head.fields),
                 caller: own_key,
                 body,
@@ -118,7 +121,7 @@ impl Gateway {
             job,
             exchange,
             in_flight: self.retries.request(),
-            stream: envelope.is_stream(),
+            stream,
             expose_routing: caller.key.expose_routing,
         })
     }

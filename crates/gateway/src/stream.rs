@@ -152,7 +152,7 @@ pub(crate) async fn relay(
             Watched::Done(()) => last_received = Instant::now(),
             Watched::Gone => return Err(Gone),
             Watched::Ending => return shut_down(client, &relaying, exchange).await,
-            Watched::Due if due == idle_at => relaying.then = Then::Fail(Fault::Idle),
+            Watched::Due if due == idle_at => relaying.then = end_of(&relaying.events, Fault::Idle),
             Watched::Due => relaying.ready.push_back(relaying.events.keep_alive()),
         }
     }
@@ -170,7 +170,7 @@ impl Relaying {
                 then
             }
             Ok(None) => last_event(&mut self.events, &mut self.ready),
-            Err(_) => Then::Fail(Fault::Cut),
+            Err(_) => end_of(&self.events, Fault::Cut),
         };
     }
 }
@@ -198,7 +198,7 @@ pub(crate) fn take_events(events: &mut Events, ready: &mut VecDeque<Bytes>) -> T
 
 /// The host ended its stream: its last event may lack the blank line.
 fn last_event(events: &mut Events, ready: &mut VecDeque<Bytes>) -> Then {
-    let Some(event) = events.take_last() else { return end_of(events) };
+    let Some(event) = events.take_last() else { return end_of(events, Fault::Cut) };
     match event.meaning {
         Meaning::Error => Then::Fail(Fault::Told(data_of_event(&event.bytes))),
         Meaning::Terminal | Meaning::TerminalOutput => {
@@ -216,14 +216,14 @@ fn last_event(events: &mut Events, ready: &mut VecDeque<Bytes>) -> Then {
             ready.push_back(event.bytes);
             // What follows must begin a new event.
             ready.push_back(Bytes::from_static(b"\n\n"));
-            end_of(events)
+            end_of(events, Fault::Cut)
         }
     }
 }
 
-/// What the end of a stream means that has no terminal event.
-fn end_of(events: &Events) -> Then {
-    if events.may_end() { Then::Done } else { Then::Fail(Fault::Cut) }
+/// What it means that nothing comes any more, and there was no terminal event.
+fn end_of(events: &Events, fault: Fault) -> Then {
+    if events.may_end() { Then::Done } else { Then::Fail(fault) }
 }
 
 /// Ends a committed stream that failed: an error event, no `[DONE]`, then the

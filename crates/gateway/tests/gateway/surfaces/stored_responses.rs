@@ -105,6 +105,7 @@ async fn what_is_done_with_a_stored_response_is_done_where_it_is() {
         assert_eq!(code(rig.call(method, &path).key(OTHER_KEY).send().await).await, (404, "response_not_found".into()));
     }
     assert_eq!(rig.calls()[0], 1);
+    assert_eq!(rig.bound().await.len(), 1, "only the request that made it is bound");
 }
 
 #[tokio::test]

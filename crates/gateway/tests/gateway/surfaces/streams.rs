@@ -119,6 +119,22 @@ async fn a_silent_stream_is_given_up_with_the_surfaces_error() {
 }
 
 #[tokio::test]
+async fn a_whole_stream_of_google_is_whole_however_its_host_ends_it() {
+    for (reply, verdict) in [
+        (Reply::chat("one").truncate_after(1, Cut::Eof), "complete"),
+        (Reply::chat("one").stall_after(1), "complete"),
+        (Reply::chat("one").without_terminal(), "truncated"),
+    ] {
+        let rig = Setup::hosts(1).options(|options| options.idle = Duration::from_millis(50)).start().await;
+        rig.hosts[0].script(reply);
+        let mut answer = GEMINI.call(&rig, "hi", true).send().await;
+        let text = answer.text().await;
+        assert_eq!(rig.decision(&answer.request_id()).await.verdict, verdict, "{text}");
+        assert_eq!(text.contains("stream_interrupted"), verdict == "truncated", "{text}");
+    }
+}
+
+#[tokio::test]
 async fn an_error_event_of_responses_goes_on_counting() {
     let rig = Setup::hosts(1).start().await;
     rig.hosts[0].script(Reply::chat("one two three").truncate_after(6, Cut::Eof));
