@@ -8,7 +8,7 @@ use crate::admin::{AdminFault, FakeGroup, FakePanel, FakeUser, Panel};
 use crate::gateway::Personality;
 use crate::received::{Ending, Journal, Received};
 use crate::reply::Reply;
-use crate::server::{HostState, Running, Scripts, bind};
+use crate::server::{Accept, HostState, Running, Scripts, bind};
 
 /// The version that a host of today shows; a hint at best (sub2api-host-api.md §0).
 const VERSION_OF_N: &str = "0.1.179";
@@ -90,6 +90,11 @@ impl FakeHost {
     /// The reply when the queue is empty.
     pub fn default_reply(&self, reply: Reply) {
         self.scripts().default = reply;
+    }
+
+    /// Queues how the next connection fails, before anything is read of it.
+    pub fn script_accept(&self, accept: Accept) {
+        self.scripts().accepts.push_back(accept);
     }
 
     /// How many queued replies have not been used.
@@ -328,7 +333,12 @@ impl FakeHostBuilder {
             pace: self.pace,
             panel: Panel::new(panel),
             journal: Journal::default(),
-            scripts: Mutex::new(Scripts { queue: [].into(), default: self.default_reply, by_path: Vec::new() }),
+            scripts: Mutex::new(Scripts {
+                queue: [].into(),
+                default: self.default_reply,
+                accepts: [].into(),
+                by_path: Vec::new(),
+            }),
         });
         let running = Mutex::new(Some(Running::start(listener, Arc::clone(&state))));
         FakeHost { state, address, running }

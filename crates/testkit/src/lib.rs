@@ -35,6 +35,7 @@ pub use gateway::{Personality, Surface};
 pub use host::{FakeHost, FakeHostBuilder};
 pub use received::{Ending, Received};
 pub use reply::{Answer, Cut, Reply, Usage};
+pub use server::Accept;
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -47,10 +47,23 @@ pub(crate) struct HostState {
     pub(crate) scripts: Mutex<Scripts>,
 }
 
+/// How a host fails a connection before it has read anything of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accept {
+    /// It is reset at once.
+    Reset,
+    /// It is reset when something has come, which is not read.
+    ResetUnread,
+    /// It stays open, and nothing is read or said.
+    Hang,
+}
+
 /// The replies a test has laid out.
 pub(crate) struct Scripts {
     pub(crate) queue: VecDeque<Reply>,
     pub(crate) default: Reply,
+    /// For the next connections, before anything else.
+    pub(crate) accepts: VecDeque<Accept>,
     /// By path without query: these come before everything else, also for paths that are no relay calls.
     pub(crate) by_path: Vec<(String, Reply)>,
 }
@@ -59,6 +72,10 @@ impl HostState {
     fn next_reply(&self) -> Reply {
         let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
         scripts.queue.pop_front().unwrap_or_else(|| scripts.default.clone())
+    }
+
+    fn next_accept(&self) -> Option<Accept> {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner).accepts.pop_front()
     }
 
     fn reply_for_path(&self, path: &str) -> Option<Reply> {
@@ -118,7 +135,7 @@ async fn accept(listener: TcpListener, host: Arc<HostState>, token: Cancellation
 /// What a reply may do to the connection it is on.
 enum Seizure {
     Reset,
-    Bytes(Bytes, Cut),
+    Play(VecDeque<Step>, Ticket),
 }
 
 #[derive(Clone)]
@@ -141,6 +158,11 @@ async fn serve(stream: TcpStream, host: Arc<HostState>, token: CancellationToken
     let _ = stream.set_nodelay(true);
     let number = host.journal.connected();
     let _connected = Connected(host.journal.clone());
+    if let Some(accept) = host.next_accept() {
+        let refusing = fail_accepted(stream, accept);
+        tokio::select! { () = token.cancelled() => {}, () = refusing => {} }
+        return;
+    }
     let (seize, mut seizures) = mpsc::unbounded_channel();
     let tap = HeadTap::default();
     let connection = Connection { number, tap: tap.clone(), seize };
@@ -160,21 +182,59 @@ async fn serve(stream: TcpStream, host: Arc<HostState>, token: CancellationToken
     let wire = http.into_parts().io.into_inner();
     match seizure {
         Seizure::Reset => wire.reset(),
-        Seizure::Bytes(bytes, cut) => write_and_end(wire.into_stream(), &bytes, cut).await,
+        Seizure::Play(steps, ticket) => {
+            let mut stream = wire.into_stream();
+            tokio::select! {
+                () = token.cancelled() => {
+                    let _ = stream.set_zero_linger();
+                }
+                // A peer that has gone ends it too, without a word to anybody.
+                _ = play_raw(&mut stream, steps, ticket) => {}
+            }
+        }
     }
 }
 
-async fn write_and_end(mut stream: TcpStream, bytes: &[u8], cut: Cut) {
-    // The peer may be gone; then there is nobody to tell.
-    let _ = stream.write_all(bytes).await;
-    match cut {
-        Cut::Reset => {
-            let _ = stream.set_zero_linger();
+async fn fail_accepted(mut stream: TcpStream, accept: Accept) {
+    match accept {
+        Accept::Reset => {}
+        Accept::ResetUnread => {
+            let _ = stream.readable().await;
         }
-        Cut::Clean | Cut::Eof => {
-            let _ = stream.shutdown().await;
+        Accept::Hang => return gone(&mut stream).await,
+    }
+    let _ = stream.set_zero_linger();
+}
+
+/// Waits until the peer has left. What it sends is not looked at.
+async fn gone(stream: &mut TcpStream) {
+    let mut unread = [0; 4096];
+    while stream.read(&mut unread).await.is_ok_and(|read| read > 0) {}
+}
+
+/// Plays steps on a socket. Dropping the ticket says that the peer left first.
+async fn play_raw(stream: &mut TcpStream, steps: VecDeque<Step>, ticket: Ticket) -> io::Result<()> {
+    for step in steps {
+        match step {
+            Step::Write(bytes) => stream.write_all(&bytes).await?,
+            Step::Wait(time) => tokio::select! { () = tokio::time::sleep(time) => {}, () = gone(stream) => break },
+            Step::Gate(gate) => tokio::select! { () = gate.pass() => {}, () = gone(stream) => break },
+            Step::Stall | Step::Cut(Cut::Hang) => gone(stream).await,
+            Step::Forever { bytes, every } => loop {
+                tokio::time::sleep(every).await;
+                stream.write_all(&bytes).await?;
+            },
+            Step::Cut(Cut::Reset) => {
+                ticket.end(Ending::Cut);
+                stream.set_zero_linger()?;
+            }
+            Step::Cut(Cut::Clean | Cut::Eof) => {
+                ticket.end(Ending::Cut);
+                stream.shutdown().await?;
+            }
         }
     }
+    Ok(())
 }
 
 async fn answer(
@@ -195,7 +255,7 @@ async fn answer(
     let Ok(Chosen { reply, facts, owner }) = chosen else {
         // The peer left inside its own request.
         ticket.end(Ending::HungUp);
-        return seize(&connection, Seizure::Bytes(Bytes::new(), Cut::Eof)).await;
+        return seize(&connection, Seizure::Play([Step::Cut(Cut::Eof)].into(), ticket)).await;
     };
     let mut rendered = reply.render(&facts, host.pace);
     let place = place(host.personality, &parts.method, parts.uri.path());
@@ -328,9 +388,8 @@ async fn play(
             Pause::Time(time) => tokio::time::sleep(*time).await,
         }
     }
-    if let Some((bytes, cut)) = rendered.wire.clone() {
-        ticket.end(Ending::Cut);
-        return seize(&connection, Seizure::Bytes(bytes, cut)).await;
+    if let Some(steps) = rendered.wire {
+        return seize(&connection, Seizure::Play(steps, ticket)).await;
     }
     let mut response = Response::new(());
     let Ok(status) = http::StatusCode::from_u16(rendered.status) else {
@@ -377,7 +436,13 @@ impl Player {
                     tokio::task::yield_now().await;
                     gate.pass().await;
                 }
-                Some(Step::Stall) => std::future::pending::<()>().await,
+                Some(Step::Stall | Step::Cut(Cut::Hang)) => std::future::pending::<()>().await,
+                Some(Step::Forever { bytes, every }) => {
+                    tokio::time::sleep(every).await;
+                    self.steps.push_front(Step::Forever { bytes: bytes.clone(), every });
+                    self.written = true;
+                    return Some((Ok(bytes), self));
+                }
                 Some(Step::Cut(Cut::Clean)) => {
                     self.ticket.end(Ending::Cut);
                     return None;

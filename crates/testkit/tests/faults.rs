@@ -2,7 +2,9 @@
 
 mod support;
 
-use relay_testkit::{Cut, Ending, FakeHost, Gate, Reply};
+use std::time::Duration;
+
+use relay_testkit::{Accept, Cut, Ending, FakeHost, Gate, Reply};
 use support::{Client, End, KEY, chat, chat_body, post};
 
 #[tokio::test]
@@ -158,4 +160,46 @@ async fn a_stalled_stream_ends_with_its_peer() {
     assert_eq!(host.in_flight(), 1);
     drop(client);
     host.wait_disconnected(0).await;
+}
+
+#[tokio::test]
+async fn raw_bytes_can_wait_go_on_for_ever_and_hang() {
+    let host = FakeHost::start().await;
+    let gate = Gate::new();
+    host.script(Reply::wire("HTTP/1.1 ", Cut::Hang).gate(&gate).raw_text("200 OK\r\n"));
+    host.script(Reply::wire("", Cut::Hang).forever("x", Duration::ZERO));
+    let mut client = Client::connect(&host).await;
+    client.send(post("/v1/chat/completions", KEY, &chat_body("x", true))).await;
+    client.until(b"HTTP/1.1 ").await.expect("comes");
+    gate.reached().await;
+    gate.open();
+    client.until(b"200 OK\r\n").await.expect("comes");
+    assert_eq!(host.in_flight(), 1);
+    drop(client);
+    host.wait_disconnected(0).await;
+
+    let mut client = Client::connect(&host).await;
+    client.send(post("/v1/chat/completions", KEY, &chat_body("x", true))).await;
+    client.until(&[b'x'; 100]).await.expect("comes");
+    drop(client);
+    host.wait_disconnected(1).await;
+}
+
+#[tokio::test]
+async fn a_connection_can_fail_before_anything_is_read() {
+    let host = FakeHost::start().await;
+    for accept in [Accept::Reset, Accept::ResetUnread, Accept::Hang] {
+        host.script_accept(accept);
+    }
+    let client = Client::connect(&host).await;
+    assert_eq!(client.rest().await.1, End::Reset);
+    let mut client = Client::connect(&host).await;
+    client.send("x").await;
+    assert_eq!(client.rest().await.1, End::Reset);
+    let hanging = Client::connect(&host).await;
+    host.wait_connections(1).await;
+    drop(hanging);
+    host.wait_connections(0).await;
+    assert_eq!(chat(&host, "x", false).await.status(), 200);
+    assert_eq!(host.received().len(), 1);
 }

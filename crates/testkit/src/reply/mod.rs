@@ -34,6 +34,8 @@ pub enum Cut {
     Eof,
     /// The connection is reset.
     Reset,
+    /// Not at all: it stays open, and nothing more comes until the peer leaves.
+    Hang,
 }
 
 /// What a host answers to one request. See the module for how it is put together.
@@ -83,6 +85,7 @@ pub(crate) enum Part {
     InBand(HostError),
     Gate(Gate),
     Wait(Duration),
+    Forever { text: String, every: Duration },
 }
 
 #[derive(Clone, Debug)]
@@ -206,7 +209,8 @@ impl Reply {
             .header("Location", location)
     }
 
-    /// Bytes on the socket instead of an HTTP answer; then the connection ends. `Cut::Clean` closes as `Cut::Eof` does.
+    /// Bytes on the socket instead of an HTTP answer, then what [`Reply::raw_text`], [`Reply::gate`], [`Reply::wait`] and
+    /// [`Reply::forever`] add; then the connection ends. `Cut::Clean` closes as `Cut::Eof` does.
     pub fn wire(bytes: impl Into<Bytes>, cut: Cut) -> Self {
         Self::new(Kind::Wire { bytes: bytes.into(), cut })
     }
@@ -290,6 +294,12 @@ impl Reply {
     #[must_use]
     pub fn wait(self, time: Duration) -> Self {
         self.part(Part::Wait(time))
+    }
+
+    /// Text put on the stream again and again, after a time each, until the peer leaves.
+    #[must_use]
+    pub fn forever(self, text: impl Into<String>, every: Duration) -> Self {
+        self.part(Part::Forever { text: text.into(), every })
     }
 
     fn part(mut self, part: Part) -> Self {

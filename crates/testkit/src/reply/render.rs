@@ -30,6 +30,11 @@ pub(crate) enum Step {
     Gate(Gate),
     Stall,
     Cut(Cut),
+    /// Again and again, after a time each.
+    Forever {
+        bytes: Bytes,
+        every: Duration,
+    },
 }
 
 /// A reply that knows its request.
@@ -40,8 +45,8 @@ pub(crate) struct Rendered {
     pub(crate) before_head: Vec<Pause>,
     pub(crate) steps: VecDeque<Step>,
     pub(crate) stream: bool,
-    /// Instead of all the above: bytes and the end of the connection.
-    pub(crate) wire: Option<(Bytes, Cut)>,
+    /// Instead of all the above: what happens on the socket.
+    pub(crate) wire: Option<VecDeque<Step>>,
     pub(crate) upstream_request_id: Option<String>,
     /// What `[N]` calls the request; set by the server.
     pub(crate) client_request_id: Option<String>,
@@ -98,7 +103,7 @@ impl Reply {
         }
         headers.extend(self.headers.iter().cloned());
         let wire = match &self.kind {
-            Kind::Wire { bytes, cut } => Some((bytes.clone(), *cut)),
+            Kind::Wire { bytes, cut } => Some(self.wire_steps(bytes, *cut)),
             _ => None,
         };
         Rendered {
@@ -119,6 +124,16 @@ impl Reply {
             upstream_request_id: self.upstream_request_id,
             client_request_id: None,
         }
+    }
+
+    /// Bytes, the parts that are no HTTP, and the end.
+    fn wire_steps(&self, bytes: &Bytes, cut: Cut) -> VecDeque<Step> {
+        let parts = self.parts.iter().filter_map(|part| match part {
+            Part::Raw(text) => Some(Step::Write(Bytes::from(text.clone()))),
+            part => part.pause(),
+        });
+        let steps = std::iter::once(Step::Write(bytes.clone())).chain(parts).chain([Step::Cut(cut)]);
+        self.shape.apply(steps.collect()).into()
     }
 
     fn has_header(&self, name: &str) -> bool {
@@ -154,11 +169,22 @@ impl Reply {
                     let text = error.in_band(facts.personality, facts.surface, &facts.model);
                     units.push(Unit::Text(text, true));
                 }
-                Part::Gate(gate) => units.push(Unit::Step(Step::Gate(gate.clone()))),
-                Part::Wait(time) => units.push(Unit::Step(Step::Wait(*time))),
+                Part::Gate(_) | Part::Wait(_) | Part::Forever { .. } => units.extend(part.pause().map(Unit::Step)),
             }
         }
         units
+    }
+}
+
+impl Part {
+    /// What happens beside what is said.
+    fn pause(&self) -> Option<Step> {
+        match self {
+            Self::Gate(gate) => Some(Step::Gate(gate.clone())),
+            Self::Wait(time) => Some(Step::Wait(*time)),
+            Self::Forever { text, every } => Some(Step::Forever { bytes: Bytes::from(text.clone()), every: *every }),
+            _ => None,
+        }
     }
 }
 
@@ -374,7 +400,7 @@ fn encode(steps: Vec<Step>, coding: &Coding) -> VecDeque<Step> {
         return steps.into_iter().filter(|step| !matches!(step, Step::Write(bytes) if bytes.is_empty())).collect();
     }
     let mut gzip = Gzip::default();
-    let ends_early = steps.iter().any(|step| matches!(step, Step::Cut(_) | Step::Stall));
+    let ends_early = steps.iter().any(|step| matches!(step, Step::Cut(_) | Step::Stall | Step::Forever { .. }));
     let mut out: VecDeque<Step> = VecDeque::new();
     for step in steps {
         out.push_back(match step {
