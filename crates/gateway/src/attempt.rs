@@ -149,8 +149,8 @@ impl Failure {
         match self {
             Self::Send(SendError::PrivateAddress) => Ending::Unsendable,
             Self::Send(error) if error.not_sent() => Ending::Unreachable,
+            Self::Send(SendError::Junk(_)) | Self::Unusable(Unusable::Bad) => Ending::Junk,
             Self::Send(_) | Self::Unusable(Unusable::Cut) => Ending::CutShort,
-            Self::Unusable(Unusable::Bad) => Ending::Junk,
             Self::Unusable(Unusable::Redirect(status)) => Ending::Redirect(status.as_u16()),
             Self::Unusable(Unusable::NoOutput) => Ending::NoOutput,
             Self::Unusable(Unusable::ErrorInStream(data)) => Ending::ErrorEvent(data),

@@ -47,16 +47,27 @@ pub enum SendError {
     /// The address is not public and the host does not allow that.
     #[error("the host's address is private; set allow_private = true on the host to allow it")]
     PrivateAddress,
-    /// Reset, end of file or junk in place of an answer; the host may have
-    /// executed the request.
+    /// Reset or end of file in place of an answer; the host may have executed
+    /// the request.
     #[error("the connection broke before the host answered")]
     Broken(#[source] BoxError),
+    /// What came is no answer that could be read, in one way only; the host may
+    /// have executed the request.
+    #[error("the host answered with something else than HTTP")]
+    Junk(#[source] BoxError),
 }
 
 impl SendError {
     /// Whether no byte of the request reached the host.
     pub fn not_sent(&self) -> bool {
-        !matches!(self, Self::Broken(_))
+        matches!(self, Self::NotSent(_) | Self::PrivateAddress)
+    }
+
+    pub(crate) fn of_answer(error: relay_http1::SendError) -> Self {
+        match error {
+            relay_http1::SendError::Broken(_) => Self::Broken(error.into()),
+            _ => Self::Junk(error.into()),
+        }
     }
 
     pub(crate) fn of_connect(error: BoxError) -> Self {

@@ -78,7 +78,7 @@ impl HostPool {
             match connection.send(request.head.clone(), request.body.clone()).await {
                 Ok(head) => return Ok(self.answer(head, connection)),
                 Err(relay_http1::SendError::Broken(_)) if !connection.has_received() => {}
-                Err(error) => return Err(SendError::Broken(error.into())),
+                Err(error) => return Err(SendError::of_answer(error)),
             }
         }
         let socket = (self.connect)(self.uri.clone()).await.map_err(SendError::of_connect)?;
@@ -86,7 +86,7 @@ impl HostPool {
         match connection.send(request.head, request.body).await {
             Ok(head) => Ok(self.answer(head, connection)),
             Err(error) if connection.bytes_sent() == 0 => Err(SendError::NotSent(error.into())),
-            Err(error) => Err(SendError::Broken(error.into())),
+            Err(error) => Err(SendError::of_answer(error)),
         }
     }
 

@@ -96,8 +96,13 @@ async fn a_host_that_fails_is_left_for_the_next() {
     check_moves(&rig, "reset", Reply::chat("x").truncate_bytes(20, Cut::Reset), unclear("transport_error", None)).await;
     check_moves(&rig, "no head", Reply::reset_before_head(), unclear("transport_error", None)).await;
     check_moves(&rig, "no answer", Reply::close_before_head(), unclear("transport_error", None)).await;
-    check_moves(&rig, "no http", Reply::wire("SSH-2.0-OpenSSH_9.6\r\n", Cut::Eof), unclear("transport_error", None))
-        .await;
+    check_moves(
+        &rig,
+        "no http",
+        Reply::wire("SSH-2.0-OpenSSH_9.6\r\n", Cut::Eof),
+        unclear("gateway_bad_response", None),
+    )
+    .await;
     let told = json!({"error": {"message": "host-1 broke", "type": "server_error"}});
     check_moves(&rig, "error as 200", Reply::json(&told), ("refused", "error_in_stream", Some(200))).await;
 }
