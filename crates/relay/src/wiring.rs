@@ -50,7 +50,19 @@ impl Given {
         let secret = |name| std::env::var(name).ok().map(|text| Secret::new(&text)).filter(|s| !s.expose().is_empty());
         Self { admin_token: secret("RELAY_MANAGER_ADMIN_TOKEN"), master_key: secret("RELAY_MANAGER_MASTER_KEY") }
     }
+
+    /// The master key, where it was given.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn master_key(&self) -> anyhow::Result<Option<MasterKey>> {
+        let read = |text: &Secret| MasterKey::from_text(text.expose()).context("RELAY_MANAGER_MASTER_KEY");
+        self.master_key.as_ref().map(read).transpose()
+    }
 }
+
+/// The file in the data directory that holds the master key, unless the environment does.
+pub(crate) const MASTER_KEY: &str = "master.key";
 
 /// Everything but the listeners.
 pub(crate) struct Server {
@@ -203,9 +215,9 @@ fn secrets(data_dir: &Path) -> Arc<dyn SecretResolver> {
 /// # Errors
 /// When the given master key is none, or its file cannot be used.
 pub(crate) fn keyring(data_dir: &Path, given: &Given) -> anyhow::Result<Arc<Keyring>> {
-    let master = match &given.master_key {
-        Some(text) => MasterKey::from_text(text.expose()).context("RELAY_MANAGER_MASTER_KEY")?,
-        None => MasterKey::load_or_create(&data_dir.join("master.key"))?,
+    let master = match given.master_key()? {
+        Some(master) => master,
+        None => MasterKey::load_or_create(&data_dir.join(MASTER_KEY))?,
     };
     Ok(Arc::new(Keyring::new(&master)))
 }

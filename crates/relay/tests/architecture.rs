@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("relay-bindings", &["relay-domain", "relay-routing"]),
     ("relay-hosts", &["relay-domain", "relay-http1"]),
     ("relay-ledger", &["relay-domain"]),
+    ("relay-backup", &["relay-store"]),
     (
         "relay-gateway",
         &[
@@ -60,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "relay-gateway",
             "relay-control",
             "relay-admin",
+            "relay-backup",
             "relay-testkit",
         ],
     ),
@@ -69,7 +71,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     // No SQL outside the three that own files.
     ("sqlx", &["relay-store", "relay-bindings", "relay-ledger"]),
-    ("rusqlite", &["relay-store", "relay-bindings", "relay-ledger"]),
+    // A backup copies SQLite files by SQLite, and asks them nothing.
+    ("rusqlite", &["relay-store", "relay-bindings", "relay-ledger", "relay-backup"]),
     // The gateway's hot path speaks HTTP by relay-http1 alone.
     ("axum", &["relay-admin"]),
     ("hyper", &["relay-hosts", "relay-testkit", "relay-admin", "relay-manager"]),

@@ -19,7 +19,6 @@ use crate::{MasterKey, TokenHash};
 
 // The contexts are part of the format of every installation's data: a changed
 // one would make its secrets unreadable and its keys unknown.
-const KEY_ID_CONTEXT: &str = "relay-manager 2026-10 master key id";
 const SEALING_CONTEXT: &str = "relay-manager 2026-10 sealing of stored secrets";
 const CONSUMER_KEY_CONTEXT: &str = "relay-manager 2026-10 consumer key hash";
 const ADMIN_TOKEN_CONTEXT: &str = "relay-manager 2026-10 admin token hash";
@@ -53,9 +52,8 @@ struct SealingKey {
 
 impl SealingKey {
     fn new(master: &MasterKey) -> Self {
-        let id = blake3::derive_key(KEY_ID_CONTEXT, master.expose());
         let key = blake3::derive_key(SEALING_CONTEXT, master.expose());
-        Self { id: hex::encode(&id[..4]), cipher: XChaCha20Poly1305::new(&Key::from(key)) }
+        Self { id: master.id(), cipher: XChaCha20Poly1305::new(&Key::from(key)) }
     }
 }
 

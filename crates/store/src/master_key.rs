@@ -49,6 +49,9 @@ pub enum MasterKeyError {
     },
 }
 
+/// Part of the format of every installation's data.
+const KEY_ID_CONTEXT: &str = "relay-manager 2026-10 master key id";
+
 /// The key that all others are derived from: wiped on drop, redacted in `Debug`.
 pub struct MasterKey(SecretBox<[u8; 32]>);
 
@@ -99,8 +102,29 @@ impl MasterKey {
         Self::from_text(&text).map_err(|_| MasterKeyError::MalformedFile { path: path.to_owned() })
     }
 
+    /// Names the key without telling it: 8 hex digits.
+    pub fn id(&self) -> String {
+        hex::encode(&blake3::derive_key(KEY_ID_CONTEXT, self.expose())[..4])
+    }
+
+    /// A key for a purpose of its own. `context` is part of the format of what it encrypts.
+    pub fn derive(&self, context: &'static str) -> SecretBox<[u8; 32]> {
+        SecretBox::new(Box::new(blake3::derive_key(context, self.expose())))
+    }
+
+    /// As [`MasterKey::load`] reads it: for a file that nobody else can read.
+    pub fn to_text(&self) -> String {
+        format!("{}\n", hex::encode(self.expose()))
+    }
+
     pub(crate) fn expose(&self) -> &[u8; 32] {
         self.0.expose_secret()
+    }
+}
+
+impl Clone for MasterKey {
+    fn clone(&self) -> Self {
+        Self::from_bytes(*self.expose())
     }
 }
 

@@ -2,6 +2,7 @@
 //! server; the others ask a running one, or look at a data directory.
 
 mod api;
+mod backup;
 mod bindings;
 mod completions;
 mod decisions;
@@ -12,6 +13,7 @@ mod health;
 mod migrate;
 mod nouns;
 mod resolve;
+mod restore;
 mod verify_log;
 
 use clap::{Parser, Subcommand};
@@ -86,6 +88,10 @@ pub(crate) enum Command {
     Bindings(bindings::BindingsCommand),
     /// Prove that the decision log is whole, or name what is missing; needs no server
     VerifyLog(verify_log::VerifyLogArgs),
+    /// Write the data directory into one encrypted file; the server may run
+    Backup(backup::BackupArgs),
+    /// Put a backup into a new data directory
+    Restore(restore::RestoreArgs),
     /// Bring the database to this version's schema and exit
     Migrate(migrate::MigrateArgs),
     /// Write a completion script for a shell
@@ -113,6 +119,8 @@ pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit
         Command::Health(args) => health::run(args, output).await,
         Command::Bindings(command) => bindings::run(command, output).await,
         Command::VerifyLog(args) => verify_log::run(args, output),
+        Command::Backup(args) => backup::run(args, output).await,
+        Command::Restore(args) => restore::run(args, output).await,
         Command::Migrate(args) => migrate::run(args, output).await,
         Command::Completions(args) => completions::run(&args),
     }
