@@ -105,7 +105,7 @@ impl Gateway {
                 dialect: call.dialect,
                 lines: headers::to_host(&head.fields, id),
                 method: call.method,
-                target: target_at_host(&head),
+                target: target_at_host(&call, &head),
                 model_in_target: call.model.map(|model| model.place),
                 mentions: envelope.mentions,
                 ask_usage: envelope.ask_usage,
@@ -201,10 +201,11 @@ fn may_send_callers_key(serving: &Serving, pool: &Pool<'_>) -> bool {
 }
 
 /// The request's path with what of its query a host may see.
-fn target_at_host(head: &RequestHead) -> String {
+fn target_at_host(call: &Call, head: &RequestHead) -> String {
+    let path = call.path_at_host.as_deref().unwrap_or(head.path());
     match head.query().and_then(headers::query_to_host) {
-        Some(query) => format!("{}?{query}", head.path()),
-        None => head.path().to_owned(),
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
     }
 }
 

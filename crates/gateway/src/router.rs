@@ -97,11 +97,12 @@ pub(crate) fn line_of(head: &RequestHead) -> RequestLine<'_> {
     RequestLine { method: head.method(), path: head.path(), query: head.query() }
 }
 
-/// The shape in which whoever calls this path parses errors. All packages of
-/// Anthropic name their version; the paths of models have no other mark.
+/// The shape in which whoever calls this path parses errors. The paths of models are
+/// shared, and packages are told by their marks: Anthropic's name their version, Google's themselves.
 fn error_shape(head: &RequestHead) -> ErrorShape {
     let path = head.path();
-    if path.starts_with("/v1beta/") {
+    let is_google = || head.fields.contains("x-goog-api-client") || head.fields.contains("x-goog-api-key");
+    if path.starts_with("/v1beta/") || (path.starts_with(MODELS) && (head.method() == "POST" || is_google())) {
         ErrorShape::Google
     } else if path.starts_with("/v1/messages")
         || (path.starts_with(MODELS) && head.fields.contains("anthropic-version"))

@@ -40,6 +40,8 @@ pub(crate) struct WrongMethod(pub(crate) &'static str);
 pub(crate) struct Call {
     pub(crate) dialect: &'static Dialect,
     pub(crate) method: &'static str,
+    /// The path, where hosts know it by another than the client.
+    pub(crate) path_at_host: Option<String>,
     /// The model, where the path names it and not the body.
     pub(crate) model: Option<PathModel>,
     /// How the answer is to come, where the path says so and not the body.
@@ -53,7 +55,7 @@ pub(crate) struct Call {
 pub(crate) struct PathModel {
     /// The name, decoded.
     pub(crate) asked: String,
-    /// Where it stands in the path.
+    /// Where it stands in the path that hosts know.
     pub(crate) place: Range<usize>,
 }
 
@@ -65,7 +67,7 @@ impl Call {
 
     /// A call of which its path says nothing more.
     pub(crate) fn plain(dialect: &'static Dialect) -> Self {
-        Self { dialect, method: "POST", model: None, framing: None, response_id: None }
+        Self { dialect, method: "POST", path_at_host: None, model: None, framing: None, response_id: None }
     }
 
     /// The same, where only `POST` is taken.

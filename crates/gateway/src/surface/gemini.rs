@@ -1,5 +1,7 @@
 //! `POST /v1beta/models/{model}:{action}`. The model stands in the path, and in
 //! some bodies once more; whether the answer is streamed is what the path says.
+//! Google's newer packages call `/v1/models/…`, which hosts do not have
+//! (sub2api-host-api.md §4.1) and which is a part of the other.
 //!
 //! A stream has no event for its end: it is whole when every candidate that
 //! began has a `finishReason`. Without `alt=sse` a stream is one JSON array; it
@@ -19,6 +21,7 @@ use super::{Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Framing,
 use crate::percent;
 
 const PATH: &str = "/v1beta/models/";
+const NEWER_PATH: &str = "/v1/models/";
 
 /// Google's Gemini API.
 pub(crate) static GEMINI: Dialect = Dialect {
@@ -36,7 +39,9 @@ pub(crate) static GEMINI: Dialect = Dialect {
 };
 
 fn recognize(line: RequestLine<'_>) -> Option<Result<Call, WrongMethod>> {
-    let (model, action) = line.path.strip_prefix(PATH)?.rsplit_once(':')?;
+    let is_newer = line.method == "POST" && line.path.starts_with(NEWER_PATH);
+    let below = line.path.strip_prefix(if is_newer { NEWER_PATH } else { PATH })?;
+    let (model, action) = below.rsplit_once(':')?;
     if model.is_empty() || action.is_empty() || !action.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return None;
     }
@@ -44,7 +49,8 @@ fn recognize(line: RequestLine<'_>) -> Option<Result<Call, WrongMethod>> {
     let asked = percent::decode(model).into_owned();
     let model = PathModel { asked, place: PATH.len()..PATH.len() + model.len() };
     let framing = Some(if streams { Framing::Events } else { Framing::Whole });
-    Some(Call::post(&GEMINI, line).map(|call| Call { model: Some(model), framing, ..call }))
+    let path_at_host = is_newer.then(|| format!("{PATH}{below}"));
+    Some(Call::post(&GEMINI, line).map(|call| Call { path_at_host, model: Some(model), framing, ..call }))
 }
 
 fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
@@ -255,7 +261,11 @@ mod tests {
         }
         let path = "/v1beta/models/group%2Fm:embedContent";
         assert_eq!(&path[call(path).unwrap().model.unwrap().place], "group%2Fm");
-        for path in ["/v1beta/models/m", "/v1beta/models/:x", "/v1beta/models/m:", "/v1beta/models/m:a/b"] {
+        let newer = call("/v1/models/group%2Fm:embedContent").unwrap();
+        assert_eq!((newer.path_at_host.as_deref(), newer.model), (Some(path), call(path).unwrap().model));
+        for path in
+            ["/v1/models/m", "/v1beta/models/m", "/v1beta/models/:x", "/v1beta/models/m:", "/v1beta/models/m:a/b"]
+        {
             assert!(call(path).is_none(), "{path}");
         }
     }

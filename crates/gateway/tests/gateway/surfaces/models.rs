@@ -13,19 +13,20 @@ async fn each_vendors_clients_get_the_list_that_they_parse() {
         "name": format!("models/{MODEL}"), "version": "", "displayName": MODEL,
         "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens", "embedContent"],
     });
-    for (path, version, list, one) in [
+    for (path, mark, list, one) in [
         ("/v1/models", None, json!({"object": "list", "data": [openai]}), openai),
         (
             "/v1/models",
-            Some("2023-06-01"),
+            Some(("anthropic-version", "2023-06-01")),
             json!({"data": [anthropic], "first_id": MODEL, "last_id": MODEL, "has_more": false}),
             anthropic,
         ),
-        ("/v1beta/models", None, json!({"models": [google]}), google),
+        ("/v1beta/models", None, json!({"models": [google]}), google.clone()),
+        ("/v1/models", Some(("x-goog-api-client", "google-genai-sdk/3")), json!({"models": [google]}), google),
     ] {
         let call = |path: &str| {
             let call = rig.call("GET", path);
-            version.into_iter().fold(call, |call, version| call.header("anthropic-version", version))
+            mark.into_iter().fold(call, |call, (name, value)| call.header(name, value))
         };
         assert_eq!(call(path).send().await.json().await, list);
         assert_eq!(call(&format!("{path}/{MODEL}")).send().await.json().await, one);

@@ -147,4 +147,7 @@ async fn every_name_of_the_model_in_a_body_of_google_is_the_hosts() {
     let received = rig.hosts[0].next_request().await;
     assert_eq!(std::str::from_utf8(&received.body), Ok(body("vendor/shadow 5").as_str()));
     assert_eq!(received.target, "/v1beta/models/vendor%2Fshadow%205:batchEmbedContents");
+    // What Google's newer packages call is the same path on hosts.
+    rig.call("POST", &target.replace("v1beta", "v1")).body(body(MODEL)).send().await;
+    assert_eq!(rig.hosts[0].next_request().await.target, received.target);
 }
