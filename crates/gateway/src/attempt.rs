@@ -102,6 +102,7 @@ pub(crate) async fn attempt(outgoing: &Outgoing, target: &Target<'_>) -> Result<
         dialect: outgoing.dialect,
         model: target.shown_as,
         hide_usage: asks_usage.is_some(),
+        host: target.endpoint.base_url().authority().host(),
         takes: outgoing.takes,
     };
     let exchange = async {

@@ -27,6 +27,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) model: Option<&'a Bytes>,
     /// The usage chunk of a stream was asked for by us alone.
     pub(crate) hide_usage: bool,
+    /// The host's name, which no client is to read.
+    pub(crate) host: &'a str,
     /// The codings that the client takes.
     pub(crate) takes: Takes,
 }
@@ -101,7 +103,7 @@ pub(crate) async fn commit(
         return Err(Unusable::Bad);
     }
     if headers::is_event_stream(fields) {
-        let events = Events::new(shown.dialect, shown.model.cloned(), shown.hide_usage);
+        let events = Events::new(shown.dialect, shown.model.cloned(), shown.hide_usage).hiding(shown.host);
         return commit_stream(HostBody::decoded(answer, coding), events, held).await;
     }
     let passes = shown.model.is_none() && shown.takes.has(coding);

@@ -25,6 +25,8 @@ pub(crate) struct Events {
     public_model: Option<Bytes>,
     /// The usage chunk is ours alone: the client did not ask for it.
     hide_usage: bool,
+    /// The host's name.
+    host: Box<str>,
     counts: Counts,
     progress: Progress,
     response_id: Option<String>,
@@ -42,6 +44,7 @@ impl Events {
             splitter: Splitter::default(),
             public_model,
             hide_usage,
+            host: Box::default(),
             counts: Counts::default(),
             progress: Progress::default(),
             response_id: None,
@@ -49,6 +52,11 @@ impl Events {
             unread: false,
             mid_event: false,
         }
+    }
+
+    /// The same for a host whose name no client is to read.
+    pub(crate) fn hiding(self, host: &str) -> Self {
+        Self { host: host.into(), ..self }
     }
 
     /// Takes the next bytes; [`Events::next_event`] must have run dry before.
@@ -88,7 +96,18 @@ impl Events {
             (Some(public), Some(span)) => splice::answer(&bytes, span, public),
             _ => bytes,
         };
+        // What a host says of its failure may name it (field note 47).
+        let bytes = if reading.meaning == Meaning::Failed { self.without_host(bytes) } else { bytes };
         Event { bytes, meaning: reading.meaning }
+    }
+
+    fn without_host(&self, bytes: Bytes) -> Bytes {
+        match std::str::from_utf8(&bytes) {
+            Ok(text) if !self.host.is_empty() && text.contains(&*self.host) => {
+                text.replace(&*self.host, "upstream").into()
+            }
+            _ => bytes,
+        }
     }
 
     /// The last event of a stream that ended without its blank line, if it is

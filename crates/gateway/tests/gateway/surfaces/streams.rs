@@ -151,18 +151,18 @@ async fn an_error_event_of_responses_goes_on_counting() {
 #[tokio::test]
 async fn a_response_that_its_host_says_has_failed_is_passed_on_and_counts_against_the_route() {
     let rig = Setup::hosts(1).shadow_model("shadow-5").start().await;
-    let failed = |model: &str| {
+    let failed = |model: &str, host: &str| {
         format!(
-            r#"{{"type":"response.failed","response":{{"id":"r","status":"failed","model":"{model}","error":{{"code":"server_error","message":"m"}}}}}}"#
+            r#"{{"type":"response.failed","response":{{"id":"r","status":"failed","model":"{model}","error":{{"code":"server_error","message":"cannot reach {host}:1"}}}}}}"#
         )
     };
     let reply = Reply::stream()
         .event("response.output_text.delta", r#"{"type":"response.output_text.delta","delta":"x"}"#)
-        .event("response.failed", failed("shadow-5"));
+        .event("response.failed", failed("shadow-5", "127.0.0.1"));
     rig.hosts[0].script(reply);
     let mut answer = RESPONSES.call(&rig, "hi", true).send().await;
     let text = answer.text().await;
-    assert_eq!(events(&text).last(), Some(&failed("gpt-5")));
+    assert_eq!(events(&text).last(), Some(&failed("gpt-5", "upstream")));
     assert_eq!(rig.decision(&answer.request_id()).await.verdict, "error_in_stream");
 }
 
