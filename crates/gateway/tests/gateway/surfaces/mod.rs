@@ -7,6 +7,7 @@ mod models;
 mod stored_responses;
 mod streams;
 mod transparency;
+mod wire;
 
 use relay_testkit::{FakeHost, Reply};
 
