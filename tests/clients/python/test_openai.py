@@ -1,45 +1,17 @@
 """The official `openai` package for Python, through the relay, as its users use it."""
 import asyncio
 import json
-import os
-import urllib.request
 
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-URL, KEY = os.environ["RELAY_URL"], os.environ["RELAY_KEY"]
-
-
-def host(name, command, verb=""):
-    request = urllib.request.Request(f"{os.environ['RELAY_CONTROL']}/{name}{verb}", command.encode(), method="POST")
-    with urllib.request.urlopen(request) as answer:
-        return answer.read().decode()
-
-
-def admin(path, body=None):
-    headers = {"Authorization": f"Bearer {os.environ['RELAY_TOKEN']}", "Content-Type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(f"{os.environ['RELAY_ADMIN']}/api/v1{path}", data, headers)) as answer:
-        return json.load(answer)
-
-
-def decision(request_id):
-    """The decision of a request, once its outcome is written."""
-    for _ in range(3000):
-        found = admin(f"/decisions/{request_id}")
-        if found["verdict"] != "open":
-            return found
-    raise AssertionError(f"{request_id} is still open")
+from relay import KEY, URL, ask, decision, heal, host
 
 
 @pytest.fixture
 def client():
     return OpenAI(base_url=URL, api_key=KEY, max_retries=0)
-
-
-def ask(text):
-    return [{"role": "user", "content": text}]
 
 
 def test_an_answer_and_its_routing_headers(client):
@@ -99,7 +71,7 @@ def test_a_refused_host_key_rests_until_the_operator_has_mended_it(client):
         with pytest.raises(openai.InternalServerError) as refused:
             client.chat.completions.create(model="gpt-5-solo", messages=ask("x"))
         assert refused.value.code == code
-    assert admin("/health/clear-cooldowns", {"host_id": "tokyo", "at_once": True})["routes"]
+    assert heal("tokyo")["routes"]
     assert client.chat.completions.create(model="gpt-5-solo", messages=ask("well again")).choices[0].message.content
 
 
@@ -135,19 +107,3 @@ def test_fifty_parallel_streams_never_mix():
             return await asyncio.gather(*(one(client, number) for number in range(50)))
 
     assert set(asyncio.run(all_of_them())) == {"tokyo", "osaka"}
-
-
-def test_a_conversation_stays_and_survives_the_death_of_its_host(client):
-    def where(turn):
-        headers = {"X-Relay-Conversation": "the-one"}
-        raw = client.chat.completions.with_raw_response.create(model="gpt-5", messages=ask(turn), extra_headers=headers)
-        assert raw.parse().choices[0].message.content.endswith("says: " + turn)
-        return raw.headers["x-relay-host"], raw.headers["x-relay-sticky"]
-
-    home, action = where("first")
-    assert action == "bind"
-    assert {where(f"turn {number}") for number in range(5)} == {(home, "hit")}
-    host(home, "", "/kill")
-    other = {"tokyo": "osaka", "osaka": "tokyo"}[home]
-    assert where("after") == (other, "rebind")
-    assert where("again") == (other, "hit")
