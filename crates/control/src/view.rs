@@ -1,7 +1,10 @@
 //! Fleet entries as the admin API shows them and as `diff` compares them:
 //! the fleet file's field names, every default written out, no secret.
 
-use relay_domain::{AdminAccess, ConsumerKey, Group, GroupId, Host, Route, SecretSource, StoredSecret};
+use relay_domain::key::ip_range_text;
+use relay_domain::{
+    AdminAccess, Amount, Budget, ConsumerKey, Group, GroupId, Host, Limits, Route, SecretSource, StoredSecret,
+};
 use serde_json::{Map, Value, json};
 
 /// A table of named values, in the order of the documentation.
@@ -60,6 +63,9 @@ pub fn group(group: &Group) -> Fields {
         },
         "failback": group.failback.as_str(),
         "retry_on_timeout": group.retry_on_timeout,
+        "limits": limits(&group.limits),
+        "budgets": budgets(&group.limits),
+        "price_ratio": group.price_ratio.to_string(),
     }))
 }
 
@@ -77,28 +83,48 @@ pub fn route(route: &Route) -> Fields {
         "weight": route.weight,
         "credential": route.credential.as_str(),
         "enabled": route.enabled,
+        "cost": {
+            "multiplier": route.cost.multiplier.to_string(),
+            "recharge_ratio": route.cost.recharge_ratio.to_string(),
+        },
     }))
+}
+
+/// The rates of a limit, by their names in the fleet file.
+pub(crate) fn rates(limits: &Limits) -> impl Iterator<Item = (&'static str, Option<u64>)> {
+    let Limits { rpm, tpm, tpd, concurrency, .. } = *limits;
+    [("rpm", rpm), ("tpm", tpm), ("tpd", tpd), ("concurrency", concurrency.map(u64::from))].into_iter()
+}
+
+fn limits(limits: &Limits) -> Fields {
+    rates(limits).filter_map(|(name, limit)| Some((name.to_owned(), limit?.into()))).collect()
+}
+
+fn budgets(limits: &Limits) -> Vec<Value> {
+    let budget = |budget: &Budget| match budget.amount {
+        Amount::Tokens(tokens) => json!({ "tokens": tokens, "period": budget.period.as_str() }),
+        Amount::Money(money) => json!({ "money": money.to_string(), "period": budget.period.as_str() }),
+    };
+    limits.budgets.iter().map(budget).collect()
 }
 
 /// A consumer key.
 pub fn key(key: &ConsumerKey) -> Fields {
-    let limits = [
-        ("rpm", key.limits.rpm),
-        ("tpm", key.limits.tpm),
-        ("tpd", key.limits.tpd),
-        ("concurrency", key.limits.concurrency.map(u64::from)),
-    ];
-    let limits: Fields =
-        limits.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), limit?.into()))).collect();
     fields(json!({
         "key_id": key.id.as_str(),
+        "label": key.label,
+        "origin": key.origin.as_str(),
         "secret": origin(&key.source),
+        "previous_secret_until": key.previous.map(|previous| previous.until.to_string()),
         "logical_groups": key.groups.iter().map(GroupId::as_str).collect::<Vec<_>>(),
+        "models": key.models.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "allowed_ips": key.allowed_ips.iter().map(ip_range_text).collect::<Vec<_>>(),
         "enabled": key.enabled,
         "expires_at": key.expires_at.map(|time| time.to_string()),
         "subject_id": key.subject_id,
         "subscription_user": key.subscription_user,
         "expose_routing": key.expose_routing,
-        "limits": limits,
+        "limits": limits(&key.limits),
+        "budgets": budgets(&key.limits),
     }))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{GroupId, Scope};
+use crate::{GroupId, Limits, Ratio, Scope};
 
 /// Stickiness of a group's requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,4 +59,23 @@ pub struct Group {
     pub failback: Failback,
     /// Whether a request that timed out may go to another route; the host may bill both.
     pub retry_on_timeout: bool,
+    /// What all its consumers together may use.
+    pub limits: Limits,
+    /// What its consumers pay, as a share of the list price.
+    pub price_ratio: Ratio,
+}
+
+impl Group {
+    /// A group with every default.
+    pub fn new(id: GroupId) -> Self {
+        Self {
+            id,
+            enabled: true,
+            sticky: Sticky::default(),
+            failback: Failback::default(),
+            retry_on_timeout: true,
+            limits: Limits::default(),
+            price_ratio: Ratio::ONE,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Routes: from a group's public model to a host's shadow model.
 
-use crate::{GroupId, HostId, ModelPattern, RouteId};
+use crate::{GroupId, HostId, ModelPattern, Ratio, RouteId};
 
 /// Whose gateway key a route sends (spec §1, "gateway key").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,6 +23,16 @@ impl CredentialMode {
             Self::Caller => "caller",
         }
     }
+}
+
+/// What a request over a route costs, as a share of the list price: the host's
+/// multiplier times what a unit of its credit costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteCost {
+    /// What the host takes for the list price of one unit, in its credit.
+    pub multiplier: Ratio,
+    /// Money paid for one unit of the host's credit.
+    pub recharge_ratio: Ratio,
 }
 
 /// One way to serve a group's model (spec §1).
@@ -50,4 +60,6 @@ pub struct Route {
     pub credential: CredentialMode,
     /// A disabled route serves nothing.
     pub enabled: bool,
+    /// What a request over it costs.
+    pub cost: RouteCost,
 }

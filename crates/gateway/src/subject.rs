@@ -78,22 +78,14 @@ fn key_subject(key: &ConsumerKey) -> Option<Subject<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use relay_domain::{KeyHash, KeyId, Limits, SecretSource};
+    use relay_domain::{KeyHash, KeyId};
 
     use super::*;
 
     fn key(subject_id: Option<&str>) -> ConsumerKey {
         ConsumerKey {
-            id: KeyId::new("team-a").unwrap(),
-            hash: KeyHash([0; 32]),
-            source: SecretSource::Value,
-            enabled: true,
-            expires_at: None,
-            groups: vec![],
             subject_id: subject_id.map(Into::into),
-            subscription_user: None,
-            expose_routing: false,
-            limits: Limits::default(),
+            ..ConsumerKey::new(KeyId::new("team-a").unwrap(), KeyHash([0; 32]))
         }
     }
 

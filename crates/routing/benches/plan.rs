@@ -14,8 +14,8 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use relay_domain::{
-    BaseUrl, CredentialMode, Failback, Fleet, Group, GroupId, Host, HostId, HostKind, ModelPattern, Route, RouteId,
-    Scope, Sticky, Timestamp,
+    BaseUrl, CredentialMode, Fleet, Group, GroupId, Host, HostId, HostKind, ModelPattern, Route, RouteCost, RouteId,
+    Scope, Timestamp,
 };
 use relay_routing::{
     AllUsable, Binding, HealthView, PlanInput, RouteEntry, RouteHealth, Snapshot, StickyInput, StickySecret, Surface,
@@ -42,13 +42,7 @@ fn host(number: usize) -> Host {
 }
 
 fn group(number: usize) -> Group {
-    Group {
-        id: GroupId::new(&format!("group-{number:05}")).expect("an id"),
-        enabled: true,
-        sticky: Sticky::default(),
-        failback: Failback::Idle,
-        retry_on_timeout: true,
-    }
+    Group::new(GroupId::new(&format!("group-{number:05}")).expect("an id"))
 }
 
 fn route(number: usize, models: &[&str]) -> Route {
@@ -66,6 +60,7 @@ fn route(number: usize, models: &[&str]) -> Route {
         weight: if number % 20 == 13 { 0 } else { 10 + (number % 90) as u32 },
         credential: CredentialMode::HostKey,
         enabled: true,
+        cost: RouteCost::default(),
     }
 }
 

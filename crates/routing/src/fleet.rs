@@ -174,7 +174,8 @@ impl Snapshot {
         let mut keys: Vec<_> = fleet.keys.iter().cloned().map(Arc::new).collect();
         keys.sort_by(|a, b| a.id.cmp(&b.id));
         let key_by_id = index(keys.iter().map(|key| key.id.clone()));
-        let key_by_hash = index(keys.iter().map(|key| key.hash.0));
+        let key_by_hash = keys.iter().zip(0..).flat_map(|(key, index)| hashes(key).map(move |hash| (hash, index)));
+        let key_by_hash = key_by_hash.collect();
 
         let mut routes: Vec<RouteEntry> = fleet
             .routes
@@ -224,8 +225,8 @@ impl Snapshot {
         self.generation
     }
 
-    /// The key whose secret has this keyed hash. A match says who calls; whether
-    /// the key is enabled and unexpired is for the caller to check.
+    /// The key whose secret, or the one before its rotation, has this keyed hash. A match
+    /// says who calls; whether that secret is still good is for the caller to check.
     pub fn key_by_hash(&self, hash: &KeyHash) -> Option<&Arc<ConsumerKey>> {
         self.key_by_hash.get(&hash.0).map(|index| &self.keys[*index as usize])
     }
@@ -324,6 +325,11 @@ impl Snapshot {
     fn group_entry(&self, id: &str) -> Option<&GroupEntry> {
         self.group_by_id.get(id).map(|index| &self.groups[*index as usize])
     }
+}
+
+/// Everything a key's secret may hash to.
+fn hashes(key: &ConsumerKey) -> impl Iterator<Item = [u8; 32]> {
+    std::iter::once(key.hash.0).chain(key.previous.map(|previous| previous.hash.0))
 }
 
 fn index<K: std::hash::Hash + Eq>(ids: impl Iterator<Item = K>) -> FxHashMap<K, u32> {

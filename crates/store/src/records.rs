@@ -52,6 +52,18 @@ pub(crate) struct GroupRecord {
     pub(crate) sticky_ttl_us: i64,
     pub(crate) failback: String,
     pub(crate) retry_on_timeout: bool,
+    #[serde(default)]
+    pub(crate) rpm: Option<i64>,
+    #[serde(default)]
+    pub(crate) tpm: Option<i64>,
+    #[serde(default)]
+    pub(crate) tpd: Option<i64>,
+    #[serde(default)]
+    pub(crate) concurrency: Option<i64>,
+    #[serde(default = "empty_list")]
+    pub(crate) budgets: String,
+    #[serde(default = "one")]
+    pub(crate) price_ratio: i64,
 }
 
 /// A route.
@@ -68,6 +80,10 @@ pub(crate) struct RouteRecord {
     pub(crate) weight: i64,
     pub(crate) credential: String,
     pub(crate) enabled: bool,
+    #[serde(default = "one")]
+    pub(crate) multiplier: i64,
+    #[serde(default = "one")]
+    pub(crate) recharge_ratio: i64,
 }
 
 /// A consumer key. Its groups are rows of their own.
@@ -87,6 +103,44 @@ pub(crate) struct KeyRecord {
     pub(crate) tpm: Option<i64>,
     pub(crate) tpd: Option<i64>,
     pub(crate) concurrency: Option<i64>,
+    #[serde(default)]
+    pub(crate) label: Option<String>,
+    #[serde(default = "file")]
+    pub(crate) origin: String,
+    #[serde(default)]
+    pub(crate) previous_hash: Option<String>,
+    #[serde(default)]
+    pub(crate) previous_until: Option<i64>,
+    #[serde(default = "empty_list")]
+    pub(crate) models: String,
+    #[serde(default = "empty_list")]
+    pub(crate) allowed_ips: String,
+    #[serde(default = "empty_list")]
+    pub(crate) budgets: String,
+}
+
+/// A budget of tokens, or else of money in billionths.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct BudgetRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tokens: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) money_nanos: Option<i64>,
+    pub(crate) period: String,
+}
+
+/// A ratio that was not stored: one, in millionths.
+fn one() -> i64 {
+    1_000_000
+}
+
+fn file() -> String {
+    "file".to_owned()
+}
+
+/// Lists are kept as JSON texts: nothing looks inside them.
+fn empty_list() -> String {
+    "[]".to_owned()
 }
 
 impl FleetRecords {

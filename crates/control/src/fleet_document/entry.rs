@@ -169,6 +169,21 @@ impl<'a> Entry<'a> {
         Some(Entry::new(self.faults, format!("{}.{field}", self.path), self.label.clone(), fields))
     }
 
+    /// An array of tables inside this one, each handed to `read`.
+    pub(super) fn tables(&mut self, field: &'static str, example: &str, mut read: impl FnMut(Entry<'_>)) {
+        let Some(value) = self.value(field) else { return };
+        let Value::Array(items) = value else {
+            return self.wrong_type(field, value, "an array of tables", &format!("{field} = {example}"));
+        };
+        for (index, item) in items.iter().enumerate() {
+            let Value::Object(fields) = item else {
+                self.wrong_type(field, item, "an array of tables only", &format!("{field} = {example}"));
+                continue;
+            };
+            read(Entry::new(self.faults, format!("{}.{field}[{index}]", self.path), self.label.clone(), fields));
+        }
+    }
+
     /// ", did you mean …?" or nothing.
     pub(super) fn did_you_mean<'c>(&self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
         if self.faults.len() > SUGGESTIONS_UP_TO {

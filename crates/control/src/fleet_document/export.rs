@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use relay_domain::key::ip_range_text;
 use relay_domain::{
-    AdminAccess, ConsumerKey, CredentialMode, Failback, Fleet, Group, Host, Route, SecretSource, Sticky, StoredSecret,
+    AdminAccess, Amount, Budget, ConsumerKey, CredentialMode, Failback, Fleet, Group, Host, KeyOrigin, Limits, Ratio,
+    Route, RouteCost, SecretSource, Sticky, StoredSecret,
 };
 
 use super::group::RETRY_ON_TIMEOUT;
 use super::route::{DEFAULT_PRIORITY, DEFAULT_WEIGHT};
+use crate::view;
 
 /// The fleet as TOML. Applied to a server that runs this fleet it changes
 /// nothing: a host's secret that was given by value is written as
@@ -96,6 +99,10 @@ fn write_group(text: &mut String, group: &Group) {
     if group.retry_on_timeout != RETRY_ON_TIMEOUT {
         line(text, "retry_on_timeout", group.retry_on_timeout);
     }
+    write_limits(text, &group.limits);
+    if group.price_ratio != Ratio::ONE {
+        line(text, "price_ratio", quoted(&group.price_ratio.to_string()));
+    }
 }
 
 fn write_route(text: &mut String, route: &Route) {
@@ -125,6 +132,10 @@ fn write_route(text: &mut String, route: &Route) {
     if !route.enabled {
         line(text, "enabled", false);
     }
+    if route.cost != RouteCost::default() {
+        let RouteCost { multiplier, recharge_ratio } = route.cost;
+        line(text, "cost", format_args!("{{ multiplier = \"{multiplier}\", recharge_ratio = \"{recharge_ratio}\" }}"));
+    }
 }
 
 fn write_key(text: &mut String, key: &ConsumerKey) {
@@ -134,8 +145,19 @@ fn write_key(text: &mut String, key: &ConsumerKey) {
         Some(reference) => line(text, "secret", reference),
         None => text.push_str("# secret: given by value or generated; left out here, kept as stored\n"),
     }
-    let groups: Vec<String> = key.groups.iter().map(|group| quoted(group.as_str())).collect();
-    line(text, "logical_groups", format_args!("[{}]", groups.join(", ")));
+    if let Some(label) = &key.label {
+        line(text, "label", quoted(label));
+    }
+    if key.origin != KeyOrigin::default() {
+        line(text, "origin", quoted(key.origin.as_str()));
+    }
+    texts(text, "logical_groups", key.groups.iter().map(ToString::to_string));
+    if !key.models.is_empty() {
+        texts(text, "models", key.models.iter().map(ToString::to_string));
+    }
+    if !key.allowed_ips.is_empty() {
+        texts(text, "allowed_ips", key.allowed_ips.iter().map(ip_range_text));
+    }
     if !key.enabled {
         line(text, "enabled", false);
     }
@@ -151,15 +173,29 @@ fn write_key(text: &mut String, key: &ConsumerKey) {
     if key.expose_routing {
         line(text, "expose_routing", true);
     }
-    let limits = [
-        ("rpm", key.limits.rpm),
-        ("tpm", key.limits.tpm),
-        ("tpd", key.limits.tpd),
-        ("concurrency", key.limits.concurrency.map(u64::from)),
-    ];
-    let limits: Vec<String> =
-        limits.iter().filter_map(|(name, limit)| limit.map(|limit| format!("{name} = {limit}"))).collect();
-    if !limits.is_empty() {
-        line(text, "limits", format_args!("{{ {} }}", limits.join(", ")));
+    write_limits(text, &key.limits);
+}
+
+fn texts(text: &mut String, field: &str, values: impl Iterator<Item = String>) {
+    let values: Vec<String> = values.map(|value| quoted(&value)).collect();
+    line(text, field, format_args!("[{}]", values.join(", ")));
+}
+
+fn write_limits(text: &mut String, limits: &Limits) {
+    let rates: Vec<String> =
+        view::rates(limits).filter_map(|(name, limit)| limit.map(|limit| format!("{name} = {limit}"))).collect();
+    if !rates.is_empty() {
+        line(text, "limits", format_args!("{{ {} }}", rates.join(", ")));
+    }
+    let budget = |budget: &Budget| {
+        let amount = match budget.amount {
+            Amount::Tokens(tokens) => format!("tokens = {tokens}"),
+            Amount::Money(money) => format!("money = \"{money}\""),
+        };
+        format!("{{ {amount}, period = \"{}\" }}", budget.period.as_str())
+    };
+    let budgets: Vec<String> = limits.budgets.iter().map(budget).collect();
+    if !budgets.is_empty() {
+        line(text, "budgets", format_args!("[{}]", budgets.join(", ")));
     }
 }

@@ -3,6 +3,7 @@
 use relay_domain::{Failback, Group, GroupId, Scope, Sticky};
 
 use super::entry::Entry;
+use super::limits;
 
 /// Reads one group; `None` when a fault was noted that leaves nothing to build.
 pub(super) fn read(mut entry: Entry<'_>) -> Option<Group> {
@@ -18,8 +19,10 @@ pub(super) fn read(mut entry: Entry<'_>) -> Option<Group> {
     let failbacks = [Failback::Never, Failback::Idle, Failback::Ttl].map(|failback| (failback.as_str(), failback));
     let failback = entry.choice("failback", Failback::default(), &failbacks);
     let retry_on_timeout = entry.flag("retry_on_timeout", RETRY_ON_TIMEOUT);
+    let limits = limits::read(&mut entry);
+    let price_ratio = limits::decimal(&mut entry, "price_ratio").unwrap_or_default();
     entry.refuse_unknown();
-    Some(Group { id: id?, enabled, sticky, failback, retry_on_timeout })
+    Some(Group { id: id?, enabled, sticky, failback, retry_on_timeout, limits, price_ratio })
 }
 
 /// A request that timed out goes to another route once, unless the group

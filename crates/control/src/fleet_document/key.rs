@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
-use relay_domain::{ConsumerKey, GroupId, KeyHash, KeyId, Limits, Secret, SecretSource, Timestamp};
+use relay_domain::key::parse_ip_range;
+use relay_domain::{
+    ConsumerKey, GroupId, IpNet, KeyHash, KeyId, KeyOrigin, ModelPattern, Secret, SecretSource, Timestamp,
+};
 
 use super::entry::Entry;
 use super::secrets::{self, Use, Written};
-use super::{Declared, GeneratedKey, Reading};
+use super::{Declared, GeneratedKey, Reading, limits};
 
 /// Keys met so far, by what their secret hashes to.
 pub(super) type Seen = HashMap<KeyHash, String>;
@@ -33,18 +36,30 @@ pub(super) fn read(
     let subject_id = entry.text("subject_id").filter(|text| !text.is_empty());
     let subscription_user = entry.text("subscription_user").filter(|text| !text.is_empty());
     let expose_routing = entry.flag("expose_routing", false);
-    let limits = limits(&mut entry);
+    let label = entry.text("label").filter(|text| !text.is_empty());
+    let origins = [KeyOrigin::File, KeyOrigin::Api].map(|origin| (origin.as_str(), origin));
+    let origin = entry.choice("origin", KeyOrigin::default(), &origins);
+    let models = models(&mut entry);
+    let allowed_ips = allowed_ips(&mut entry);
+    let limits = limits::read(&mut entry);
     entry.refuse_unknown();
     let (hash, source, generated) = secret?;
     let id = id?;
     let generated = generated.map(|secret| GeneratedKey { key_id: id.as_str().to_owned(), secret });
+    // A rotation overlaps while the file still means the secret that it made.
+    let previous = current.filter(|key| key.hash == hash).and_then(|key| key.previous);
     let key = ConsumerKey {
         id,
+        label,
+        origin,
         hash,
+        previous,
         source,
         enabled,
         expires_at,
         groups: groups?,
+        models,
+        allowed_ips,
         subject_id,
         subscription_user,
         expose_routing,
@@ -113,15 +128,33 @@ fn expires_at(entry: &mut Entry<'_>) -> Option<Timestamp> {
     Timestamp::from_microsecond(timestamp.as_microsecond()).ok()
 }
 
-fn limits(entry: &mut Entry<'_>) -> Limits {
-    let Some(mut table) = entry.table("limits", "{ rpm = 600, concurrency = 50 }") else { return Limits::default() };
-    let most = i64::MAX as u64;
-    let limits = Limits {
-        rpm: table.number("rpm", most),
-        tpm: table.number("tpm", most),
-        tpd: table.number("tpd", most),
-        concurrency: table.number("concurrency", u64::from(u32::MAX)).map(|number| number as u32),
-    };
-    table.refuse_unknown();
-    limits
+fn models(entry: &mut Entry<'_>) -> Vec<ModelPattern> {
+    let names = entry.texts("models").unwrap_or_default();
+    let mut models = Vec::with_capacity(names.len());
+    for name in &names {
+        match ModelPattern::parse(name) {
+            Ok(pattern) => models.push(pattern),
+            Err(error) => {
+                let message = format!("models names \"{name}\", which {error}");
+                entry.fault("models", message, "write public names such as gpt-5, or prefixes such as gpt-5*");
+            }
+        }
+    }
+    models
+}
+
+fn allowed_ips(entry: &mut Entry<'_>) -> Vec<IpNet> {
+    let texts = entry.texts("allowed_ips").unwrap_or_default();
+    let mut ranges = Vec::with_capacity(texts.len());
+    for text in &texts {
+        match parse_ip_range(text) {
+            Ok(range) => ranges.push(range),
+            Err(_) => entry.fault(
+                "allowed_ips",
+                format!("allowed_ips names \"{text}\", which is no address"),
+                "write addresses such as 203.0.113.7, or ranges such as 10.0.0.0/8",
+            ),
+        }
+    }
+    ranges
 }

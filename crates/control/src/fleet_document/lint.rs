@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use relay_domain::host::HOST_STICKY_TTL;
-use relay_domain::{AdminAccess, ConsumerKey, Fleet, Group, GroupId, Host, Limits, Route, SecretSource, Timestamp};
+use relay_domain::{AdminAccess, ConsumerKey, Fleet, Group, GroupId, Host, Route, SecretSource, Timestamp};
 
 /// A key that expires sooner is mentioned.
 const EXPIRES_SOON: Duration = Duration::from_hours(7 * 24);
@@ -116,9 +116,6 @@ fn lint_models(fleet: &Fleet, warnings: &mut Vec<String>) {
 
 fn lint_key(key: &ConsumerKey, now: Timestamp, warnings: &mut Vec<String>) {
     let id = &key.id;
-    if key.limits != Limits::default() {
-        warnings.push(format!("key \"{id}\": limits are kept but not enforced by this version"));
-    }
     let Some(expires_at) = key.expires_at else { return };
     let left = expires_at.duration_since(now);
     if left <= SignedDuration::ZERO {

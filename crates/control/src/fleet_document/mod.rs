@@ -11,6 +11,7 @@ mod fault;
 mod group;
 mod host;
 mod key;
+mod limits;
 mod lint;
 mod route;
 mod secrets;
@@ -20,7 +21,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use relay_domain::{ConsumerKey, Fleet, Host, IdError, KeyHash, Secret, Timestamp};
+use relay_domain::{ConsumerKey, Fleet, Host, IdError, KeyHash, KeyOrigin, Secret, Timestamp};
 use serde_json::{Map, Value};
 
 use entry::Entry;
@@ -170,11 +171,67 @@ pub fn read(document: &FleetDocument, reading: &Reading<'_>) -> Result<ReadFleet
             generated.extend(new);
         }
     });
+    carry_api_keys(reading.current, &declared, &mut seen, &mut fleet.keys, &mut faults);
     if !faults.is_empty() {
         return Err(Faults(faults));
     }
     let warnings = lint::warnings(&fleet, reading.now);
     Ok(ReadFleet { fleet, generated, warnings })
+}
+
+/// Keys made over the API that the document does not name stay as they are.
+fn carry_api_keys(
+    current: &Fleet,
+    declared: &Declared<'_>,
+    seen: &mut key::Seen,
+    keys: &mut Vec<ConsumerKey>,
+    faults: &mut Vec<Fault>,
+) {
+    let named: HashSet<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+    let kept = current.keys.iter().filter(|key| key.origin == KeyOrigin::Api && !named.contains(key.id.as_str()));
+    let kept: Vec<ConsumerKey> = kept.cloned().collect();
+    for key in &kept {
+        let mut fault = |message: String, remedy: &str| {
+            let entry = format!("key \"{}\", made over the API", key.id);
+            faults.push(Fault { path: "key".to_owned(), entry, message, remedy: remedy.to_owned() });
+        };
+        for group in key.groups.iter().filter(|group| !declared.groups.contains(group.as_str())) {
+            fault(
+                format!("it may call group \"{group}\", which is no group of this document"),
+                "keep the group, or take it from the key first (`relay-manager key update`, `key delete`)",
+            );
+        }
+        if let Some(other) = seen.insert(key.hash, key.id.as_str().to_owned()) {
+            fault(format!("key \"{other}\" of this document has its secret"), "give each key a secret of its own");
+        }
+    }
+    keys.extend(kept);
+}
+
+/// Reads one key by itself, in the fields of the fleet file, against the fleet in force.
+///
+/// # Errors
+/// Every fault of it.
+pub(crate) fn read_key(
+    fields: &Map<String, Value>,
+    reading: &Reading<'_>,
+) -> Result<(ConsumerKey, Option<GeneratedKey>), Faults> {
+    let declared = Declared {
+        hosts: BTreeMap::new(),
+        groups: reading.current.groups.iter().map(|group| group.id.as_str()).collect(),
+        current_hosts: HashMap::new(),
+        current_keys: reading.current.keys.iter().map(|key| (key.id.as_str(), key)).collect(),
+    };
+    let own = id_text(fields, "key_id");
+    let others = reading.current.keys.iter().filter(|key| Some(key.id.as_str()) != own);
+    let mut seen: key::Seen = others.map(|key| (key.hash, key.id.as_str().to_owned())).collect();
+    let mut faults = Vec::new();
+    let label = own.map_or_else(|| "key".to_owned(), |id| format!("key \"{id}\""));
+    let read = key::read(Entry::new(&mut faults, "key".to_owned(), label, fields), reading, &declared, &mut seen);
+    match read {
+        Some(read) if faults.is_empty() => Ok(read),
+        _ => Err(Faults(faults)),
+    }
 }
 
 impl HostFacts {

@@ -1,10 +1,10 @@
 //! `[[route]]`.
 
-use relay_domain::{CredentialMode, GroupId, HostId, ModelPattern, ModelPatternError, Route, RouteId};
+use relay_domain::{CredentialMode, GroupId, HostId, ModelPattern, ModelPatternError, Route, RouteCost, RouteId};
 use serde_json::Value;
 
-use super::Declared;
 use super::entry::Entry;
+use super::{Declared, limits};
 
 /// Largest priority and weight: beyond it a number is a mistake, not a choice.
 pub(super) const MAX_RANK: u64 = 1_000_000;
@@ -36,6 +36,7 @@ pub(super) fn read(mut entry: Entry<'_>, declared: &Declared<'_>) -> Option<Rout
     let priority = entry.number("priority", MAX_RANK).map_or(DEFAULT_PRIORITY, |priority| priority as u32);
     let weight = entry.number("weight", MAX_RANK).map_or(DEFAULT_WEIGHT, |weight| weight as u32);
     let enabled = entry.flag("enabled", true);
+    let cost = cost(&mut entry);
     entry.refuse_unknown();
     let id = id?;
     Some(Route {
@@ -50,7 +51,20 @@ pub(super) fn read(mut entry: Entry<'_>, declared: &Declared<'_>) -> Option<Rout
         weight,
         credential,
         enabled,
+        cost,
     })
+}
+
+fn cost(entry: &mut Entry<'_>) -> RouteCost {
+    let Some(mut table) = entry.table("cost", "{ multiplier = \"0.85\", recharge_ratio = \"0.14\" }") else {
+        return RouteCost::default();
+    };
+    let cost = RouteCost {
+        multiplier: limits::decimal(&mut table, "multiplier").unwrap_or_default(),
+        recharge_ratio: limits::decimal(&mut table, "recharge_ratio").unwrap_or_default(),
+    };
+    table.refuse_unknown();
+    cost
 }
 
 fn public_model(entry: &mut Entry<'_>) -> Option<ModelPattern> {

@@ -140,6 +140,9 @@ enabled = false
 sticky = { scope = "user", ttl = "30m" }
 failback = "never"
 retry_on_timeout = false
+limits = { tpm = 1000 }
+budgets = [{ tokens = 5000000, period = "week" }]
+price_ratio = "1.25"
 [[route]]
 route_id = "r"
 name = "the route"
@@ -151,8 +154,14 @@ priority = 0
 weight = 0
 credential = "caller"
 enabled = false
+cost = { multiplier = "0.85", recharge_ratio = "0.142857" }
 [[key]]
 key_id = "k"
+label = "Team K"
+origin = "api"
+models = ["gpt-5*", "o3"]
+allowed_ips = ["10.1.2.3/8", "2001:db8::1"]
+budgets = [{ money = "25.50", period = "month" }, { tokens = 1, period = "day" }, { money = 3, period = "day" }]
 logical_groups = ["g"]
 enabled = false
 expires_at = 2027-01-31T00:00:00Z
@@ -441,7 +450,6 @@ fn the_linter_warns_of_what_is_legal_and_hardly_meant() {
     warning("[[route]]", "[[route]]\nweight = 0", "every route has weight 0");
     warning("ttl = \"1h\"", "ttl = \"2h\"", "sticky.ttl 2h is longer than the 1h");
     warning("[[route]]", "[[route]]\npriority = 2", "its tiers have one host, \"tokyo-1\"");
-    warning("[[key]]", "[[key]]\nlimits = { rpm = 1 }", "limits are kept but not enforced");
     warning("{ env = \"TOKYO1_GATEWAY_KEY\" }", "\"sk\"", "gateway_key is given by value");
     warning("https://tokyo", "http://tokyo", "cross the network in clear");
     warning("[[key]]", "[[key]]\nexpires_at = 2026-10-01T00:00:00Z", "it expired at");
@@ -473,4 +481,21 @@ fn the_documented_example_is_legal_and_without_a_warning() {
     let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     let example = example.replace("/run/secrets/backup.key", "TOKYO1_ADMIN_KEY");
     assert_eq!(read_new(&example).expect("legal").warnings, Vec::<String>::new());
+}
+
+#[test]
+fn limits_and_money_are_exact_or_refused() {
+    let fault = |field: &str, expected: &str| {
+        let text = FLEET.replace("[[key]]", &format!("[[key]]\n{field}"));
+        let faults = read_new(&text).expect_err("a fault").0;
+        assert!(faults.iter().any(|fault| fault.to_string().contains(expected)), "{faults:#?}");
+    };
+    fault("budgets = [{ money = 1.5, period = \"day\" }]", "so that it stays exact");
+    fault("budgets = [{ money = \"1,5\", period = \"day\" }]", "is not a decimal number");
+    fault("budgets = [{ tokens = 1, money = \"1\", period = \"day\" }]", "tokens and money");
+    fault("budgets = [{ period = \"day\" }]", "neither tokens nor money");
+    fault("budgets = [{ tokens = 1, period = \"year\" }]", "use day, week, month");
+    fault("budgets = [{ tokens = 1, period = \"day\" }, { tokens = 2, period = \"day\" }]", "two of one kind");
+    fault("allowed_ips = [\"10.0.0.0/40\"]", "which is no address");
+    fault("models = [\"a*b\"]", "may have one *");
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use relay_bindings::{BindingEntry, BindingFilter, BindingStore, MemoryBindings};
 use relay_domain::{
-    BaseUrl, Clock, ConsumerKey, CredentialMode, Failback, Fleet, Group, GroupId, Host, HostId, HostKind, KeyHash,
-    KeyId, Limits, ManualClock, ModelPattern, Route, RouteId, Scope, Secret, SecretSource, Sticky, StoredSecret,
+    BaseUrl, Clock, ConsumerKey, CredentialMode, Fleet, Group, GroupId, Host, HostId, HostKind, KeyHash, KeyId,
+    ManualClock, ModelPattern, Route, RouteCost, RouteId, Scope, Secret, SecretSource, StoredSecret,
 };
 use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown};
 use relay_health::{BreakerSettings, CredentialId, FleetHealth, HostReport, RouteReport, Selection};
@@ -318,13 +318,7 @@ fn fleet_of(hosts: &[FakeHost]) -> Fleet {
     Fleet {
         generation: 1,
         hosts: hosts.iter().enumerate().map(|(index, host)| host_at(index, &host.base_url())).collect(),
-        groups: vec![Group {
-            id: group.clone(),
-            enabled: true,
-            sticky: Sticky::default(),
-            failback: Failback::default(),
-            retry_on_timeout: true,
-        }],
+        groups: vec![Group::new(group)],
         routes: (0..hosts.len()).map(route).collect(),
         keys: vec![consumer("team-a", KEY), consumer("team-b", OTHER_KEY)],
     }
@@ -359,22 +353,15 @@ pub(crate) fn route(index: usize) -> Route {
         weight: 100,
         credential: CredentialMode::HostKey,
         enabled: true,
+        cost: RouteCost::default(),
     }
 }
 
 /// A consumer that may call the one group.
 pub(crate) fn consumer(id: &str, secret: &str) -> ConsumerKey {
     ConsumerKey {
-        id: KeyId::new(id).expect("is an id"),
-        hash: hash_key(secret),
-        source: SecretSource::Value,
-        enabled: true,
-        expires_at: None,
         groups: vec![GroupId::new("gpt").expect("is an id")],
-        subject_id: None,
-        subscription_user: None,
-        expose_routing: false,
-        limits: Limits::default(),
+        ..ConsumerKey::new(KeyId::new(id).expect("is an id"), hash_key(secret))
     }
 }
 

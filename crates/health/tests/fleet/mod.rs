@@ -1,8 +1,7 @@
 //! Fleets for the tests: models with routes of equal tier, spread over hosts.
 
 use relay_domain::{
-    BaseUrl, CredentialMode, Failback, Fleet, Group, GroupId, Host, HostId, HostKind, ModelPattern, Route, RouteId,
-    Sticky,
+    BaseUrl, CredentialMode, Fleet, Group, GroupId, Host, HostId, HostKind, ModelPattern, Route, RouteCost, RouteId,
 };
 use relay_routing::Snapshot;
 
@@ -31,17 +30,12 @@ pub(crate) fn fleet(models: usize, routes: usize, hosts: usize) -> Fleet {
         weight: 1,
         credential: CredentialMode::HostKey,
         enabled: true,
+        cost: RouteCost::default(),
     };
     Fleet {
         generation: 1,
         hosts: (0..hosts).map(host).collect(),
-        groups: vec![Group {
-            id: group.clone(),
-            enabled: true,
-            sticky: Sticky::default(),
-            failback: Failback::default(),
-            retry_on_timeout: true,
-        }],
+        groups: vec![Group::new(group.clone())],
         routes: (0..models)
             .flat_map(|model| (0..routes).map(move |number| (model, number)))
             .map(|(m, n)| route(m, n))

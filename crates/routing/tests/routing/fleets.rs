@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use relay_domain::{
     BaseUrl, ConsumerKey, CredentialMode, Failback, Fleet, Group, GroupId, Host, HostId, HostKind, KeyHash, KeyId,
-    Limits, ModelPattern, Route, RouteId, Scope, SecretSource, Sticky, Timestamp,
+    ModelPattern, Route, RouteCost, RouteId, Scope, Sticky, Timestamp,
 };
 use relay_routing::{
     AllHealthy, AllUsable, Binding, CredentialFault, CredentialView, Hard, HealthView, Plan, PlanInput, RouteEntry,
@@ -39,11 +39,9 @@ pub(crate) fn host(id: &str) -> Host {
 
 pub(crate) fn group(id: &str) -> Group {
     Group {
-        id: GroupId::new(id).unwrap(),
-        enabled: true,
         sticky: Sticky { scope: Scope::Conversation, ttl: TTL },
         failback: Failback::Idle,
-        retry_on_timeout: true,
+        ..Group::new(GroupId::new(id).unwrap())
     }
 }
 
@@ -61,22 +59,12 @@ pub(crate) fn route(id: &str, priority: u32, weight: u32) -> Route {
         weight,
         credential: CredentialMode::HostKey,
         enabled: true,
+        cost: RouteCost::default(),
     }
 }
 
 pub(crate) fn key(id: &str, hash: u8, groups: &[&str]) -> ConsumerKey {
-    ConsumerKey {
-        id: KeyId::new(id).unwrap(),
-        hash: KeyHash([hash; 32]),
-        source: SecretSource::Value,
-        enabled: true,
-        expires_at: None,
-        groups: group_ids(groups),
-        subject_id: None,
-        subscription_user: None,
-        expose_routing: false,
-        limits: Limits::default(),
-    }
+    ConsumerKey { groups: group_ids(groups), ..ConsumerKey::new(KeyId::new(id).unwrap(), KeyHash([hash; 32])) }
 }
 
 pub(crate) fn group_ids(ids: &[&str]) -> Vec<GroupId> {

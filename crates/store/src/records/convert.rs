@@ -5,11 +5,14 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use relay_domain::{
-    AdminAccess, BaseUrl, ConsumerKey, CredentialMode, Failback, Group, GroupId, Host, HostId, HostKind, KeyHash,
-    KeyId, Limits, ModelPattern, Route, RouteId, SecretSource, Sticky, StoredSecret, Timestamp,
+    AdminAccess, Amount, BaseUrl, Budget, ConsumerKey, CredentialMode, Failback, Group, GroupId, Host, HostId,
+    HostKind, KeyHash, KeyId, KeyOrigin, Limits, ModelPattern, Money, Period, PreviousSecret, Ratio, Route, RouteCost,
+    RouteId, SecretSource, Sticky, StoredSecret, Timestamp, key as keys,
 };
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::{GroupRecord, HostRecord, KeyRecord, RouteRecord};
+use super::{BudgetRecord, GroupRecord, HostRecord, KeyRecord, RouteRecord};
 use crate::{Keyring, StoreError};
 
 pub(super) fn seal_host(host: &Host, keyring: &Keyring) -> HostRecord {
@@ -78,6 +81,12 @@ pub(super) fn group_record(group: &Group) -> GroupRecord {
         sticky_ttl_us: i64::try_from(group.sticky.ttl.as_micros()).unwrap_or(i64::MAX),
         failback: group.failback.as_str().to_owned(),
         retry_on_timeout: group.retry_on_timeout,
+        rpm: group.limits.rpm.map(u64::cast_signed),
+        tpm: group.limits.tpm.map(u64::cast_signed),
+        tpd: group.limits.tpd.map(u64::cast_signed),
+        concurrency: group.limits.concurrency.map(i64::from),
+        budgets: budget_records(&group.limits),
+        price_ratio: group.price_ratio.millionths().cast_signed(),
     }
 }
 
@@ -93,7 +102,30 @@ pub(super) fn group(record: &GroupRecord) -> Result<Group, StoreError> {
         },
         failback: at.one_of("failback", &record.failback, &failbacks, Failback::as_str)?,
         retry_on_timeout: record.retry_on_timeout,
+        limits: Limits {
+            rpm: record.rpm.map(i64::cast_unsigned),
+            tpm: record.tpm.map(i64::cast_unsigned),
+            tpd: record.tpd.map(i64::cast_unsigned),
+            concurrency: at.check("concurrency", record.concurrency.map(u32::try_from).transpose())?,
+            budgets: at.budgets(&record.budgets)?,
+        },
+        price_ratio: at.ratio("price_ratio", record.price_ratio)?,
     })
+}
+
+fn budget_records(limits: &Limits) -> String {
+    let record = |budget: &Budget| {
+        let (tokens, money_nanos) = match budget.amount {
+            Amount::Tokens(tokens) => (Some(tokens), None),
+            Amount::Money(money) => (None, Some(money.nanos())),
+        };
+        BudgetRecord { tokens, money_nanos, period: budget.period.as_str().to_owned() }
+    };
+    list_text(limits.budgets.iter().map(record))
+}
+
+fn list_text<T: Serialize>(items: impl Iterator<Item = T>) -> String {
+    serde_json::to_string(&items.collect::<Vec<_>>()).expect("texts and numbers have a JSON form")
 }
 
 pub(super) fn route_record(route: &Route) -> RouteRecord {
@@ -109,6 +141,8 @@ pub(super) fn route_record(route: &Route) -> RouteRecord {
         weight: route.weight.into(),
         credential: route.credential.as_str().to_owned(),
         enabled: route.enabled,
+        multiplier: route.cost.multiplier.millionths().cast_signed(),
+        recharge_ratio: route.cost.recharge_ratio.millionths().cast_signed(),
     }
 }
 
@@ -124,6 +158,10 @@ pub(super) fn route(record: RouteRecord) -> Result<Route, StoreError> {
         weight: at.check("weight", u32::try_from(record.weight))?,
         credential: at.one_of("credential", &record.credential, &modes, CredentialMode::as_str)?,
         enabled: record.enabled,
+        cost: RouteCost {
+            multiplier: at.ratio("multiplier", record.multiplier)?,
+            recharge_ratio: at.ratio("recharge_ratio", record.recharge_ratio)?,
+        },
         name: record.name,
         shadow_group: record.shadow_group,
         shadow_model: record.shadow_model,
@@ -146,17 +184,32 @@ pub(super) fn key_record(key: &ConsumerKey) -> KeyRecord {
         tpm: key.limits.tpm.map(u64::cast_signed),
         tpd: key.limits.tpd.map(u64::cast_signed),
         concurrency: key.limits.concurrency.map(i64::from),
+        label: key.label.clone(),
+        origin: key.origin.as_str().to_owned(),
+        previous_hash: key.previous.map(|previous| hex::encode(previous.hash.0)),
+        previous_until: key.previous.map(|previous| previous.until.as_microsecond()),
+        models: list_text(key.models.iter().map(ToString::to_string)),
+        allowed_ips: list_text(key.allowed_ips.iter().map(keys::ip_range_text)),
+        budgets: budget_records(&key.limits),
     }
 }
 
 pub(super) fn key(record: KeyRecord) -> Result<ConsumerKey, StoreError> {
     let at = Place { noun: "key", id: &record.key_id };
-    let mut hash = [0; 32];
-    at.check("hash", hex::decode_to_slice(&record.hash, &mut hash))?;
+    let previous = match (&record.previous_hash, record.previous_until) {
+        (Some(hash), Some(until)) => Some(PreviousSecret {
+            hash: at.hash("previous_hash", hash)?,
+            until: at.check("previous_until", Timestamp::from_microsecond(until))?,
+        }),
+        _ => None,
+    };
     let expires_at = record.expires_at.map(Timestamp::from_microsecond).transpose();
     Ok(ConsumerKey {
         id: at.check("key_id", KeyId::new(&record.key_id))?,
-        hash: KeyHash(hash),
+        label: record.label,
+        origin: at.one_of("origin", &record.origin, &[KeyOrigin::File, KeyOrigin::Api], KeyOrigin::as_str)?,
+        hash: at.hash("hash", &record.hash)?,
+        previous,
         source: at.source(&record.source)?,
         enabled: record.enabled,
         expires_at: at.check("expires_at", expires_at)?,
@@ -165,12 +218,23 @@ pub(super) fn key(record: KeyRecord) -> Result<ConsumerKey, StoreError> {
             .iter()
             .map(|group| at.check("logical_groups", GroupId::new(group)))
             .collect::<Result<_, _>>()?,
+        models: at
+            .list::<String>("models", &record.models)?
+            .iter()
+            .map(|model| at.check("models", ModelPattern::parse(model)))
+            .collect::<Result<_, _>>()?,
+        allowed_ips: at
+            .list::<String>("allowed_ips", &record.allowed_ips)?
+            .iter()
+            .map(|range| at.check("allowed_ips", keys::parse_ip_range(range)))
+            .collect::<Result<_, _>>()?,
         expose_routing: record.expose_routing,
         limits: Limits {
             rpm: record.rpm.map(i64::cast_unsigned),
             tpm: record.tpm.map(i64::cast_unsigned),
             tpd: record.tpd.map(i64::cast_unsigned),
             concurrency: at.check("concurrency", record.concurrency.map(u32::try_from).transpose())?,
+            budgets: at.budgets(&record.budgets)?,
         },
         subject_id: record.subject_id,
         subscription_user: record.subscription_user,
@@ -221,6 +285,33 @@ impl Place<'_> {
         found.ok_or_else(|| self.corrupt(field, format_args!("is {text:?}, which this version does not know")))
     }
 
+    fn hash(self, field: &str, text: &str) -> Result<KeyHash, StoreError> {
+        let mut hash = [0; 32];
+        self.check(field, hex::decode_to_slice(text, &mut hash))?;
+        Ok(KeyHash(hash))
+    }
+
+    fn ratio(self, field: &str, millionths: i64) -> Result<Ratio, StoreError> {
+        self.check(field, u64::try_from(millionths)).map(Ratio::from_millionths)
+    }
+
+    fn list<T: DeserializeOwned>(self, field: &str, text: &str) -> Result<Vec<T>, StoreError> {
+        self.check(field, serde_json::from_str(text))
+    }
+
+    fn budgets(self, text: &str) -> Result<Vec<Budget>, StoreError> {
+        let budget = |record: &BudgetRecord| {
+            let amount = match (record.tokens, record.money_nanos) {
+                (Some(tokens), None) => Amount::Tokens(tokens),
+                (None, Some(nanos)) => Amount::Money(Money::from_nanos(nanos)),
+                _ => return Err(self.corrupt("budgets", "is of neither tokens nor money")),
+            };
+            let period = self.one_of("budgets.period", &record.period, &Period::ALL, Period::as_str)?;
+            Ok(Budget { amount, period })
+        };
+        self.list::<BudgetRecord>("budgets", text)?.iter().map(budget).collect()
+    }
+
     fn source(self, text: &str) -> Result<SecretSource, StoreError> {
         match text.split_once(':') {
             Some(("env", name)) => Ok(SecretSource::Env(name.to_owned())),
@@ -252,6 +343,8 @@ mod tests {
             weight: 1,
             credential: "host_key".into(),
             enabled: true,
+            multiplier: 1_000_000,
+            recharge_ratio: 1_000_000,
         };
         let error = route(record).unwrap_err().to_string();
         assert!(error.starts_with("route gpt-tokyo in the store cannot be read: priority"), "{error}");

@@ -36,12 +36,13 @@ async fn rows(connection: &mut SqliteConnection) -> Result<FleetRecords, sqlx::E
          FROM hosts ORDER BY position",
     );
     let groups = sqlx::query_as(
-        "SELECT logical_group_id, enabled, sticky_scope, sticky_ttl_us, failback, retry_on_timeout
+        "SELECT logical_group_id, enabled, sticky_scope, sticky_ttl_us, failback, retry_on_timeout,
+                rpm, tpm, tpd, concurrency, budgets, price_ratio
          FROM logical_groups ORDER BY position",
     );
     let routes = sqlx::query_as(
         "SELECT route_id, name, logical_group_id, public_model, host_id, shadow_group, shadow_model,
-                priority, weight, credential, enabled
+                priority, weight, credential, enabled, multiplier, recharge_ratio
          FROM routes ORDER BY position",
     );
     Ok(FleetRecords {
@@ -55,7 +56,7 @@ async fn rows(connection: &mut SqliteConnection) -> Result<FleetRecords, sqlx::E
 async fn keys(connection: &mut SqliteConnection) -> Result<Vec<KeyRecord>, sqlx::Error> {
     let mut keys: Vec<KeyRecord> = sqlx::query_as(
         "SELECT key_id, hash, source, enabled, expires_at, subject_id, subscription_user, expose_routing,
-                rpm, tpm, tpd, concurrency
+                rpm, tpm, tpd, concurrency, label, origin, previous_hash, previous_until, models, allowed_ips, budgets
          FROM consumer_keys ORDER BY position",
     )
     .fetch_all(&mut *connection)
@@ -136,21 +137,23 @@ const INSERT_HOSTS: &str = "
 const INSERT_GROUPS: &str = "
     INSERT INTO logical_groups
     SELECT value->>'logical_group_id', key, value->>'enabled', value->>'sticky_scope', value->>'sticky_ttl_us',
-           value->>'failback', value->>'retry_on_timeout'
+           value->>'failback', value->>'retry_on_timeout', value->>'rpm', value->>'tpm', value->>'tpd',
+           value->>'concurrency', value->>'budgets', value->>'price_ratio'
     FROM json_each(?1)";
 
 const INSERT_ROUTES: &str = "
     INSERT INTO routes
     SELECT value->>'route_id', key, value->>'name', value->>'logical_group_id', value->>'public_model',
            value->>'host_id', value->>'shadow_group', value->>'shadow_model', value->>'priority', value->>'weight',
-           value->>'credential', value->>'enabled'
+           value->>'credential', value->>'enabled', value->>'multiplier', value->>'recharge_ratio'
     FROM json_each(?1)";
 
 const INSERT_KEYS: &str = "
     INSERT INTO consumer_keys
     SELECT value->>'key_id', key, value->>'hash', value->>'source', value->>'enabled', value->>'expires_at',
            value->>'subject_id', value->>'subscription_user', value->>'expose_routing',
-           value->>'rpm', value->>'tpm', value->>'tpd', value->>'concurrency'
+           value->>'rpm', value->>'tpm', value->>'tpd', value->>'concurrency', value->>'label', value->>'origin',
+           value->>'previous_hash', value->>'previous_until', value->>'models', value->>'allowed_ips', value->>'budgets'
     FROM json_each(?1)";
 
 const INSERT_KEY_GROUPS: &str = "

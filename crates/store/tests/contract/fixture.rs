@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use relay_domain::{
-    AdminAccess, BaseUrl, ConsumerKey, CredentialMode, Failback, Fleet, Generation, Group, GroupId, Host, HostId,
-    HostKind, KeyHash, KeyId, Limits, ModelPattern, Route, RouteId, Scope, Secret, SecretSource, Sticky, StoredSecret,
-    Timestamp,
+    AdminAccess, Amount, BaseUrl, Budget, ConsumerKey, CredentialMode, Failback, Fleet, Generation, Group, GroupId,
+    Host, HostId, HostKind, KeyHash, KeyId, KeyOrigin, Limits, ModelPattern, Money, Period, PreviousSecret, Ratio,
+    Route, RouteCost, RouteId, Scope, Secret, SecretSource, Sticky, StoredSecret, Timestamp, key as keys,
 };
 use relay_store::Publication;
 
@@ -44,13 +44,7 @@ pub(crate) fn host(id: &str) -> Host {
 }
 
 pub(crate) fn group(id: &str) -> Group {
-    Group {
-        id: group_id(id),
-        enabled: true,
-        sticky: Sticky::default(),
-        failback: Failback::default(),
-        retry_on_timeout: true,
-    }
+    Group::new(group_id(id))
 }
 
 pub(crate) fn route(id: &str, group: &str, host: &str) -> Route {
@@ -66,21 +60,25 @@ pub(crate) fn route(id: &str, group: &str, host: &str) -> Route {
         weight: 100,
         credential: CredentialMode::HostKey,
         enabled: true,
+        cost: RouteCost::default(),
     }
 }
 
 pub(crate) fn key(id: &str, hash: u8) -> ConsumerKey {
-    ConsumerKey {
-        id: KeyId::new(id).unwrap(),
-        hash: KeyHash([hash; 32]),
-        source: SecretSource::Value,
-        enabled: true,
-        expires_at: None,
-        groups: Vec::new(),
-        subject_id: None,
-        subscription_user: None,
-        expose_routing: false,
-        limits: Limits::default(),
+    ConsumerKey::new(KeyId::new(id).unwrap(), KeyHash([hash; 32]))
+}
+
+/// Limits that use every field.
+fn full_limits() -> Limits {
+    Limits {
+        rpm: Some(600),
+        tpm: Some(0),
+        tpd: Some(u64::MAX),
+        concurrency: Some(u32::MAX),
+        budgets: vec![
+            Budget { amount: Amount::Tokens(u64::MAX), period: Period::Month },
+            Budget { amount: Amount::Money(Money::from_nanos(1)), period: Period::Week },
+        ],
     }
 }
 
@@ -108,6 +106,8 @@ pub(crate) fn full_fleet() -> Fleet {
         sticky: Sticky { scope: Scope::User, ttl: Duration::from_micros(1_500_001) },
         failback: Failback::Ttl,
         retry_on_timeout: false,
+        limits: full_limits(),
+        price_ratio: Ratio::from_millionths(1_250_001),
         ..group("gpt")
     };
     let claude = Group {
@@ -125,6 +125,7 @@ pub(crate) fn full_fleet() -> Fleet {
         weight: 0,
         credential: CredentialMode::Caller,
         enabled: false,
+        cost: RouteCost { multiplier: Ratio::from_millionths(1), recharge_ratio: Ratio::from_millionths(142_857) },
         ..route("gpt-tokyo", "gpt", "tokyo-1")
     };
     let managed = Route { credential: CredentialMode::Managed, ..route("claude-osaka", "claude-团队", "osaka-1") };
@@ -136,7 +137,12 @@ pub(crate) fn full_fleet() -> Fleet {
         subject_id: Some("team-a".into()),
         subscription_user: Some("team-a@relay.example".into()),
         expose_routing: true,
-        limits: Limits { rpm: Some(600), tpm: Some(0), tpd: Some(u64::MAX), concurrency: Some(u32::MAX) },
+        label: Some("Team B, 团队".into()),
+        origin: KeyOrigin::Api,
+        previous: Some(PreviousSecret { hash: KeyHash([0xfd; 32]), until: at(3_600) }),
+        models: vec![ModelPattern::Prefix("gpt-5".into()), ModelPattern::Exact("o3".into())],
+        allowed_ips: vec![keys::parse_ip_range("10.0.0.0/8").unwrap(), keys::parse_ip_range("2001:db8::1").unwrap()],
+        limits: full_limits(),
         ..key("team-b", 0xfe)
     };
     Fleet {
