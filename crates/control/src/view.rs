@@ -63,6 +63,8 @@ pub fn group(group: &Group) -> Fields {
         },
         "failback": group.failback.as_str(),
         "retry_on_timeout": group.retry_on_timeout,
+        "on_disconnect": group.on_disconnect.as_str(),
+        "drain_limit": group.on_disconnect.drain_limit().map(|limit| humantime::format_duration(limit).to_string()),
         "limits": limits(&group.limits),
         "budgets": budgets(&group.limits),
         "price_ratio": group.price_ratio.to_string(),

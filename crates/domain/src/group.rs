@@ -46,6 +46,37 @@ impl Failback {
     }
 }
 
+/// What becomes of a stream whose client has left (spec §6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// The upstream request is dropped, and the host stops working for nobody.
+    #[default]
+    Drop,
+    /// It is read on for its usage, which comes at the end, for so long at most.
+    Drain(Duration),
+}
+
+impl OnDisconnect {
+    /// How long a stream is read on when nobody says.
+    pub const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+    /// The name used on every wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Drain(_) => "drain",
+        }
+    }
+
+    /// How long a stream is read on, if at all.
+    pub fn drain_limit(self) -> Option<Duration> {
+        match self {
+            Self::Drop => None,
+            Self::Drain(limit) => Some(limit),
+        }
+    }
+}
+
 /// A named pool with public model names (spec §1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
@@ -59,6 +90,8 @@ pub struct Group {
     pub failback: Failback,
     /// Whether a request that timed out may go to another route; the host may bill both.
     pub retry_on_timeout: bool,
+    /// What becomes of a stream whose client has left.
+    pub on_disconnect: OnDisconnect,
     /// What all its consumers together may use.
     pub limits: Limits,
     /// What its consumers pay, as a share of the list price.
@@ -74,6 +107,7 @@ impl Group {
             sticky: Sticky::default(),
             failback: Failback::default(),
             retry_on_timeout: true,
+            on_disconnect: OnDisconnect::default(),
             limits: Limits::default(),
             price_ratio: Ratio::ONE,
         }

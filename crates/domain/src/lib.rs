@@ -22,7 +22,7 @@ pub mod secret;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use fleet::{Fleet, Generation};
-pub use group::{Failback, Group, Sticky};
+pub use group::{Failback, Group, OnDisconnect, Sticky};
 pub use host::{AdminAccess, Host, HostKind};
 pub use id::{GroupId, HostId, IdError, KeyId, RouteId};
 pub use jiff::Timestamp;

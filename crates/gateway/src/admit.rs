@@ -1,6 +1,7 @@
 //! Admission of a request that goes to a host: credential, body, facts, plan, intent row.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use relay_bindings::ResponseOwner;
@@ -37,6 +38,8 @@ pub(crate) struct Admitted {
     pub(crate) stream: bool,
     /// The answer may tell where it came from.
     pub(crate) expose_routing: bool,
+    /// How long a stream is read on when its client has left.
+    pub(crate) drain: Option<Duration>,
 }
 
 impl Gateway {
@@ -88,6 +91,7 @@ impl Gateway {
         exchange.request_bytes(body.len());
         let stream = envelope.is_stream();
 
+        let drain = pool.group.on_disconnect.drain_limit();
         let job = Box::new(Job {
             gateway: Arc::clone(self),
             sticky: key.map(|key| Sticky::new(key, &caller.key, &pool)),
@@ -123,6 +127,7 @@ impl Gateway {
             in_flight: self.retries.request(),
             stream,
             expose_routing: caller.key.expose_routing,
+            drain,
         })
     }
 

@@ -2,6 +2,7 @@
 //! handed to the stream, and the one settlement of the decision.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -98,6 +99,7 @@ struct Answering<'a> {
     id: &'a RequestId,
     dialect: &'static Dialect,
     expose_routing: bool,
+    drain: Option<Duration>,
     /// The client of a stream has its 200 already.
     begun: bool,
 }
@@ -110,9 +112,9 @@ impl Gateway {
     /// # Errors
     /// The client went away; whatever was done for it has stopped.
     pub(crate) async fn respond(&self, client: &mut Client, admitted: Admitted, id: &RequestId) -> Result<(), Gone> {
-        let Admitted { job, mut exchange, in_flight: _in_flight, stream, expose_routing } = admitted;
+        let Admitted { job, mut exchange, in_flight: _in_flight, stream, expose_routing, drain } = admitted;
         let dialect = job.outgoing.dialect;
-        let mut answering = Answering { gateway: self, client, id, dialect, expose_routing, begun: false };
+        let mut answering = Answering { gateway: self, client, id, dialect, expose_routing, drain, begun: false };
         let ticket = exchange.ticket();
         let answer = {
             let mut work = Box::pin(job.run(&mut exchange));
@@ -147,7 +149,7 @@ impl Answering<'_> {
                 // A stream lasts, and its head need not.
                 drop(head);
                 exchange.answered_with(StatusCode::OK);
-                let clocks = self.gateway.stream_clocks();
+                let clocks = self.gateway.stream_clocks(self.drain);
                 Box::pin(stream::relay(self.client, relaying, exchange, permit, clocks)).await
             }
             AnswerKind::Refused { error, class } if self.begun => self.last_error(&error, class, exchange).await,
@@ -182,7 +184,7 @@ impl Answering<'_> {
                 tell_coding(&mut lines, upstream.shown_coding());
                 self.client.start(lines);
                 exchange.answered_with(head.status);
-                let clocks = self.gateway.stream_clocks();
+                let clocks = self.gateway.stream_clocks(None);
                 Box::pin(stream::pass(self.client, beginning, upstream, exchange, permit, clocks)).await
             }
         }

@@ -203,6 +203,20 @@ impl Client {
         .await
     }
 
+    /// The same when the client has left.
+    pub(crate) async fn work_on<T>(&mut self, due: Instant, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(Some(done));
+            }
+            if self.handle.poll(Phase::Ending, cx) {
+                return Poll::Ready(None);
+            }
+            self.alarm.poll(due, cx).map(|()| None)
+        })
+        .await
+    }
+
     /// Writes an answer of ours.
     pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Gone> {
         if reply.closes || self.handle.has_come_to(Phase::Closing) {

@@ -46,6 +46,8 @@ pub(crate) struct Exchange {
     /// Time spent waiting for hosts.
     upstream_us: u64,
     current: Option<Current>,
+    /// The answer was read to its end, whatever the client got of it.
+    usage_is_whole: bool,
     /// Taken when the row is written.
     outcome: Option<Box<Outcome>>,
 }
@@ -96,6 +98,7 @@ impl Exchange {
             first_output: None,
             upstream_us: 0,
             current: None,
+            usage_is_whole: false,
             outcome: Some(outcome),
         }
     }
@@ -181,6 +184,11 @@ impl Exchange {
         }
     }
 
+    /// The answer was read to its end, although the client had left.
+    pub(crate) fn usage_is_whole(&mut self) {
+        self.usage_is_whole = true;
+    }
+
     /// Writes the outcome row; further calls do nothing.
     pub(crate) fn settle(&mut self, ending: Ending) {
         if self.current.is_some() {
@@ -196,7 +204,7 @@ impl Exchange {
         outcome.latency_us = micros(self.started.elapsed());
         outcome.first_output_us = self.first_output.map(|at| micros(at - self.started));
         outcome.overhead_us = Some(overhead_us);
-        if outcome.verdict != Verdict::Complete && outcome.usage.provenance.is_some() {
+        if outcome.verdict != Verdict::Complete && !self.usage_is_whole && outcome.usage.provenance.is_some() {
             outcome.usage.provenance = Some("partial");
         }
         self.ledger.outcome(self.ticket.reference(), outcome);

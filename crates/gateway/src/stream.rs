@@ -27,11 +27,13 @@ pub(crate) struct StreamClocks {
     keep_alive: Duration,
     /// Silence of the host before it is left.
     idle: Duration,
+    /// How long a stream is read on when its client has left.
+    drain: Option<Duration>,
 }
 
 impl Gateway {
-    pub(crate) fn stream_clocks(&self) -> StreamClocks {
-        StreamClocks { keep_alive: self.options.keep_alive, idle: self.options.idle }
+    pub(crate) fn stream_clocks(&self, drain: Option<Duration>) -> StreamClocks {
+        StreamClocks { keep_alive: self.options.keep_alive, idle: self.options.idle, drain }
     }
 }
 
@@ -127,7 +129,9 @@ pub(crate) async fn relay(
             if ends {
                 client.finish();
             }
-            client.flush().await?;
+            if client.flush().await.is_err() {
+                return relaying.drain(client, exchange, permit, clocks).await;
+            }
             last_sent = Instant::now();
         }
         if let Some(outcome) = judged {
@@ -150,7 +154,7 @@ pub(crate) async fn relay(
         };
         match watched {
             Watched::Done(()) => last_received = Instant::now(),
-            Watched::Gone => return Err(Gone),
+            Watched::Gone => return relaying.drain(client, exchange, permit, clocks).await,
             Watched::Ending => return shut_down(client, &relaying, exchange).await,
             Watched::Due if due == idle_at => relaying.then = end_of(&relaying.events, Fault::Idle),
             Watched::Due => relaying.ready.push_back(relaying.events.keep_alive()),
@@ -172,6 +176,33 @@ impl Relaying {
             Ok(None) => last_event(&mut self.events, &mut self.ready),
             Err(_) => end_of(&self.events, Fault::Cut),
         };
+    }
+
+    /// Reads on although the client has left, where its group wants the usage that comes at the end.
+    async fn drain(
+        mut self: Box<Self>,
+        client: &mut Client,
+        mut exchange: Exchange,
+        permit: Option<Permit>,
+        clocks: StreamClocks,
+    ) -> Result<(), Gone> {
+        let Some(limit) = clocks.drain else { return Err(Gone) };
+        let due = Instant::now() + limit;
+        while matches!(self.then, Then::More) {
+            self.ready.clear();
+            if client.work_on(due, pin!(self.read())).await.is_none() {
+                return Err(Gone);
+            }
+            exchange.usage(self.events.usage());
+        }
+        if let (Some(permit), Some(outcome)) = (permit, self.then.judge()) {
+            permit.ended(&outcome, Instant::now().into_std());
+        }
+        if matches!(self.then, Then::Done) {
+            exchange.usage_is_whole();
+            self.upstream.done();
+        }
+        Err(Gone)
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct GroupRecord {
     pub(crate) failback: String,
     pub(crate) retry_on_timeout: bool,
     #[serde(default)]
+    pub(crate) drain_limit_us: Option<i64>,
+    #[serde(default)]
     pub(crate) rpm: Option<i64>,
     #[serde(default)]
     pub(crate) tpm: Option<i64>,

@@ -99,6 +99,10 @@ fn write_group(text: &mut String, group: &Group) {
     if group.retry_on_timeout != RETRY_ON_TIMEOUT {
         line(text, "retry_on_timeout", group.retry_on_timeout);
     }
+    if let Some(limit) = group.on_disconnect.drain_limit() {
+        line(text, "on_disconnect", quoted(group.on_disconnect.as_str()));
+        line(text, "drain_limit", span(limit));
+    }
     write_limits(text, &group.limits);
     if group.price_ratio != Ratio::ONE {
         line(text, "price_ratio", quoted(&group.price_ratio.to_string()));

@@ -1,6 +1,6 @@
 //! `[[group]]`.
 
-use relay_domain::{Failback, Group, GroupId, Scope, Sticky};
+use relay_domain::{Failback, Group, GroupId, OnDisconnect, Scope, Sticky};
 
 use super::entry::Entry;
 use super::limits;
@@ -19,10 +19,21 @@ pub(super) fn read(mut entry: Entry<'_>) -> Option<Group> {
     let failbacks = [Failback::Never, Failback::Idle, Failback::Ttl].map(|failback| (failback.as_str(), failback));
     let failback = entry.choice("failback", Failback::default(), &failbacks);
     let retry_on_timeout = entry.flag("retry_on_timeout", RETRY_ON_TIMEOUT);
+    let on_disconnect = on_disconnect(&mut entry);
     let limits = limits::read(&mut entry);
     let price_ratio = limits::decimal(&mut entry, "price_ratio").unwrap_or_default();
     entry.refuse_unknown();
-    Some(Group { id: id?, enabled, sticky, failback, retry_on_timeout, limits, price_ratio })
+    Some(Group { id: id?, enabled, sticky, failback, retry_on_timeout, on_disconnect, limits, price_ratio })
+}
+
+/// `drain_limit` says nothing without `drain`, and is refused then.
+fn on_disconnect(entry: &mut Entry<'_>) -> OnDisconnect {
+    let drain = OnDisconnect::Drain(OnDisconnect::DRAIN_LIMIT);
+    let choices = [OnDisconnect::Drop, drain].map(|choice| (choice.as_str(), choice));
+    match entry.choice("on_disconnect", OnDisconnect::default(), &choices) {
+        OnDisconnect::Drop => OnDisconnect::Drop,
+        OnDisconnect::Drain(limit) => OnDisconnect::Drain(entry.span("drain_limit", limit)),
+    }
 }
 
 /// A request that timed out goes to another route once, unless the group

@@ -140,6 +140,8 @@ enabled = false
 sticky = { scope = "user", ttl = "30m" }
 failback = "never"
 retry_on_timeout = false
+on_disconnect = "drain"
+drain_limit = "7s"
 limits = { tpm = 1000 }
 budgets = [{ tokens = 5000000, period = "week" }]
 price_ratio = "1.25"

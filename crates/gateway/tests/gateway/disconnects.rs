@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use relay_ledger::Decision;
-use relay_testkit::{Gate, Received, Reply};
+use relay_testkit::{Gate, Received, Reply, Usage};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -203,4 +203,42 @@ async fn one_of_many_leaves_the_others_alone() {
     assert_eq!(rig.say("next").send().await.status, 200);
     let received = rig.hosts[0].received();
     assert_ne!(received[2].connection, received[1].connection);
+}
+
+#[tokio::test]
+async fn a_group_that_drains_reads_on_for_the_usage() {
+    let drains = |fleet: &mut relay_domain::Fleet| {
+        fleet.groups[0].on_disconnect = relay_domain::OnDisconnect::Drain(relay_testkit::PATIENCE);
+    };
+    let rig = Setup::hosts(1).fleet(drains).start().await;
+    let window = Gate::new();
+    rig.hosts[0].script(
+        Reply::chat("one two three")
+            .usage(Usage { input: 3, cached: 0, output: 5, reasoning: 0 })
+            .hold_after(2, &window),
+    );
+    let mut answer = rig.stream("x").id("r-1").send().await;
+    answer.until("one").await;
+    window.reached().await;
+    drop(answer);
+    window.open();
+    let decision = gone(&rig, "r-1").await;
+    assert_eq!((decision.usage.input, decision.usage.output), (Some(3), Some(5)));
+    assert_eq!(decision.usage.provenance.as_deref(), Some("host"), "it is whole");
+    assert!(!rig.hosts[0].received()[0].hung_up());
+}
+
+#[tokio::test]
+async fn a_drain_ends_at_its_limit() {
+    let drains = |fleet: &mut relay_domain::Fleet| {
+        fleet.groups[0].on_disconnect = relay_domain::OnDisconnect::Drain(Duration::from_millis(50));
+    };
+    let rig = Setup::hosts(1).fleet(drains).start().await;
+    let window = Gate::new();
+    rig.hosts[0].script(Reply::chat("one two three").hold_after(2, &window));
+    let mut answer = rig.stream("x").id("r-1").send().await;
+    answer.until("one").await;
+    drop(answer);
+    let_go(&rig, 0).await;
+    gone(&rig, "r-1").await;
 }

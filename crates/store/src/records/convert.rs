@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use relay_domain::{
     AdminAccess, Amount, BaseUrl, Budget, ConsumerKey, CredentialMode, Failback, Group, GroupId, Host, HostId,
-    HostKind, KeyHash, KeyId, KeyOrigin, Limits, ModelPattern, Money, Period, PreviousSecret, Ratio, Route, RouteCost,
-    RouteId, SecretSource, Sticky, StoredSecret, Timestamp, key as keys,
+    HostKind, KeyHash, KeyId, KeyOrigin, Limits, ModelPattern, Money, OnDisconnect, Period, PreviousSecret, Ratio,
+    Route, RouteCost, RouteId, SecretSource, Sticky, StoredSecret, Timestamp, key as keys,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,14 +73,19 @@ pub(super) fn open_host(record: HostRecord, keyring: &Keyring) -> Result<Host, S
     })
 }
 
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
 pub(super) fn group_record(group: &Group) -> GroupRecord {
     GroupRecord {
         logical_group_id: group.id.to_string(),
         enabled: group.enabled,
         sticky_scope: group.sticky.scope.as_str().to_owned(),
-        sticky_ttl_us: i64::try_from(group.sticky.ttl.as_micros()).unwrap_or(i64::MAX),
+        sticky_ttl_us: micros(group.sticky.ttl),
         failback: group.failback.as_str().to_owned(),
         retry_on_timeout: group.retry_on_timeout,
+        drain_limit_us: group.on_disconnect.drain_limit().map(micros),
         rpm: group.limits.rpm.map(u64::cast_signed),
         tpm: group.limits.tpm.map(u64::cast_signed),
         tpd: group.limits.tpd.map(u64::cast_signed),
@@ -102,6 +107,10 @@ pub(super) fn group(record: &GroupRecord) -> Result<Group, StoreError> {
         },
         failback: at.one_of("failback", &record.failback, &failbacks, Failback::as_str)?,
         retry_on_timeout: record.retry_on_timeout,
+        on_disconnect: match record.drain_limit_us {
+            None => OnDisconnect::Drop,
+            Some(us) => OnDisconnect::Drain(Duration::from_micros(at.check("drain_limit_us", u64::try_from(us))?)),
+        },
         limits: Limits {
             rpm: record.rpm.map(i64::cast_unsigned),
             tpm: record.tpm.map(i64::cast_unsigned),

@@ -37,7 +37,7 @@ async fn rows(connection: &mut SqliteConnection) -> Result<FleetRecords, sqlx::E
     );
     let groups = sqlx::query_as(
         "SELECT logical_group_id, enabled, sticky_scope, sticky_ttl_us, failback, retry_on_timeout,
-                rpm, tpm, tpd, concurrency, budgets, price_ratio
+                rpm, tpm, tpd, concurrency, budgets, price_ratio, drain_limit_us
          FROM logical_groups ORDER BY position",
     );
     let routes = sqlx::query_as(
@@ -138,7 +138,7 @@ const INSERT_GROUPS: &str = "
     INSERT INTO logical_groups
     SELECT value->>'logical_group_id', key, value->>'enabled', value->>'sticky_scope', value->>'sticky_ttl_us',
            value->>'failback', value->>'retry_on_timeout', value->>'rpm', value->>'tpm', value->>'tpd',
-           value->>'concurrency', value->>'budgets', value->>'price_ratio'
+           value->>'concurrency', value->>'budgets', value->>'price_ratio', value->>'drain_limit_us'
     FROM json_each(?1)";
 
 const INSERT_ROUTES: &str = "

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use relay_domain::{
     AdminAccess, Amount, BaseUrl, Budget, ConsumerKey, CredentialMode, Failback, Fleet, Generation, Group, GroupId,
-    Host, HostId, HostKind, KeyHash, KeyId, KeyOrigin, Limits, ModelPattern, Money, Period, PreviousSecret, Ratio,
-    Route, RouteCost, RouteId, Scope, Secret, SecretSource, Sticky, StoredSecret, Timestamp, key as keys,
+    Host, HostId, HostKind, KeyHash, KeyId, KeyOrigin, Limits, ModelPattern, Money, OnDisconnect, Period,
+    PreviousSecret, Ratio, Route, RouteCost, RouteId, Scope, Secret, SecretSource, Sticky, StoredSecret, Timestamp,
+    key as keys,
 };
 use relay_store::Publication;
 
@@ -106,6 +107,7 @@ pub(crate) fn full_fleet() -> Fleet {
         sticky: Sticky { scope: Scope::User, ttl: Duration::from_micros(1_500_001) },
         failback: Failback::Ttl,
         retry_on_timeout: false,
+        on_disconnect: OnDisconnect::Drain(Duration::from_secs(7)),
         limits: full_limits(),
         price_ratio: Ratio::from_millionths(1_250_001),
         ..group("gpt")
