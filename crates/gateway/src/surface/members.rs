@@ -77,8 +77,8 @@ impl<'de> Deserialize<'de> for Members<'de> {
                         b"input" => (&mut members.input, None),
                         b"previous_response_id" => (&mut members.previous_response_id, Some("previous_response_id")),
                         b"conversation" => (&mut members.conversation, None),
-                        b"background" => (&mut members.background, Some("background")),
-                        b"store" => (&mut members.store, Some("store")),
+                        b"background" => (&mut members.background, None),
+                        b"store" => (&mut members.store, None),
                         b"contents" => (&mut members.contents, None),
                         // Google reads both spellings of its members.
                         b"systemInstruction" | b"system_instruction" => (&mut members.system_instruction, None),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use relay_testkit::{Cut, Gate, Reply, errors};
 
-use super::{ALL, GEMINI, RESPONSES, STREAMED, Shape};
+use super::{ALL, GEMINI, IMAGES, RESPONSES, STREAMED, Shape};
 use crate::client::events;
 use crate::rig::Setup;
 
@@ -164,6 +164,26 @@ async fn a_response_that_its_host_says_has_failed_is_passed_on_and_counts_agains
     let text = answer.text().await;
     assert_eq!(events(&text).last(), Some(&failed("gpt-5", "upstream")));
     assert_eq!(rig.decision(&answer.request_id()).await.verdict, "error_in_stream");
+}
+
+#[tokio::test]
+async fn a_streamed_image_is_whole_after_its_last_event_however_large_that_is() {
+    let event = |kind: &str, image: &str| format!(r#"{{"type":"image_generation.{kind}","b64_json":"{image}"}}"#);
+    let large = "iVBORw0K".repeat(700_000);
+    for (image, verdict) in [("x", "complete"), (large.as_str(), "complete"), ("", "truncated")] {
+        let rig = Setup::hosts(1).start().await;
+        let reply = Reply::stream().event("image_generation.partial_image", event("partial_image", "y"));
+        let last = || event("completed", image);
+        rig.hosts[0].script(if image.is_empty() { reply } else { reply.event("image_generation.completed", last()) });
+        let body = r#"{"model":"gpt-5","prompt":"a cat","stream":true,"partial_images":1}"#;
+        let mut answer = IMAGES.call(&rig, "", false).body(body).send().await;
+        let text = answer.text().await;
+        assert_eq!(rig.decision(&answer.request_id()).await.verdict, verdict, "{}", image.len());
+        match verdict {
+            "complete" => assert!(events(&text).last() == Some(&last()), "{}", image.len()),
+            _ => assert_eq!(last_error(Shape::OpenAi, &text), "stream_interrupted"),
+        }
+    }
 }
 
 #[tokio::test]
