@@ -89,6 +89,16 @@ pub(crate) enum Interrupted {
     Gone,
 }
 
+impl Interrupted {
+    /// The same for a client that parses errors in this shape.
+    pub(crate) fn in_shape(self, shape: ErrorShape) -> Self {
+        match self {
+            Self::Refused(error) => Self::Refused(error.in_shape(shape)),
+            Self::Gone => Self::Gone,
+        }
+    }
+}
+
 impl From<GatewayError> for Interrupted {
     fn from(error: GatewayError) -> Self {
         Self::Refused(error)

@@ -31,11 +31,12 @@ impl Gateway {
         head: RequestHead,
         id: &RequestId,
     ) -> Result<(), Interrupted> {
-        let shape = error_shape(&head);
-        self.route(client, head, id).await.map_err(|interrupted| match interrupted {
-            Interrupted::Refused(error) => Interrupted::Refused(error.in_shape(shape)),
-            Interrupted::Gone => Interrupted::Gone,
-        })
+        let called = Call::recognize(line_of(&head));
+        let shape = match &called {
+            Some(Ok(call)) => call.dialect.errors,
+            Some(Err(_)) | None => shape_beside(&head),
+        };
+        self.route(client, head, id, called).await.map_err(|interrupted| interrupted.in_shape(shape))
     }
 
     async fn route(
@@ -43,6 +44,7 @@ impl Gateway {
         client: &mut Client,
         head: RequestHead,
         id: &RequestId,
+        called: Option<Result<Call, WrongMethod>>,
     ) -> Result<(), Interrupted> {
         if head.path() == RESPONSES && head.method() == "GET" {
             return Err(no_socket().into());
@@ -52,7 +54,7 @@ impl Gateway {
                 .closing()
                 .into());
         }
-        match Call::recognize(line_of(&head)) {
+        match called {
             Some(Ok(call)) => {
                 let admitted = self.admit(client, head, id, call).await?;
                 Ok(self.respond(client, admitted, id).await?)
@@ -84,7 +86,7 @@ impl Gateway {
         }
         let serving = self.serving.load();
         let caller = self.authenticate(&serving, head)?;
-        let catalog = Catalog { snapshot: &serving.snapshot, key: &caller.key, shape: error_shape(head) };
+        let catalog = Catalog { snapshot: &serving.snapshot, key: &caller.key, shape: shape_beside(head) };
         match asked {
             None => Ok(catalog.list()),
             Some(asked) => catalog.one(&asked),
@@ -97,12 +99,12 @@ pub(crate) fn line_of(head: &RequestHead) -> RequestLine<'_> {
     RequestLine { method: head.method(), path: head.path(), query: head.query() }
 }
 
-/// The shape in which whoever calls this path parses errors. The paths of models are
+/// The shape that clients read on paths which are no surface's. Those of models are
 /// shared, and packages are told by their marks: Anthropic's name their version, Google's themselves.
-fn error_shape(head: &RequestHead) -> ErrorShape {
+fn shape_beside(head: &RequestHead) -> ErrorShape {
     let path = head.path();
     let is_google = || head.fields.contains("x-goog-api-client") || head.fields.contains("x-goog-api-key");
-    if path.starts_with("/v1beta/") || (path.starts_with(MODELS) && (head.method() == "POST" || is_google())) {
+    if path.starts_with("/v1beta/") || (path.starts_with(MODELS) && is_google()) {
         ErrorShape::Google
     } else if path.starts_with("/v1/messages")
         || (path.starts_with(MODELS) && head.fields.contains("anthropic-version"))

@@ -325,7 +325,9 @@ impl Job {
 
     /// No route was even tried. A stored response whose maker cannot come back by waiting is gone.
     fn no_candidate(&self, refused_until: Option<std::time::Instant>) -> Answer {
-        let may_come_back = refused_until.is_some() || self.plan.retry_at().is_some();
+        let may_come_back = refused_until.is_some()
+            || self.plan.retry_at().is_some()
+            || self.plan.excluded.iter().any(|excluded| excluded.reason.is_momentary());
         match &self.gone {
             Some(gone) if !may_come_back => Answer::refused(gone.clone(), Some(gone.code)),
             _ => Answer::refused(self.no_eligible_route(refused_until), Some("no_eligible_route")),
