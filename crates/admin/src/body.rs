@@ -29,7 +29,10 @@ pub(crate) struct RawBody(pub(crate) Bytes);
 /// A fleet document, as JSON or TOML.
 pub(crate) struct DocumentBody(pub(crate) FleetDocument);
 
-/// The last segment of the path, percent-decoded.
+/// A JSON object.
+pub(crate) struct ObjectBody(pub(crate) serde_json::Map<String, Value>);
+
+/// The segment of the path that names a thing, percent-decoded.
 pub(crate) struct Id(pub(crate) String);
 
 impl FromRequest<AdminState> for RawBody {
@@ -76,6 +79,18 @@ impl FromRequest<AdminState> for DocumentBody {
         let value = serde_json::from_slice(&body)
             .map_err(|error| ApiError::invalid_field("body", format!("is not JSON ({error})")))?;
         Ok(Self(FleetDocument::from_json(value)?))
+    }
+}
+
+impl FromRequest<AdminState> for ObjectBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
+        let RawBody(body) = RawBody::from_request(request, state).await?;
+        match serde_json::from_slice(&body) {
+            Ok(Value::Object(members)) => Ok(Self(members)),
+            _ => Err(ApiError::invalid_field("body", "is not a JSON object")),
+        }
     }
 }
 

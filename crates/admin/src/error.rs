@@ -9,6 +9,7 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use relay_control::actions::{ActionError, FieldFault, InvalidRequest};
 use relay_control::fleet_document::Faults;
+use relay_control::keys::KeyError;
 use relay_control::page::QueryError;
 use relay_control::publication::{ApplyError, PublishError};
 use relay_control::records::{RecordError, StoreError};
@@ -146,13 +147,33 @@ impl From<ApplyError> for ApiError {
     fn from(error: ApplyError) -> Self {
         match error {
             ApplyError::Faults(faults) => faults.into(),
-            ApplyError::Publish(PublishError::Store(error)) => error.into(),
-            ApplyError::Publish(error @ PublishError::Conflict { .. }) => {
-                Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
-            }
-            ApplyError::Publish(error @ PublishError::Inconsistent { .. }) => {
+            ApplyError::Publish(error) => error.into(),
+        }
+    }
+}
+
+impl From<PublishError> for ApiError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Store(error) => error.into(),
+            PublishError::Conflict { .. } => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            PublishError::Inconsistent { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_request", error.to_string())
             }
+        }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unknown(id) => Self::no_such("key", &id),
+            KeyError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", error.to_string()),
+            KeyError::SecretElsewhere(..) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            KeyError::Fixed { field, why } => Self::invalid_field(field, why),
+            KeyError::Faults(faults) => Self::new(StatusCode::BAD_REQUEST, "invalid_request", "the key has faults")
+                .with_details(serde_json::to_value(faults).ok()),
+            KeyError::Publish(error) => error.into(),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod explain;
 pub mod fleet_document;
 pub mod fleet_health;
 pub mod fleet_list;
+pub mod keys;
 pub mod page;
 pub mod probing;
 pub mod publication;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use relay_domain::{Generation, Secret};
+use relay_domain::{Fleet, Generation, Secret};
 pub use relay_store::PublishError;
 use relay_store::{Publication, StoreError, generate_consumer_key};
 use serde::Serialize;
@@ -91,24 +91,13 @@ impl Control {
     ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.publishing.lock().await;
         let in_force = self.in_force.load_full();
-        let ReadFleet { mut fleet, generated, warnings } = self.read(document, &in_force, resolver)?;
+        let ReadFleet { fleet, generated, warnings } = self.read(document, &in_force, resolver)?;
         let diff = diff(&in_force.fleet, &fleet);
         let based_on = in_force.fleet.generation;
         if diff.is_empty() {
             return Ok(Applied { generation: based_on, published: false, diff, generated_keys: Vec::new(), warnings });
         }
-        let publication = Publication {
-            fleet: fleet.clone(),
-            based_on,
-            actor: actor.to_owned(),
-            summary: diff.summary(),
-            diff: serde_json::to_value(&diff).unwrap_or_default(),
-            at: self.now(),
-        };
-        fleet.generation = self.parts.store.publish(publication).await?;
-        let generation = fleet.generation;
-        self.put_in_force(InForce::new(fleet, &self.parts.health));
-        tracing::info!(generation, actor, summary = diff.summary(), "published a fleet");
+        let generation = self.publish(&in_force, fleet, &diff, actor).await?;
         let generated_keys = generated
             .into_iter()
             .map(|key| NewKey { key_id: key.key_id, key: key.secret.expose().to_owned() })
@@ -153,7 +142,31 @@ impl Control {
         Ok(Some(generation))
     }
 
-    fn put_in_force(&self, in_force: InForce) {
+    /// Writes `fleet` as the generation after the one in force, and serves from it; the caller
+    /// holds the lock on publishing.
+    pub(crate) async fn publish(
+        &self,
+        in_force: &InForce,
+        mut fleet: Fleet,
+        diff: &Diff,
+        actor: &str,
+    ) -> Result<Generation, PublishError> {
+        let publication = Publication {
+            fleet: fleet.clone(),
+            based_on: in_force.fleet.generation,
+            actor: actor.to_owned(),
+            summary: diff.summary(),
+            diff: serde_json::to_value(diff).unwrap_or_default(),
+            at: self.now(),
+        };
+        fleet.generation = self.parts.store.publish(publication).await?;
+        let generation = fleet.generation;
+        self.put_in_force(InForce::new(fleet, &self.parts.health));
+        tracing::info!(generation, actor, summary = diff.summary(), "published a fleet");
+        Ok(generation)
+    }
+
+    pub(crate) fn put_in_force(&self, in_force: InForce) {
         let snapshot = Arc::clone(&in_force.snapshot);
         self.admin_clients.keep_only(&in_force.fleet.hosts);
         self.in_force.store(Arc::new(in_force));

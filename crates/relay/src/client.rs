@@ -119,6 +119,11 @@ impl Client {
         self.json(Method::POST, path, Some(body)).await
     }
 
+    /// `PATCH path` with a JSON body.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.json(Method::PATCH, path, Some(body)).await
+    }
+
     /// `DELETE path`.
     pub(crate) async fn delete(&self, path: &str) -> Result<Value, ClientError> {
         self.json(Method::DELETE, path, None).await

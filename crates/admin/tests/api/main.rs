@@ -7,6 +7,7 @@ mod failover;
 mod fleet;
 mod forward;
 mod health;
+mod keys;
 mod lists;
 mod probes;
 mod refusals;

@@ -10,6 +10,7 @@ mod explain;
 mod fleet;
 mod generations;
 mod health;
+mod keys;
 mod migrate;
 mod nouns;
 mod resolve;
@@ -71,7 +72,7 @@ pub(crate) enum Command {
     Route(nouns::NounCommand),
     /// Consumer keys
     #[command(subcommand)]
-    Key(nouns::NounCommand),
+    Key(keys::KeyCommand),
     /// Published versions of the fleet
     #[command(subcommand)]
     Generations(generations::GenerationsCommand),
@@ -111,7 +112,7 @@ pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit
         Command::Host(command) => nouns::run(&nouns::HOST, command, output).await,
         Command::Group(command) => nouns::run(&nouns::GROUP, command, output).await,
         Command::Route(command) => nouns::run(&nouns::ROUTE, command, output).await,
-        Command::Key(command) => nouns::run(&nouns::KEY, command, output).await,
+        Command::Key(command) => keys::run(command, output).await,
         Command::Generations(command) => generations::run(command, output).await,
         Command::Resolve(args) => resolve::run(args, output).await,
         Command::Explain(args) => explain::run(args, output).await,

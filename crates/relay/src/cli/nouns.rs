@@ -1,4 +1,4 @@
-//! `host`, `group`, `route`, `key`: list them, show one. They change by `apply`.
+//! `host`, `group`, `route`: list them, show one; they change by `apply`. Keys are listed so too.
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -78,6 +78,8 @@ pub(crate) const KEY: Noun = Noun {
     one: "key",
     columns: &[
         ("key", "key_id"),
+        ("label", "label"),
+        ("origin", "origin"),
         ("groups", "logical_groups"),
         ("enabled", "enabled"),
         ("expires", "expires_at"),
