@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::error::GatewayError;
@@ -26,6 +27,33 @@ impl Names<'_> {
             if text.contains(&**name) { Cow::Owned(text.replace(&**name, instead)) } else { text }
         })
     }
+
+    /// JSON without them; `None` where one shows to whoever decodes it, or began with what was part of
+    /// an escape, which replacing it has broken.
+    fn clear<'t>(&self, json: &'t str) -> Option<Cow<'t, str>> {
+        let cleared = self.hide(json);
+        let shows = json.contains('\\') && matches!(self.hide(&unescaped(&cleared)), Cow::Owned(_));
+        (!shows && serde_json::from_str::<IgnoredAny>(&cleared).is_ok()).then_some(cleared)
+    }
+}
+
+/// What JSON says with its escapes undone, and rather one too many: of an escaped
+/// backslash what follows is taken for an escape too. A lone surrogate, which is legal, is none.
+fn unescaped(json: &str) -> String {
+    let mut parts = json.split('\\');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.strip_prefix('u').and_then(|rest| rest.get(..4));
+        match code.and_then(|code| char::from_u32(u32::from_str_radix(code, 16).ok()?)) {
+            Some(character) => {
+                text.push(character);
+                text.push_str(&part[5..]);
+            }
+            // Of the short ones only that of the slash is in an address.
+            None => text.push_str(part),
+        }
+    }
+    text
 }
 
 /// The shapes of sub2api-host-api.md §4.3 and §4.4, as far as a message can be found in them.
@@ -65,17 +93,19 @@ impl<'a> AnyShape<'a> {
 /// are in the surface's shape, else an error of that shape with the host's message.
 pub(crate) fn reshape(shape: ErrorShape, status: StatusCode, body: &Bytes, names: &Names<'_>) -> Bytes {
     let Ok(text) = std::str::from_utf8(body) else { return ours(shape, status, None, names) };
+    let told = AnyShape::read(text).unwrap_or_default();
     if shape.fits(text) {
-        return match names.hide(text) {
-            Cow::Borrowed(_) => body.clone(),
-            Cow::Owned(hidden) => hidden.into(),
+        return match names.clear(text) {
+            Some(Cow::Borrowed(_)) => body.clone(),
+            Some(Cow::Owned(cleared)) => cleared.into(),
+            None => ours(shape, status, told.message().as_deref(), names),
         };
     }
-    let told = AnyShape::read(text).unwrap_or_default();
     let told = AnyShape::inner(told.response).filter(|failed| failed.error.is_some()).unwrap_or(told);
     let wrapped = told.error.map(|error| format!("{{\"error\":{}}}", error.get()));
-    match wrapped.filter(|wrapped| shape.fits(wrapped)) {
-        Some(wrapped) => names.hide(&wrapped).into_owned().into(),
+    let wrapped = wrapped.filter(|wrapped| shape.fits(wrapped));
+    match wrapped.as_deref().and_then(|wrapped| names.clear(wrapped)) {
+        Some(cleared) => cleared.into_owned().into(),
         None => ours(shape, status, told.message().as_deref(), names),
     }
 }
@@ -132,6 +162,23 @@ mod tests {
         check_in(ErrorShape::Anthropic, own, own);
         let google = r#"[{"error":{"code":400,"message":"m","status":"INVALID_ARGUMENT"}}]"#;
         check_in(ErrorShape::Google, google, &google[1..google.len() - 1]);
+    }
+
+    #[test]
+    fn names_that_are_spelled_with_escapes_are_hidden_too() {
+        let ours = |message: &str| {
+            format!(
+                r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":null,"code":"upstream_refused"}}}}"#
+            )
+        };
+        check(r#"{"error":{"message":"no sh\u0061dow-5 at \u0074okyo-1.example"}}"#, &ours("no gpt-5 at upstream"));
+        check(
+            r#"{"error":{"message":"\ud83d at \u0074okyo-1.example"}}"#,
+            &ours("The upstream refused the request (400)."),
+        );
+        check(r#"{"error":{"message":"at \tokyo-1.example"}}"#, &ours(r"at \tokyo-1.example"));
+        let harmless = r#"{"error":{"message":"\u65e5\u672c \"x\" \\u0074 \ud83d"}}"#;
+        check(harmless, harmless);
     }
 
     #[test]
