@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::members::Members;
 use super::messages::metadata_session;
-use super::reading::{Meaning, Said, place, says_something, text_of};
+use super::reading::{Meaning, Said, object, place, says_something, text_of};
 use super::{COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse, stable_prefix};
 use crate::splice::Edit;
 
@@ -58,7 +58,7 @@ fn ask_usage(body: &[u8], options: Option<&RawValue>) -> Option<Edit> {
     if options.get() == "null" {
         return edit(place_of_options, r#"{"include_usage":true}"#);
     }
-    let read: Options<'_> = serde_json::from_str(options.get()).ok()?;
+    let read: Options<'_> = object(options.get().as_bytes())?;
     match read.include_usage.map(|value| (value.get(), place(body, value))) {
         Some(("false" | "null", value)) => edit(value, "true"),
         Some(_) => None,
@@ -92,7 +92,7 @@ struct Choice<'a> {
 }
 
 fn read_event(data: &[u8]) -> Option<Said<'_>> {
-    let chunk: Chunk<'_> = serde_json::from_slice(data).ok()?;
+    let chunk: Chunk<'_> = object(data)?;
     let counts = chunk.usage.and_then(read_usage);
     Some(Said {
         model: chunk.model,
@@ -137,7 +137,7 @@ struct Whole<'a> {
 }
 
 fn read_whole(body: &[u8]) -> Option<Said<'_>> {
-    let whole: Whole<'_> = serde_json::from_slice(body).ok()?;
+    let whole: Whole<'_> = object(body)?;
     let is_error = whole.error.is_some() && whole.choices.is_none();
     Some(Said {
         model: whole.model,
@@ -282,7 +282,8 @@ mod tests {
             asked(r#","stream_options":{"include_usage": false}"#),
             expected(r#","stream_options":{"include_usage": true}"#)
         );
-        for left in [r#","stream_options":{"include_usage":true}"#, r#","stream_options":[]"#, r#","stream_options":5"#]
+        for left in
+            [r#","stream_options":{"include_usage":true}"#, r#","stream_options":[false]"#, r#","stream_options":5"#]
         {
             assert_eq!(asked(left), None, "{left}");
         }

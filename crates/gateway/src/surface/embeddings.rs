@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::chat_completions::read_usage;
 use super::members::Members;
-use super::reading::{Meaning, Said};
+use super::reading::{Meaning, Said, object};
 use super::{COMMENT, Call, Dialect, Envelope, ErrorShape, Request, sse};
 
 /// OpenAI's embeddings.
@@ -35,7 +35,7 @@ struct Whole<'a> {
 }
 
 fn read_whole(body: &[u8]) -> Option<Said<'_>> {
-    let whole: Whole<'_> = serde_json::from_slice(body).ok()?;
+    let whole: Whole<'_> = object(body)?;
     let is_error = whole.error.is_some() && whole.data.is_none();
     Some(Said {
         model: whole.model,

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::call::{PathModel, WrongMethod};
 use super::members::Members;
 use super::naming::{Mention, Spelling};
-use super::reading::{Meaning, Progress, Said, place, says_something, text_of};
+use super::reading::{Meaning, Progress, Said, object, place, says_something, text_of};
 use super::stable_prefix::{Opening, Speaker, StablePrefix};
 use super::{Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Framing, Request, RequestLine, sse};
 use crate::percent;
@@ -174,7 +174,7 @@ fn read_event(data: &[u8]) -> Option<Said<'_>> {
     if data.trim_ascii_start().starts_with(b"[") {
         return read_array(data);
     }
-    let chunk: Chunk<'_> = serde_json::from_slice(data).ok()?;
+    let chunk: Chunk<'_> = object(data)?;
     Some(chunk.said(chunk.meaning()))
 }
 
@@ -182,7 +182,7 @@ fn read_whole(body: &[u8]) -> Option<Said<'_>> {
     if body.trim_ascii_start().starts_with(b"[") {
         return read_array(body);
     }
-    let chunk: Chunk<'_> = serde_json::from_slice(body).ok()?;
+    let chunk: Chunk<'_> = object(body)?;
     Some(chunk.said(if chunk.error.is_some() { Meaning::Error } else { Meaning::Output }))
 }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::members::Members;
 use super::naming::{Mention, Spelling};
-use super::reading::{Meaning, Progress, Said, text_of};
+use super::reading::{Meaning, Progress, Said, object, text_of};
 use super::responses::read_usage;
 use super::{COMMENT, Call, Dialect, Envelope, EnvelopeError, ErrorShape, Framing, Request, multipart, sse};
 
@@ -70,7 +70,7 @@ struct Event<'a> {
 }
 
 fn read_event(data: &[u8]) -> Option<Said<'_>> {
-    let event: Event<'_> = serde_json::from_slice(data).ok()?;
+    let event: Event<'_> = object(data)?;
     let kind = text_of(event.kind);
     let meaning = match &*kind {
         "error" => Meaning::Error,
@@ -94,7 +94,7 @@ struct Whole<'a> {
 }
 
 fn read_whole(body: &[u8]) -> Option<Said<'_>> {
-    let whole: Whole<'_> = serde_json::from_slice(body).ok()?;
+    let whole: Whole<'_> = object(body)?;
     let is_error = whole.error.is_some() && whole.data.is_none();
     Some(Said {
         model: whole.model,

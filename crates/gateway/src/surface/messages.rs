@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::members::Members;
-use super::reading::{Meaning, Said, says_something, text_of};
+use super::reading::{Meaning, Said, object, says_something, text_of};
 use super::{COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse, stable_prefix};
 
 /// Anthropic's messages. A stream ends with `message_stop`.
@@ -101,7 +101,7 @@ struct Message<'a> {
 }
 
 fn read_event(data: &[u8]) -> Option<Said<'_>> {
-    let event: Event<'_> = serde_json::from_slice(data).ok()?;
+    let event: Event<'_> = object(data)?;
     let (model, opening_usage) =
         event.message.as_ref().map(|message| (message.model, message.usage)).unwrap_or_default();
     Some(Said { model, counts: event.usage.or(opening_usage).and_then(read_usage), ..Said::plain(event.meaning()) })
@@ -142,7 +142,7 @@ struct Whole<'a> {
 }
 
 fn read_whole(body: &[u8]) -> Option<Said<'_>> {
-    let whole: Whole<'_> = serde_json::from_slice(body).ok()?;
+    let whole: Whole<'_> = object(body)?;
     let is_error = text_of(whole.kind) == "error" || (whole.error.is_some() && whole.content.is_none());
     Some(Said {
         model: whole.model,

@@ -71,7 +71,7 @@ pub(crate) struct Dialect {
 const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
 /// All surfaces, the busiest first.
-static DIALECTS: [&Dialect; 7] = [
+pub(crate) static DIALECTS: [&Dialect; 7] = [
     &chat_completions::CHAT_COMPLETIONS,
     &responses::RESPONSES,
     &messages::MESSAGES,

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -176,8 +177,17 @@ impl Dialect {
         // The text is cut, so this ends in an error; what was found before it counts.
         let cut = FindMember { name: self.model_member, found: &found }.deserialize(&mut reader);
         drop(cut);
-        found.get().map(|model| place(head, model))
+        // Of a number nobody could say whether it was all there.
+        found.get().filter(|model| model.get().starts_with('"')).map(|model| place(head, model))
     }
+}
+
+/// Reads a JSON object. A list would do for a struct as well, its elements for members in order.
+pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Option<T> {
+    if !text.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    serde_json::from_slice(text).ok()
 }
 
 /// Where a value borrowed from `text` stands in it.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::call::WrongMethod;
 use super::envelope::text;
 use super::members::Members;
-use super::reading::{Meaning, Said, is_blank, says_something, text_of};
+use super::reading::{Meaning, Said, is_blank, object, says_something, text_of};
 use super::stable_prefix::{Opening, Speaker, StablePrefix};
 use super::{
     COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Framing, Request, RequestLine, StoredResponse,
@@ -179,7 +179,7 @@ struct Response<'a> {
 }
 
 fn read_event(data: &[u8]) -> Option<Said<'_>> {
-    let event: Event<'_> = serde_json::from_slice(data).ok()?;
+    let event: Event<'_> = object(data)?;
     let meaning = event.meaning();
     let sequence = event.sequence_number.and_then(|number| number.get().parse().ok());
     let said = match &event.response {
@@ -238,7 +238,7 @@ fn opens_only(item: &RawValue) -> bool {
 }
 
 fn read_whole(body: &[u8]) -> Option<Said<'_>> {
-    let response: Response<'_> = serde_json::from_slice(body).ok()?;
+    let response: Response<'_> = object(body)?;
     let failed = text_of(response.status) == "failed" || (response.error.is_some() && response.output.is_none());
     Some(response.said(if failed { Meaning::Error } else { Meaning::Output }))
 }
