@@ -22,6 +22,8 @@ mod commit;
 mod credentials;
 mod error;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod headers;
 mod host_body;
 mod listener;
