@@ -10,7 +10,7 @@ use http::StatusCode;
 use relay_bindings::{BindingEntry, ResponseOwner};
 use relay_domain::{ConsumerKey, CredentialMode, GroupId, KeyId, Scope};
 use relay_health::{CredentialId, Permit};
-use relay_routing::retry::{Next, RetryPolicy, Walk};
+use relay_routing::retry::{Next, RetryPolicy, Stop, Walk};
 use relay_routing::{
     AttemptEnd, Binding, BindingChange, Exclusion, Outcome, Plan, Pool, Reply, RouteIndex, StickyKey, classify,
 };
@@ -120,10 +120,13 @@ impl Job {
                     continue;
                 }
             };
+            if let Some(outcome) = exchange.outcome() {
+                outcome.possible_double_bill = attempts.walk.possible_double_bill();
+            }
             match self.try_candidate(position, exchange).await {
                 Ok(success) => return Some(Served { position, success, permit }),
                 Err(failure) => {
-                    if !self.leave(position, failure, permit, attempts, exchange) {
+                    if !self.leave(position, failure, permit, attempts, exchange).await {
                         break;
                     }
                 }
@@ -157,7 +160,7 @@ impl Job {
             Ok(success) => Some(Served { position, success, permit }),
             Err(failure) => {
                 // Everything else is left alone too.
-                self.leave(position, failure, permit, attempts, exchange);
+                self.leave(position, failure, permit, attempts, exchange).await;
                 None
             }
         }
@@ -191,7 +194,7 @@ impl Job {
     }
 
     /// Takes note of a failed attempt; whether another candidate is tried.
-    fn leave(
+    async fn leave(
         &self,
         position: usize,
         failure: Failure,
@@ -204,23 +207,23 @@ impl Job {
         tracing::debug!(class = outcome.class, status, cause, "an attempt failed");
         let took = exchange.end_attempt(outcome.end.as_str(), outcome.class, failure.status());
         permit.ended(&outcome, now());
-        let Attempts { walk, retry, last, .. } = attempts;
-        *retry = None;
-        let next = walk.next(&outcome, took, self.has_candidate_after(position), || {
-            *retry = self.gateway.retries.withdraw();
-            retry.is_some()
-        });
-        if let Some(record) = exchange.outcome() {
-            record.possible_double_bill = walk.possible_double_bill();
-        }
-        *last = Some(Last { outcome, failure, position });
-        match next {
-            Next::GoOn { .. } => true,
-            Next::Stop(stop) => {
-                tracing::debug!(stop = stop.as_str(), "no other candidate is tried");
-                false
+        // Its place may be the one that somebody else waits for.
+        drop(attempts.retry.take());
+        let next = attempts.walk.next(&outcome, took, self.has_candidate_after(position));
+        attempts.last = Some(Last { outcome, failure, position });
+        let stop = match next {
+            Next::GoOn { takes_retry: false } => return true,
+            Next::GoOn { takes_retry: true } => {
+                attempts.retry = self.gateway.retries.withdraw(attempts.walk.time_left()).await;
+                if attempts.retry.is_some() {
+                    return true;
+                }
+                Stop::Budget
             }
-        }
+            Next::Stop(stop) => stop,
+        };
+        tracing::debug!(stop = stop.as_str(), "no other candidate is tried");
+        false
     }
 
     fn has_candidate_after(&self, position: usize) -> bool {

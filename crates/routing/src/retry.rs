@@ -10,8 +10,9 @@
 //! 5. the count: 3, or 5 as long as none was sent;
 //! 6. the time that connects and refusals took together. Where the host may have worked the
 //!    time went into that, however it ended, and is not counted;
-//! 7. the process-wide budget ([`crate::retry_budget`]), asked last, so that nothing is
-//!    withdrawn in vain.
+//!
+//! Whoever runs the attempts then takes a retry out of the process-wide budget
+//! ([`crate::retry_budget`]), and may wait for one as long as the walk has [time](Walk::time_left).
 
 use std::time::Duration;
 
@@ -46,9 +47,9 @@ impl Default for RetryPolicy {
 pub enum Next {
     /// The next candidate.
     GoOn {
-        /// A retry was withdrawn from the budget and is to be put back when the next attempt
+        /// A retry is to be taken out of the budget first, and put back when the next attempt
         /// has failed or has its first output.
-        withdrawn: bool,
+        takes_retry: bool,
     },
     /// The client's answer, made from the last outcome.
     Stop(Stop),
@@ -69,7 +70,7 @@ pub enum Stop {
     Attempts,
     /// They took so long.
     Time,
-    /// Too many retries are in flight.
+    /// Too many retries are in flight, and remained so; whoever keeps the budget says it.
     Budget,
 }
 
@@ -118,25 +119,14 @@ impl Walk {
     }
 
     /// Notes an attempt that failed after `took`, and says whether the next candidate is tried.
-    /// `has_candidate` tells whether there is one that would be admitted; `withdraw` takes a retry
-    /// out of the budget, if it can.
-    pub fn next(
-        &mut self,
-        outcome: &Outcome,
-        took: Duration,
-        has_candidate: bool,
-        withdraw: impl FnOnce() -> bool,
-    ) -> Next {
+    /// `has_candidate` tells whether there is one that would be admitted.
+    pub fn next(&mut self, outcome: &Outcome, took: Duration, has_candidate: bool) -> Next {
         let is_second_timeout = self.note(outcome, took);
         if let Some(stop) = self.stop(outcome, is_second_timeout, has_candidate) {
             return Next::Stop(stop);
         }
-        let is_free = outcome.end == AttemptEnd::NotSent;
-        if !is_free && !withdraw() {
-            return Next::Stop(Stop::Budget);
-        }
         self.possible_double_bill |= outcome.end == AttemptEnd::MaybeExecuted;
-        Next::GoOn { withdrawn: !is_free }
+        Next::GoOn { takes_retry: outcome.end != AttemptEnd::NotSent }
     }
 
     /// Attempts made.
@@ -155,7 +145,12 @@ impl Walk {
         self.left_first
     }
 
-    /// A request that may have been executed was sent again.
+    /// What is left of the time for connects and refusals.
+    pub fn time_left(&self) -> Duration {
+        self.policy.time.saturating_sub(self.spent)
+    }
+
+    /// A request that may have been executed was sent again, if going on came to that.
     pub fn possible_double_bill(&self) -> bool {
         self.possible_double_bill
     }

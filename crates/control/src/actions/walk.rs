@@ -97,7 +97,7 @@ impl Walk {
     fn goes_on(&mut self, forwarded: Forwarded, has_candidate: bool) -> bool {
         let goes_on = !forwarded.served() && {
             let took = Duration::from_micros(forwarded.us);
-            matches!(self.state.next(&forwarded.outcome, took, has_candidate, || true), Next::GoOn { .. })
+            matches!(self.state.next(&forwarded.outcome, took, has_candidate), Next::GoOn { .. })
         };
         self.last = Some(forwarded);
         goes_on

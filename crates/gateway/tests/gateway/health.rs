@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use relay_domain::{Clock as _, Scope};
-use relay_testkit::{Cut, Gate, Reply, errors};
+use relay_gateway::GatewayOptions;
+use relay_testkit::{Cut, Gate, PATIENCE, Reply, errors};
+use tokio::task::JoinHandle;
 
+use crate::client::Answer;
 use crate::rig::{Rig, Setup, patiently};
 
 /// Long enough that no test waits for it, short enough to be shown.
@@ -179,26 +182,62 @@ async fn a_request_in_panic_that_succeeds_closes_the_route() {
     assert_eq!(rig.say("x").send().await.status, 200);
 }
 
-#[tokio::test]
-async fn retries_stay_within_the_budget_of_the_process() {
-    let rig = hosts(2).options(|options| options.retry_percent = 0).start().await;
+/// The second host holds three retries, which is all that the budget has.
+async fn all_retries_taken(attempts_budget: Duration) -> (Rig, Gate, Vec<JoinHandle<Answer>>) {
+    let options = |options: &mut GatewayOptions| {
+        (options.retry_percent, options.attempts_budget) = (0, attempts_budget);
+    };
+    let rig = hosts(2).forgiving().options(options).start().await;
     rig.hosts[0].default_reply(Reply::empty(500));
     let gate = Gate::new();
     rig.hosts[1].default_reply(Reply::echo().hold(&gate));
-    // Three are always allowed: they hold their place until their first output.
     let mut retrying = Vec::new();
     for number in 1..=3 {
         retrying.push(rig.say("x").spawn());
         gate.reached_by(number).await;
     }
-    let mut refused = rig.say("x").send().await;
+    (rig, gate, retrying)
+}
+
+#[tokio::test]
+async fn retries_stay_within_the_budget_of_the_process() {
+    let (rig, gate, retrying) = all_retries_taken(Duration::from_millis(300)).await;
+    let mut refused = rig.say("x").id("r-1").send().await;
     assert_eq!((refused.status, refused.error_code().await.as_str()), (502, "upstream_error"));
-    assert_eq!(rig.calls()[1], 3);
+    assert_eq!((rig.calls()[1], rig.decision("r-1").await.attempts.len()), (3, 1));
     gate.open();
     for asking in retrying {
         assert_eq!(asking.await.expect("answers").status, 200);
     }
     assert_eq!(rig.say("x").send().await.status, 200, "places come back");
+}
+
+#[tokio::test]
+async fn a_retry_waits_for_its_place_in_the_budget() {
+    let (rig, gate, retrying) = all_retries_taken(PATIENCE).await;
+    let waiting: Vec<_> = (0..10).map(|_| rig.say("x").spawn()).collect();
+    rig.hosts[0].wait_received(13).await;
+    assert_eq!(rig.calls()[1], 3);
+    gate.open();
+    for asking in retrying.into_iter().chain(waiting) {
+        assert_eq!(asking.await.expect("answers").status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_a_retry_and_leaves_takes_no_place() {
+    let (rig, gate, retrying) = all_retries_taken(PATIENCE).await;
+    let leaving = rig.say("x").id("r-1").spawn();
+    rig.hosts[0].wait_ended(3).await;
+    leaving.abort();
+    let decision = rig.decision("r-1").await;
+    assert_eq!((decision.verdict.as_str(), decision.attempts.len()), ("client_gone", 1));
+    assert!(!decision.possible_double_bill);
+    gate.open();
+    for asking in retrying {
+        assert_eq!(asking.await.expect("answers").status, 200);
+    }
+    assert_eq!(rig.calls(), [4, 3]);
 }
 
 #[tokio::test]

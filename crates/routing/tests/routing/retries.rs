@@ -9,8 +9,8 @@ use relay_routing::{AnswerHead, AttemptEnd, Ending, LeftBecause, Outcome, classi
 
 use crate::clock::seconds;
 
-const GO_ON: Next = Next::GoOn { withdrawn: true };
-const FREE: Next = Next::GoOn { withdrawn: false };
+const GO_ON: Next = Next::GoOn { takes_retry: true };
+const FREE: Next = Next::GoOn { takes_retry: false };
 
 fn answered(status: u16) -> Outcome {
     waiting(status, None)
@@ -35,10 +35,10 @@ fn check(policy: RetryPolicy, outcomes: &[Outcome], expected: Next) {
     let mut walk = Walk::new(policy);
     let (last, before) = outcomes.split_last().unwrap();
     for outcome in before {
-        let next = walk.next(outcome, seconds(1), true, || true);
+        let next = walk.next(outcome, seconds(1), true);
         assert!(matches!(next, Next::GoOn { .. }), "stopped early: {next:?}");
     }
-    assert_eq!(walk.next(last, seconds(1), true, || true), expected);
+    assert_eq!(walk.next(last, seconds(1), true), expected);
     assert_eq!(walk.made() as usize, outcomes.len());
 }
 
@@ -105,7 +105,7 @@ fn only_connects_and_refusals_take_from_the_time() {
         let mut walk = Walk::new(policy());
         let mut next = GO_ON;
         for (outcome, took) in outcomes {
-            next = walk.next(outcome, seconds(*took), true, || true);
+            next = walk.next(outcome, seconds(*took), true);
         }
         next
     };
@@ -119,27 +119,11 @@ fn only_connects_and_refusals_take_from_the_time() {
 }
 
 #[test]
-fn the_budget_is_asked_last_and_not_for_what_was_not_sent() {
-    let refuse = |outcome: Outcome, has_candidate| {
-        let mut asked = false;
-        let next = Walk::new(policy()).next(&outcome, seconds(1), has_candidate, || {
-            asked = true;
-            false
-        });
-        (next, asked)
-    };
-    assert_eq!(refuse(answered(500), true), (Next::Stop(Stop::Budget), true));
-    assert_eq!(refuse(unreachable(), true), (FREE, false));
-    assert_eq!(refuse(answered(500), false), (Next::Stop(Stop::NoCandidate), false));
-    assert_eq!(refuse(answered(400), true), (Next::Stop(Stop::Final), false));
-}
-
-#[test]
 fn a_double_bill_is_possible_once_it_is_sent_again() {
     let possible = |outcomes: &[Outcome], has_candidate| {
         let mut walk = Walk::new(policy());
         for outcome in outcomes {
-            walk.next(outcome, seconds(1), has_candidate, || true);
+            walk.next(outcome, seconds(1), has_candidate);
         }
         walk.possible_double_bill()
     };
@@ -153,9 +137,9 @@ fn a_double_bill_is_possible_once_it_is_sent_again() {
 fn the_smallest_wait_and_the_first_reason_are_kept() {
     let mut walk = Walk::new(policy());
     assert_eq!((walk.wait(), walk.left_first()), (None, None));
-    walk.next(&answered(408), seconds(1), true, || true);
-    walk.next(&waiting(429, Some(90)), seconds(1), true, || true);
-    walk.next(&waiting(429, Some(5)), seconds(1), true, || true);
+    walk.next(&answered(408), seconds(1), true);
+    walk.next(&waiting(429, Some(90)), seconds(1), true);
+    walk.next(&waiting(429, Some(5)), seconds(1), true);
     assert_eq!((walk.wait(), walk.left_first()), (Some(seconds(5)), Some(LeftBecause::Busy)));
 }
 
@@ -173,28 +157,19 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
 proptest! {
     #[test]
     fn no_walk_spends_more_than_it_may(
-        attempts in prop::collection::vec((outcomes(), 0..400u64, prop::bool::weighted(0.9), prop::bool::weighted(0.9)), 1..12),
+        attempts in prop::collection::vec((outcomes(), 0..400u64, prop::bool::weighted(0.9)), 1..12),
         retry_on_timeout in any::<bool>(), is_stateful in any::<bool>(), most in 1..5u32,
     ) {
         let policy = RetryPolicy { attempts: most, retry_on_timeout, is_stateful, ..policy() };
         let mut walk = Walk::new(policy);
         let mut made: Vec<(Outcome, u64)> = Vec::new();
-        for (outcome, took, has_candidate, budget) in attempts {
+        for (outcome, took, has_candidate) in attempts {
             made.push((outcome, took));
-            let mut withdrawn = false;
-            let next = walk.next(&outcome, seconds(took), has_candidate, || {
-                withdrawn = budget;
-                budget
-            });
-            match next {
-                Next::Stop(_) => {
-                    prop_assert!(!withdrawn, "withdrawn in vain");
-                    break;
-                }
-                Next::GoOn { withdrawn: told } => {
-                    prop_assert_eq!(told, withdrawn);
-                    prop_assert_eq!(withdrawn, outcome.end != AttemptEnd::NotSent);
-                    prop_assert!(has_candidate);
+            match walk.next(&outcome, seconds(took), has_candidate) {
+                Next::Stop(_) => break,
+                Next::GoOn { takes_retry } => {
+                    prop_assert_eq!(takes_retry, outcome.end != AttemptEnd::NotSent);
+                    prop_assert!(has_candidate && !walk.time_left().is_zero());
                 }
             }
         }
