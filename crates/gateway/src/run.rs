@@ -367,9 +367,11 @@ impl Job {
     /// What a client must not read in a host's error.
     fn names(&self, position: usize) -> Names<'_> {
         let route = self.plan.candidates[position].route;
-        let base_url = self.serving.endpoint(route).base_url();
+        let endpoint = self.serving.endpoint(route);
+        let base_url = endpoint.base_url();
         Names {
             hidden: vec![
+                (endpoint.key().unwrap_or_default().into(), "(key)".into()),
                 (base_url.authority().as_str().into(), "upstream".into()),
                 (base_url.authority().host().into(), "upstream".into()),
                 ((&*self.serving.wire(route).shadow_model).into(), (&*self.public.text).into()),

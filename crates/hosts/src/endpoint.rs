@@ -78,6 +78,11 @@ impl Endpoint {
         self.authorization.is_some()
     }
 
+    /// The host's shared key, to be hidden where a host quotes it.
+    pub fn key(&self) -> Option<&str> {
+        self.authorization.as_ref()?.to_str().ok()?.strip_prefix("Bearer ")
+    }
+
     /// Fingerprint of the host's shared key.
     pub fn fingerprint(&self) -> Option<Arc<str>> {
         self.fingerprint.clone()

@@ -324,15 +324,15 @@ async fn a_refusal_in_another_shape_is_reshaped() {
 }
 
 #[tokio::test]
-async fn a_relayed_refusal_names_neither_host_nor_shadow_model() {
+async fn a_relayed_refusal_names_neither_host_nor_shadow_model_nor_key() {
     let rig = Setup::hosts(1).shadow_model("shadow-5").start().await;
     let address = rig.hosts[0].address();
-    let text = format!("shadow-5 at http://{address}/v1 wants more, says {}", address.ip());
+    let text = format!("shadow-5 at http://{address}/v1 wants more than {}, says {}", host_key(0), address.ip());
     for body in [json!({"error": {"message": text, "type": "invalid_request_error"}}), json!({"detail": text})] {
         rig.hosts[0].script(Reply::json(&body).status(400));
         let mut answer = rig.say("x").send().await;
         let told = answer.json().await;
-        assert_eq!(told["error"]["message"], "gpt-5 at http://upstream/v1 wants more, says upstream");
+        assert_eq!(told["error"]["message"], "gpt-5 at http://upstream/v1 wants more than (key), says upstream");
     }
 }
 
