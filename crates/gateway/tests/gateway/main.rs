@@ -8,6 +8,7 @@ mod affinity;
 mod client;
 mod disconnects;
 mod failover;
+mod faults;
 mod forwarding;
 mod health;
 mod log;

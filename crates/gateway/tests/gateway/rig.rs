@@ -110,6 +110,10 @@ impl Setup {
         self
     }
 
+    pub(crate) fn connect_timeout(self, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self }
+    }
+
     pub(crate) async fn start(self) -> Rig {
         let mut hosts = Vec::new();
         for host in self.hosts {
@@ -367,7 +371,12 @@ pub(crate) fn consumer(id: &str, secret: &str) -> ConsumerKey {
 
 /// What `host-1` writes for a body, read without a gateway in between.
 pub(crate) async fn as_written(reply: Reply, body: &str) -> String {
-    let twin = FakeHost::builder().name("host-1").default_reply(reply).start().await;
+    as_written_by("host-1", reply, body).await
+}
+
+/// What a host of that name writes for its first request.
+pub(crate) async fn as_written_by(name: &str, reply: Reply, body: &str) -> String {
+    let twin = FakeHost::builder().name(name).default_reply(reply).start().await;
     let call = Call::new(twin.address(), "POST", "/v1/chat/completions").key("any").body(body.to_owned());
     call.send().await.text().await
 }
