@@ -34,7 +34,7 @@ async function absent(program) {
 
 async function paths() {
   const received = await Promise.all(["tokyo", "osaka"].map(async (name) => (await fetch(`${RELAY_CONTROL}/${name}`, { method: "POST", body: "received" })).text()));
-  return received.join("").split("\n").filter(Boolean).map((line) => JSON.parse(line).path);
+  return received.join("\n").split("\n").filter(Boolean).map((line) => JSON.parse(line).path);
 }
 
 test("Claude Code answers a prompt", async (t) => {
