@@ -10,8 +10,8 @@ use http::{Method, StatusCode};
 use relay_control::Control;
 
 use crate::endpoints::{
-    actions, audit, bindings, decisions, fleet, generations, groups, health, hosts, keys, managed_resources, probes,
-    routes, verify_log,
+    actions, audit, bindings, decisions, fleet, generations, groups, health, hosts, keys, managed_resources, prices,
+    probes, routes, usage, verify_log,
 };
 use crate::error::ApiError;
 use crate::middleware::{authenticate, envelope};
@@ -52,6 +52,8 @@ pub fn router(control: Arc<Control>, unready: Unready) -> Router {
         .route("/audit", get(audit::handle))
         .route("/health", get(health::get::handle))
         .route("/health/clear-cooldowns", post(health::clear_cooldowns::handle))
+        .route("/usage", get(usage::handle))
+        .route("/prices", get(prices::handle))
         .route("/verify-log", get(verify_log::handle))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -10,6 +10,7 @@ use relay_health::{FleetHealth, GenerationHealth};
 use relay_hosts::HostClient;
 use relay_hosts::admin::AdminClients;
 use relay_ledger::{Ledger, LedgerReader};
+use relay_pricing::PriceTable;
 use relay_routing::{Snapshot, StickySecret};
 use relay_store::{Keyring, Store, StoreError};
 
@@ -49,6 +50,8 @@ pub struct ControlParts {
     pub hosts: HostClient,
     /// The health of the fleet, shared with the gateway.
     pub health: Arc<FleetHealth>,
+    /// What tokens are worth, shared with the gateway.
+    pub prices: Arc<PriceTable>,
     /// How idle routes are probed.
     pub probe: ProbeSettings,
     /// Wall-clock time.

@@ -51,7 +51,7 @@ impl Control {
         }
     }
 
-    async fn read_log<T: Send + 'static>(
+    pub(crate) async fn read_log<T: Send + 'static>(
         &self,
         read: impl FnOnce(&LedgerReader) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, QueryError> {

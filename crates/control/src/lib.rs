@@ -18,11 +18,13 @@ pub mod fleet_health;
 pub mod fleet_list;
 pub mod keys;
 pub mod page;
+pub mod prices;
 pub mod probing;
 pub mod publication;
 pub mod records;
 pub mod status;
 mod suggest;
+pub mod usage;
 pub mod view;
 
 pub use control::{Control, ControlParts, Limits, Publisher, random_seed};

@@ -7,6 +7,8 @@ use http::StatusCode;
 use relay_bindings::ResponseOwner;
 use relay_domain::{CredentialMode, ModelPattern};
 use relay_http1::RequestHead;
+use relay_ledger::Intent;
+use relay_limits::Standing;
 use relay_routing::retry::RetryPolicy;
 use relay_routing::{Hard, Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
 use tokio::time::Instant;
@@ -14,12 +16,15 @@ use tokio::time::Instant;
 use crate::Gateway;
 use crate::attempt::{CallerKey, Outgoing};
 use crate::auth::Caller;
+use crate::charge::Charge;
 use crate::client::Client;
 use crate::coding::Takes;
 use crate::credentials::Credentials;
 use crate::error::{GatewayError, Interrupted, log_stalled, overloaded};
 use crate::exchange::{Ending, Exchange};
 use crate::headers;
+use crate::limit_fields;
+use crate::limits::{Admission, Limited, Refused};
 use crate::models::unknown_model;
 use crate::record::IntentFacts;
 use crate::request_id::RequestId;
@@ -28,6 +33,10 @@ use crate::run::{Job, Sticky};
 use crate::serving::Serving;
 use crate::subject::{Subject, subject};
 use crate::surface::{Call, ModelName, Request, StoredResponse};
+
+/// Bytes of a request's body for each token that is reserved for it until the host has counted: some
+/// four in English, fewer in other scripts, more where images travel.
+const BYTES_PER_TOKEN: u64 = 4;
 
 /// A request that may be tried.
 pub(crate) struct Admitted {
@@ -40,6 +49,8 @@ pub(crate) struct Admitted {
     pub(crate) expose_routing: bool,
     /// How long a stream is read on when its client has left.
     pub(crate) drain: Option<Duration>,
+    /// What is left of the limits.
+    pub(crate) standing: Standing,
 }
 
 impl Gateway {
@@ -53,7 +64,7 @@ impl Gateway {
     ) -> Result<Admitted, Interrupted> {
         let started = Instant::now();
         let serving = self.serving.load_full();
-        let caller = self.authenticate(&serving, &head)?;
+        let caller = self.authenticate(&serving, &head, client.address())?;
         if head.fields.list("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed().into());
         }
@@ -79,6 +90,10 @@ impl Gateway {
         let Some(pool) = pool(&facts, owner.as_ref()) else {
             return Err(self.unroutable(&facts, started).await.into());
         };
+        let (charge, standing) = match self.pass_limits(&facts, &pool, body.len()).await {
+            Ok(passed) => passed,
+            Err(refused) => return Err(self.limited(&facts, &pool, &refused, started).await.into()),
+        };
         // What is done with a stored response says nothing of where a conversation goes on.
         let may_stick = call.response_id.is_none();
         let subject = subject(pool.group.sticky.scope, &head.fields, &envelope, &caller.key).filter(|_| may_stick);
@@ -88,6 +103,7 @@ impl Gateway {
         let intent = facts.planned(&pool, subject.as_ref(), key, &plan);
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
         let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
+        exchange.charge(charge);
         exchange.request_bytes(body.len());
         let stream = envelope.is_stream();
 
@@ -128,6 +144,7 @@ impl Gateway {
             stream,
             expose_routing: caller.key.expose_routing,
             drain,
+            standing,
         })
     }
 
@@ -173,6 +190,49 @@ impl Gateway {
         self.bindings.response_owner(&facts.key.id, response.id(), facts.at).await
     }
 
+    /// Waits for the limits of the caller's key and of the group, and opens the request's account.
+    async fn pass_limits(
+        &self,
+        facts: &IntentFacts<'_>,
+        pool: &Pool<'_>,
+        body_bytes: usize,
+    ) -> Result<(Charge, Standing), Refused> {
+        let (serving, key, group) = (facts.serving, facts.key, pool.group);
+        let key_gate = serving.key_gate(&key.id).expect("each key of a generation has its gate");
+        let group_gate = serving.group_gate(&group.id).expect("each group of a generation has its gate");
+        let (admission, standing) = Admission::ask(
+            Limited { gate: key_gate, limits: &key.limits },
+            Limited { gate: group_gate, limits: &group.limits },
+            body_bytes as u64 / BYTES_PER_TOKEN,
+            facts.at,
+            &self.limit_clocks,
+        )
+        .await?;
+        let charge = Charge {
+            admission,
+            prices: Arc::clone(&self.prices),
+            serving: Arc::clone(serving),
+            public_model: pool.public_model.into(),
+            price_ratio: group.price_ratio,
+            is_budgeted: key.limits.has_budget() || group.limits.has_budget(),
+        };
+        Ok((charge, standing))
+    }
+
+    /// A request that a limit refuses is a decision too.
+    async fn limited(
+        &self,
+        facts: &IntentFacts<'_>,
+        pool: &Pool<'_>,
+        refused: &Refused,
+        started: Instant,
+    ) -> GatewayError {
+        let intent = Intent { logical_group_id: pool.group.id.shared(), ..facts.unroutable() };
+        let concurrency = [facts.key.limits.concurrency, pool.group.limits.concurrency].into_iter().flatten().min();
+        let error = limit_fields::refusal_error(refused, concurrency);
+        self.refuse(intent, limit_fields::class(&refused.refusal), error, started).await
+    }
+
     /// A model that the key may not call, or a response that nobody here knows, is
     /// a decision too: it is logged as one.
     async fn unroutable(&self, facts: &IntentFacts<'_>, started: Instant) -> GatewayError {
@@ -180,11 +240,16 @@ impl Gateway {
             Some(response) if facts.envelope.model.is_empty() => response.gone(),
             _ => unknown_model(&facts.envelope.model),
         };
-        let Ok(ticket) = self.ledger.intent(Box::new(facts.unroutable())).await else { return log_stalled() };
+        self.refuse(facts.unroutable(), error.code, error, started).await
+    }
+
+    /// Logs a decision that ends here, and gives `error` once it is on disk.
+    async fn refuse(&self, intent: Intent, class: &'static str, error: GatewayError, started: Instant) -> GatewayError {
+        let Ok(ticket) = self.ledger.intent(Box::new(intent)).await else { return log_stalled() };
         let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
         let committed = exchange.committed().await;
-        exchange.settle(Ending::failed(Some(error.code), error.status));
-        committed.map_or_else(|unlogged| unlogged, |()| error)
+        exchange.settle(Ending::failed(Some(class), error.status));
+        committed.map_or_else(|stalled| stalled, |()| error)
     }
 }
 
@@ -193,7 +258,8 @@ impl Gateway {
 fn pool<'a>(facts: &IntentFacts<'a>, owner: Option<&ResponseOwner>) -> Option<Pool<'a>> {
     let (snapshot, groups) = (&facts.serving.snapshot, &facts.key.groups);
     if !facts.envelope.model.is_empty() {
-        return snapshot.locate(&facts.envelope.model, groups).ok();
+        let located = snapshot.locate(&facts.envelope.model, groups).ok();
+        return located.filter(|pool| facts.key.may_call(pool.public_model));
     }
     let route = &snapshot.route(snapshot.route_by_id(owner?.route_id.as_str())?).route;
     let may_call = groups.contains(&route.group);

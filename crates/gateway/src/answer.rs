@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use relay_health::Permit;
 use relay_http1::{Fields, ResponseHeadWriter};
+use relay_limits::Standing;
 use tokio::time::Instant;
 
 use crate::Gateway;
@@ -18,6 +19,7 @@ use crate::commit::Committed;
 use crate::error::{GatewayError, shutting_down};
 use crate::exchange::{Ending, Exchange};
 use crate::headers;
+use crate::limit_fields;
 use crate::reply::{self, Reply};
 use crate::request_id::RequestId;
 use crate::stream;
@@ -100,6 +102,7 @@ struct Answering<'a> {
     dialect: &'static Dialect,
     expose_routing: bool,
     drain: Option<Duration>,
+    standing: Standing,
     /// The client of a stream has its 200 already.
     begun: bool,
 }
@@ -112,9 +115,10 @@ impl Gateway {
     /// # Errors
     /// The client went away; whatever was done for it has stopped.
     pub(crate) async fn respond(&self, client: &mut Client, admitted: Admitted, id: &RequestId) -> Result<(), Gone> {
-        let Admitted { job, mut exchange, in_flight: _in_flight, stream, expose_routing, drain } = admitted;
+        let Admitted { job, mut exchange, in_flight: _in_flight, stream, expose_routing, drain, standing } = admitted;
         let dialect = job.outgoing.dialect;
-        let mut answering = Answering { gateway: self, client, id, dialect, expose_routing, drain, begun: false };
+        let mut answering =
+            Answering { gateway: self, client, id, dialect, expose_routing, drain, standing, begun: false };
         let ticket = exchange.ticket();
         let answer = {
             let mut work = Box::pin(job.run(&mut exchange));
@@ -156,6 +160,7 @@ impl Answering<'_> {
             AnswerKind::Refused { error, class } => {
                 let (status, error) = (error.status, error.in_shape(self.dialect.errors));
                 let mut reply = error.reply(self.id, self.gateway.clock.now());
+                limit_fields::tell(&self.standing, &mut reply.head);
                 self.tell_routing(&mut reply.head, &head, &exchange);
                 self.reply(reply, Ending::failed(class, status), exchange).await
             }
@@ -193,6 +198,7 @@ impl Answering<'_> {
     /// A whole answer. It is settled when the client has it.
     async fn reply(self, reply: Reply, ending: Ending, mut exchange: Exchange) -> Result<(), Gone> {
         exchange.count_sent(reply.body.len());
+        exchange.settle_before_end(ending).await;
         self.client.reply(reply).await?;
         exchange.settle(ending);
         Ok(())
@@ -227,6 +233,7 @@ impl Answering<'_> {
         lines.field("content-type", "text/event-stream");
         lines.field("cache-control", "no-cache");
         lines.field("x-accel-buffering", "no");
+        limit_fields::tell(&self.standing, &mut lines);
         self.client.start(lines);
         self.begun = true;
     }
@@ -234,7 +241,9 @@ impl Answering<'_> {
     fn head(&self, head: &Head, content_type: &[u8], exchange: &Exchange) -> ResponseHeadWriter {
         let mut lines = reply::head(head.status, self.id, self.gateway.clock.now());
         lines.field("content-type", content_type);
-        headers::to_client(&head.fields, &mut lines);
+        let ours = limit_fields::is_told(&self.standing).then_some(limit_fields::PREFIX);
+        headers::to_client(&head.fields, ours, &mut lines);
+        limit_fields::tell(&self.standing, &mut lines);
         self.tell_routing(&mut lines, head, exchange);
         lines
     }

@@ -1,6 +1,7 @@
 //! Who calls: the consumer key, checked before a body is read (spec §6).
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -52,19 +53,32 @@ impl Gateway {
     /// Looks the presented key up by its keyed hash: the secret itself is never compared.
     ///
     /// # Errors
-    /// 401, without saying whether a key is unknown, disabled or expired to anyone who does not hold it.
-    pub(crate) fn authenticate(&self, serving: &Serving, head: &RequestHead) -> Result<Caller, GatewayError> {
+    /// 401, without saying whether a key is unknown, disabled or expired to anyone who does not hold it;
+    /// 403 for a good key from an address that is not on its list.
+    pub(crate) fn authenticate(
+        &self,
+        serving: &Serving,
+        head: &RequestHead,
+        address: IpAddr,
+    ) -> Result<Caller, GatewayError> {
         let Some(presented) = presented(&head.fields, line_of(head)) else {
             return Err(refusal("You didn't provide an API key. Send it as Authorization: Bearer YOUR_KEY."));
         };
-        let Some(key) = serving.snapshot.key_by_hash(&(self.hash_key)(&presented)) else {
+        let hash = (self.hash_key)(&presented);
+        let Some(key) = serving.snapshot.key_by_hash(&hash) else {
             return Err(refusal("Incorrect API key provided."));
         };
         if !key.enabled {
             return Err(refusal("This API key is disabled."));
         }
-        if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
+        let previous = key.previous.filter(|previous| previous.hash == hash);
+        let ends = [key.expires_at, previous.map(|previous| previous.until)];
+        if ends.into_iter().flatten().any(|at| at <= self.clock.now()) {
             return Err(refusal("This API key has expired."));
+        }
+        if !key.may_be_used_from(address) {
+            let message = "This API key may not be used from this address.";
+            return Err(GatewayError::new(StatusCode::FORBIDDEN, "address_not_allowed", message));
         }
         Ok(Caller { key: Arc::clone(key), secret: Secret::new(&presented) })
     }

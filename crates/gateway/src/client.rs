@@ -3,6 +3,7 @@
 //! stops reading), and its orderly end.
 
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -104,11 +105,17 @@ pub(crate) struct Client {
     handle: ConnectionHandle,
     alarm: Alarm,
     clocks: ClientClocks,
+    address: IpAddr,
 }
 
 impl Client {
-    pub(crate) fn new(socket: TcpStream, handle: ConnectionHandle, clocks: ClientClocks) -> Self {
-        Self { connection: ServerConnection::new(socket), handle, alarm: Alarm::default(), clocks }
+    pub(crate) fn new(socket: TcpStream, address: IpAddr, handle: ConnectionHandle, clocks: ClientClocks) -> Self {
+        Self { connection: ServerConnection::new(socket), handle, alarm: Alarm::default(), clocks, address }
+    }
+
+    /// Where the connection comes from. No field of a request is believed about that.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
     }
 
     /// The next request; `None` when there will be none.

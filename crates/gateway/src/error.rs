@@ -24,6 +24,8 @@ pub(crate) struct GatewayError {
     pub(crate) allow: Option<&'static str>,
     /// In which the client parses it.
     pub(crate) shape: ErrorShape,
+    /// More fields of the answer.
+    pub(crate) fields: Vec<(&'static str, String)>,
 }
 
 impl GatewayError {
@@ -37,6 +39,7 @@ impl GatewayError {
             close: false,
             allow: None,
             shape: ErrorShape::default(),
+            fields: Vec::new(),
         }
     }
 
@@ -74,6 +77,9 @@ impl GatewayError {
         }
         if let Some(methods) = self.allow {
             reply.head.field("allow", methods);
+        }
+        for (name, value) in &self.fields {
+            reply.head.field(name, value.as_bytes());
         }
         reply.closes = self.close;
         reply

@@ -9,6 +9,7 @@ use relay_domain::Clock;
 use relay_ledger::{AttemptRecord, Ledger, Outcome, Ticket, Usage, Verdict};
 use tokio::time::Instant;
 
+use crate::charge::Charge;
 use crate::error::{GatewayError, log_stalled};
 
 /// How a request ended.
@@ -48,6 +49,8 @@ pub(crate) struct Exchange {
     current: Option<Current>,
     /// The answer was read to its end, whatever the client got of it.
     usage_is_whole: bool,
+    /// Settled with the outcome.
+    charge: Option<Charge>,
     /// Taken when the row is written.
     outcome: Option<Box<Outcome>>,
 }
@@ -82,7 +85,9 @@ impl Exchange {
             request_bytes: 0,
             response_bytes: 0,
             usage: Usage::default(),
-            cost_micros: None,
+            price_nanos: None,
+            cost_nanos: None,
+            cache_saved_nanos: None,
             key_source: None,
             key_fingerprint: None,
             upstream_request_id: None,
@@ -99,6 +104,7 @@ impl Exchange {
             upstream_us: 0,
             current: None,
             usage_is_whole: false,
+            charge: None,
             outcome: Some(outcome),
         }
     }
@@ -114,6 +120,11 @@ impl Exchange {
     /// The same, for whoever cannot hold the exchange.
     pub(crate) fn ticket(&self) -> Arc<Ticket> {
         Arc::clone(&self.ticket)
+    }
+
+    /// Opens the account that the request is settled on.
+    pub(crate) fn charge(&mut self, charge: Charge) {
+        self.charge = Some(charge);
     }
 
     pub(crate) fn request_bytes(&mut self, bytes: usize) {
@@ -189,6 +200,16 @@ impl Exchange {
         self.usage_is_whole = true;
     }
 
+    /// Settles a request that a budget counts on, and waits until its row is on disk: called before the last
+    /// bytes of an answer leave, so that no crash can lose what an answered request has spent.
+    /// Others are settled when the client has everything.
+    pub(crate) async fn settle_before_end(&mut self, ending: Ending) {
+        if self.charge.as_ref().is_some_and(|charge| charge.is_budgeted) {
+            self.settle(ending);
+            self.ledger.outcome_written(self.ticket.reference()).await;
+        }
+    }
+
     /// Writes the outcome row; further calls do nothing.
     pub(crate) fn settle(&mut self, ending: Ending) {
         if self.current.is_some() {
@@ -206,6 +227,9 @@ impl Exchange {
         outcome.overhead_us = Some(overhead_us);
         if outcome.verdict != Verdict::Complete && !self.usage_is_whole && outcome.usage.provenance.is_some() {
             outcome.usage.provenance = Some("partial");
+        }
+        if let Some(charge) = self.charge.take() {
+            charge.settle(&mut outcome);
         }
         self.ledger.outcome(self.ticket.reference(), outcome);
     }

@@ -72,10 +72,13 @@ fn is_shown(name: &[u8]) -> bool {
 }
 
 /// Writes a host's answer headers as the client may see them, but for those
-/// that describe the body: it may be another.
-pub(crate) fn to_client(host: &Fields, head: &mut ResponseHeadWriter) {
+/// that describe the body, which may be another, and those that begin with
+/// `ours`, which we tell ourselves.
+pub(crate) fn to_client(host: &Fields, ours: Option<&[u8]>, head: &mut ResponseHeadWriter) {
+    let mut buffer = [0; LONGEST_NAME];
     for (name, value) in host.iter() {
-        if is_shown(lower(name, &mut [0; LONGEST_NAME])) {
+        let lower = lower(name, &mut buffer);
+        if is_shown(lower) && !ours.is_some_and(|prefix| lower.starts_with(prefix)) {
             head.field(name, value);
         }
     }

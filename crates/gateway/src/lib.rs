@@ -16,6 +16,7 @@ mod answer;
 mod attempt;
 mod auth;
 mod buffers;
+mod charge;
 mod client;
 mod coding;
 mod commit;
@@ -26,6 +27,8 @@ mod exchange;
 pub mod fuzzing;
 mod headers;
 mod host_body;
+mod limit_fields;
+mod limits;
 mod listener;
 mod models;
 mod options;
@@ -48,16 +51,19 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use buffers::Buffers;
 use relay_bindings::BindingStore;
-use relay_domain::{Clock, KeyHash};
+use relay_domain::{Clock, KeyHash, Timestamp};
 use relay_health::FleetHealth;
 use relay_hosts::HostClient;
 use relay_ledger::Ledger;
+pub use relay_limits::Used;
+use relay_pricing::PriceTable;
 use relay_routing::{Snapshot, StickySecret};
 
+use limits::Clocks;
 pub use listener::Shutdown;
 pub use options::GatewayOptions;
 use retries::Retries;
-use serving::Serving;
+use serving::{AllGates, Serving};
 
 /// Keyed hash of a presented consumer key (spec §6).
 pub type KeyHasher = Arc<dyn Fn(&str) -> KeyHash + Send + Sync>;
@@ -74,6 +80,8 @@ pub struct GatewayParts {
     pub hosts: HostClient,
     /// The health of the fleet.
     pub health: Arc<FleetHealth>,
+    /// What tokens are worth.
+    pub prices: Arc<PriceTable>,
     /// Wall-clock time.
     pub clock: Arc<dyn Clock>,
     /// Hashes consumer keys.
@@ -95,6 +103,9 @@ pub struct Gateway {
     health: Arc<FleetHealth>,
     retries: Arc<Retries>,
     buffers: Arc<Buffers>,
+    gates: AllGates,
+    limit_clocks: Arc<Clocks>,
+    prices: Arc<PriceTable>,
     clock: Arc<dyn Clock>,
     hash_key: KeyHasher,
     sticky_secret: StickySecret,
@@ -105,8 +116,12 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together; nothing listens until [`Gateway::serve`].
     pub fn new(parts: GatewayParts) -> Self {
+        let gates = AllGates::default();
         Self {
-            serving: ArcSwap::from_pointee(Serving::new(parts.snapshot, &parts.hosts, &parts.health)),
+            serving: ArcSwap::from_pointee(Serving::new(parts.snapshot, &parts.hosts, &parts.health, &gates)),
+            gates,
+            limit_clocks: Arc::new(Clocks::new(Arc::clone(&parts.clock))),
+            prices: parts.prices,
             bindings: parts.bindings,
             ledger: parts.ledger,
             hosts: parts.hosts,
@@ -124,7 +139,17 @@ impl Gateway {
     /// Serves new requests from `snapshot`; those in flight keep the generation
     /// that they began with.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
-        self.serving.store(Arc::new(Serving::new(snapshot, &self.hosts, &self.health)));
+        self.serving.store(Arc::new(Serving::new(snapshot, &self.hosts, &self.health, &self.gates)));
+        self.gates.forget_unused();
+    }
+
+    /// Counts what the log says that a consumer of a group used in the hour of `arrived`, before this
+    /// process began; to be called before [`Gateway::serve`], for each roll-up of the present
+    /// day, week and month.
+    pub fn restore(&self, consumer: &str, group: &str, arrived: Timestamp, used: Used) {
+        let now = self.clock.now();
+        self.gates.keys.of(&consumer.into()).restore(arrived, used, now);
+        self.gates.groups.of(&group.into()).restore(arrived, used, now);
     }
 
     /// The generation new requests are served from.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,11 +44,11 @@ impl Gateway {
         let places = Arc::new(Semaphore::new(self.options().max_connections));
         let stop = self.shutdown().stop_accepting.clone();
         loop {
-            let socket = tokio::select! {
+            let (socket, address) = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, _)) => socket,
+                    Ok((socket, address)) => (socket, address.ip()),
                     Err(error) => {
                         // Usually a full descriptor table: the next one may be closed soon.
                         tracing::warn!(%error, "cannot accept a connection");
@@ -58,7 +59,7 @@ impl Gateway {
             };
             match Arc::clone(&places).try_acquire_owned() {
                 Ok(place) => {
-                    connections.spawn(drive(Arc::clone(&self), socket, open.enter(), place));
+                    connections.spawn(drive(Arc::clone(&self), socket, address, open.enter(), place));
                 }
                 Err(_) => {
                     connections.spawn(turn_away(socket));
@@ -139,13 +140,19 @@ async fn explain(socket: &mut TcpStream) -> io::Result<()> {
 }
 
 /// Serves one client until its connection ends.
-async fn drive(gateway: Arc<Gateway>, socket: TcpStream, member: Member, _place: OwnedSemaphorePermit) {
+async fn drive(
+    gateway: Arc<Gateway>,
+    socket: TcpStream,
+    address: IpAddr,
+    member: Member,
+    _place: OwnedSemaphorePermit,
+) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let options = gateway.options();
     let clocks = ClientClocks { head: options.head_limit, body: options.body_stall, stall: options.client_stall };
-    let mut client = Client::new(socket, member.handle.clone(), clocks);
+    let mut client = Client::new(socket, address, member.handle.clone(), clocks);
     let mut is_first = true;
     loop {
         let served = match client.next_request(std::mem::take(&mut is_first)).await {

@@ -21,7 +21,8 @@ pub(crate) struct Catalog<'a> {
 impl Catalog<'_> {
     /// All models of the key's groups, by name.
     pub(crate) fn list(&self) -> Bytes {
-        let models = self.snapshot.models_of(&self.key.groups);
+        let mut models = self.snapshot.models_of(&self.key.groups);
+        models.retain(|model| self.key.may_call(model));
         match self.shape {
             ErrorShape::OpenAi => json(&OpenAiList { object: "list", data: models.into_iter().map(openai).collect() }),
             ErrorShape::Anthropic => json(&AnthropicList {
@@ -39,7 +40,8 @@ impl Catalog<'_> {
     /// # Errors
     /// 404 when the key may call no such model.
     pub(crate) fn one(&self, asked: &str) -> Result<Bytes, GatewayError> {
-        if self.snapshot.locate(asked, &self.key.groups).is_err() {
+        let located = self.snapshot.locate(asked, &self.key.groups);
+        if !located.is_ok_and(|pool| self.key.may_call(pool.public_model)) {
             return Err(unknown_model(asked));
         }
         Ok(match self.shape {

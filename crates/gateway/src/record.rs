@@ -16,7 +16,7 @@ pub(crate) struct IntentFacts<'a> {
     pub(crate) at: Timestamp,
     pub(crate) request_id: &'a RequestId,
     pub(crate) dialect: &'static Dialect,
-    pub(crate) serving: &'a Serving,
+    pub(crate) serving: &'a Arc<Serving>,
     pub(crate) key: &'a ConsumerKey,
     pub(crate) envelope: &'a Envelope,
 }

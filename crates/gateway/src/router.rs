@@ -1,5 +1,6 @@
 //! The gateway's paths, and what is answered without a host.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -61,14 +62,14 @@ impl Gateway {
             }
             Some(Err(WrongMethod(allowed))) => Err(wrong_method(allowed).into()),
             None => {
-                let body = self.lookup(&head)?;
+                let body = self.lookup(&head, client.address())?;
                 Ok(client.reply(Reply::json(StatusCode::OK, id, self.clock.now(), body)).await?)
             }
         }
     }
 
     /// What is answered from memory.
-    fn lookup(&self, head: &RequestHead) -> Result<Bytes, GatewayError> {
+    fn lookup(&self, head: &RequestHead, address: IpAddr) -> Result<Bytes, GatewayError> {
         let (method, path) = (head.method(), head.path());
         let reads = matches!(method, "GET" | "HEAD");
         if path == HEALTH && reads {
@@ -85,7 +86,7 @@ impl Gateway {
             return Err(wrong_method("GET"));
         }
         let serving = self.serving.load();
-        let caller = self.authenticate(&serving, head)?;
+        let caller = self.authenticate(&serving, head, address)?;
         let catalog = Catalog { snapshot: &serving.snapshot, key: &caller.key, shape: shape_beside(head) };
         match asked {
             None => Ok(catalog.list()),

@@ -1,12 +1,15 @@
 //! One generation made ready for requests: the routing index, and for each
 //! host and route what would otherwise be built per request.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use relay_domain::{GroupId, KeyId};
 use relay_health::{CredentialId, FleetHealth, GenerationHealth};
 use relay_hosts::{Endpoint, HostClient, HostPool};
 use relay_routing::{RouteIndex, Snapshot};
 
+use crate::limits::{Gate, Gates};
 use crate::surface::ModelName;
 
 /// A generation as the data plane uses it.
@@ -15,6 +18,22 @@ pub(crate) struct Serving {
     pub(crate) health: GenerationHealth,
     hosts: Vec<Reached>,
     routes: Vec<RouteWire>,
+    key_gates: HashMap<KeyId, Arc<Gate>>,
+    group_gates: HashMap<GroupId, Arc<Gate>>,
+}
+
+/// Everything counted, whatever the generation.
+#[derive(Default)]
+pub(crate) struct AllGates {
+    pub(crate) keys: Gates,
+    pub(crate) groups: Gates,
+}
+
+impl AllGates {
+    pub(crate) fn forget_unused(&self) {
+        self.keys.forget_unused();
+        self.groups.forget_unused();
+    }
 }
 
 /// A host as requests reach it.
@@ -36,7 +55,7 @@ pub(crate) struct RouteWire {
 }
 
 impl Serving {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, hosts: &HostClient, health: &FleetHealth) -> Self {
+    pub(crate) fn new(snapshot: Arc<Snapshot>, hosts: &HostClient, health: &FleetHealth, gates: &AllGates) -> Self {
         let reached = |host| {
             let endpoint = Endpoint::new(host);
             let pool = hosts.pool(endpoint.base_url(), endpoint.allow_private());
@@ -55,7 +74,20 @@ impl Serving {
                 shadow_name: (!entry.route.shadow_model.is_empty()).then(|| ModelName::new(&entry.route.shadow_model)),
             })
             .collect();
-        Self { health: health.generation(&snapshot), snapshot, hosts, routes }
+        let key_gates = snapshot.keys().iter().map(|key| (key.id.clone(), gates.keys.of(&key.id.shared()))).collect();
+        let group_gates =
+            snapshot.groups().map(|group| (group.id.clone(), gates.groups.of(&group.id.shared()))).collect();
+        Self { health: health.generation(&snapshot), snapshot, hosts, routes, key_gates, group_gates }
+    }
+
+    /// What is counted for a key of this generation.
+    pub(crate) fn key_gate(&self, key: &KeyId) -> Option<&Arc<Gate>> {
+        self.key_gates.get(key)
+    }
+
+    /// What is counted for a group of this generation.
+    pub(crate) fn group_gate(&self, group: &GroupId) -> Option<&Arc<Gate>> {
+        self.group_gates.get(group)
     }
 
     pub(crate) fn wire(&self, route: RouteIndex) -> &RouteWire {

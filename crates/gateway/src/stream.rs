@@ -121,12 +121,20 @@ pub(crate) async fn relay(
             // The host has done its part, whatever becomes of the client.
             permit.ended(outcome, Instant::now().into_std());
         }
-        let ends = matches!(relaying.then, Then::Done | Then::Told(_));
-        if !relaying.ready.is_empty() || ends {
+        let class = judged.as_ref().and_then(|outcome| outcome.class).unwrap_or("error_in_stream");
+        let ending = match &relaying.then {
+            Then::Done => Some(Ending::complete(StatusCode::OK)),
+            Then::Told(_) => Some(Ending::broken(Verdict::ErrorInStream, class)),
+            Then::More | Then::Fail(_) => None,
+        };
+        if !relaying.ready.is_empty() || ending.is_some() {
             exchange.count_sent(relaying.ready.iter().map(Bytes::len).sum());
+            if let Some(ending) = ending {
+                exchange.settle_before_end(ending).await;
+            }
             client.send(relaying.ready.iter().cloned());
             relaying.ready = VecDeque::new();
-            if ends {
+            if ending.is_some() {
                 client.finish();
             }
             if client.flush().await.is_err() {
@@ -135,11 +143,11 @@ pub(crate) async fn relay(
             last_sent = Instant::now();
         }
         if let Some(outcome) = judged {
-            let class = outcome.class.unwrap_or("error_in_stream");
-            match &relaying.then {
-                Then::Fail(fault) => return break_off(client, &relaying, exchange, fault.verdict(), &outcome).await,
-                Then::Told(_) => exchange.settle(Ending::broken(Verdict::ErrorInStream, class)),
-                Then::Done | Then::More => exchange.settle(Ending::complete(StatusCode::OK)),
+            if let Then::Fail(fault) = &relaying.then {
+                return break_off(client, &relaying, exchange, fault.verdict(), &outcome).await;
+            }
+            if let Some(ending) = ending {
+                exchange.settle(ending);
             }
             // A host that does not end its body now loses its connection, and nobody waits for that.
             relaying.upstream.done();

@@ -69,6 +69,13 @@ impl Encoder<'_> {
         }
     }
 
+    pub(crate) fn optional_integer(&mut self, value: Option<i64>) {
+        match value {
+            Some(value) => self.integer(value),
+            None => self.null(),
+        }
+    }
+
     pub(crate) fn optional_text(&mut self, value: Option<&str>) {
         match value {
             Some(value) => self.text(value),

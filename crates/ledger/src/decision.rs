@@ -93,8 +93,12 @@ pub struct Decision {
     pub response_bytes: Option<u64>,
     /// Tokens; each absent when unknown.
     pub usage: DecisionUsage,
-    /// Cost in millionths of the currency unit.
-    pub cost_micros: Option<i64>,
+    /// What the consumer pays, in billionths of the currency unit.
+    pub price_nanos: Option<i64>,
+    /// What the host takes, likewise.
+    pub cost_nanos: Option<i64>,
+    /// How much more that would have been without the host's prompt cache, likewise.
+    pub cache_saved_nanos: Option<i64>,
     /// Where the gateway key came from.
     pub key_source: Option<String>,
     /// Its fingerprint.
@@ -239,7 +243,9 @@ impl Decision {
                 reasoning: optional_unsigned(row, O + 21)?,
                 provenance: row.get(O + 22)?,
             },
-            cost_micros: row.get(O + 23)?,
+            price_nanos: row.get(O + 33)?,
+            cost_nanos: row.get(O + 34)?,
+            cache_saved_nanos: row.get(O + 35)?,
             key_source: row.get(O + 24)?,
             key_fingerprint: row.get(O + 25)?,
             possible_double_bill: row.get::<_, Option<bool>>(O + 27)?.unwrap_or(false),

@@ -21,6 +21,7 @@ use crate::journal::{Link, WriterId, next_record};
 use crate::record::{Outcome, Usage, Verdict};
 use crate::rollup::{Dimensions, HOUR, Pending};
 use crate::schema;
+use crate::upgrade::upgrade;
 
 /// Rows filed before other threads are let through; some 60 µs of work.
 const ROWS_AT_A_STRETCH: u64 = 16;
@@ -143,6 +144,7 @@ impl Segment {
             )?;
             begun.commit()?;
         }
+        upgrade(&connection)?;
         let version: i64 = connection.query_row("SELECT schema FROM segment", [], |row| row.get(0))?;
         if version != schema::VERSION {
             return Err(FilingError::Schema(version));
@@ -365,12 +367,15 @@ impl<'r> std::ops::Index<usize> for Values<'r> {
     }
 }
 
-/// Decodes a row of exactly its kind's width.
+/// Decodes a row of its kind's width; the columns that were added are absent when they were left out.
 pub(crate) fn decode(row: &[u8]) -> Option<(Kind, Values<'_>)> {
     let mut decoder = Decoder(row);
     let kind = decoder.kind()?;
     let mut values = Values { values: [Value::Null; Kind::Outcome.width()], length: kind.width() };
-    for value in &mut values.values[..kind.width()] {
+    for (at, value) in values.values[..kind.width()].iter_mut().enumerate() {
+        if at == kind.least_width() && decoder.0.is_empty() {
+            break;
+        }
         *value = decoder.next()?;
     }
     decoder.0.is_empty().then_some((kind, values))
@@ -397,7 +402,9 @@ fn interrupted(at: Timestamp, planned: &Planned) -> Outcome {
         request_bytes: 0,
         response_bytes: 0,
         usage: Usage::default(),
-        cost_micros: None,
+        price_nanos: None,
+        cost_nanos: None,
+        cache_saved_nanos: None,
         key_source: None,
         key_fingerprint: None,
         upstream_request_id: None,

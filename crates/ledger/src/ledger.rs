@@ -18,6 +18,7 @@ use crate::reader::LedgerReader;
 use crate::record::{Intent, Outcome};
 use crate::recovery::{recover, writer_id};
 use crate::retention::{retain, retired_last_seq};
+use crate::upgrade::upgrade_all;
 use crate::writer::{Start, Writing};
 
 /// How often the lock is tried: a verification running just now holds it for a moment.
@@ -220,6 +221,8 @@ impl Ledger {
         };
         std::fs::create_dir_all(&dir).map_err(io(&dir))?;
         let lock = lock(&dir)?;
+        upgrade_all(&dir)
+            .map_err(|(segment, error)| OpenError::Segment { segment, source: FilingError::from(error).into() })?;
         let writer = writer_id(&dir)?;
         let mut recovered = recover(&dir, &writer, now)?;
         let archive = |source: FilingError| OpenError::Segment { segment: "rollups".to_owned(), source: source.into() };
@@ -352,6 +355,21 @@ impl Ledger {
     pub fn flush(&self) {
         if self.0.queue.has_work() {
             self.0.writing.write_queued();
+        }
+    }
+
+    /// Waits until the outcome of an intent, which has been queued, is on disk, at most for the stall limit:
+    /// a row that is there survives the end of this process, however it ends.
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn outcome_written(&self, reference: &IntentRef) {
+        let slot = &reference.0;
+        let deadline = Instant::now() + self.0.stall_limit;
+        self.flush();
+        while !slot.has_ended() && slot.state() != SlotState::Dropped && Instant::now() < deadline {
+            // Somebody else is writing it just now, which takes some microseconds; a failing disk takes longer.
+            tokio::task::yield_now().await;
+            self.flush();
         }
     }
 

@@ -34,6 +34,7 @@ mod recovery;
 mod retention;
 mod rollup;
 mod schema;
+mod upgrade;
 mod verify;
 mod writer;
 

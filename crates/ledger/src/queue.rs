@@ -4,7 +4,7 @@
 //! waits for. Outcomes are always taken, since each belongs to an intent that
 //! was. Order is kept, so an outcome never meets the writer before its intent.
 
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub(crate) struct Slot {
     seq: AtomicU64,
     day: AtomicI32,
     state: AtomicU8,
+    /// The outcome is on disk, or never will be.
+    ended: AtomicBool,
     changed: Notify,
 }
 
@@ -65,6 +67,14 @@ impl Slot {
         };
         self.state.store(state, Ordering::Release);
         self.changed.notify_one();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
     }
 
     /// Completes when the state changes, or at once if it did before.

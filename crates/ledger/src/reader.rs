@@ -73,6 +73,8 @@ pub struct Rollup {
     pub public_model: String,
     /// The route finally used; empty when there was none.
     pub route_id: String,
+    /// Its host at that time; empty when there was none.
+    pub host_id: String,
     /// The counts and sums.
     #[serde(flatten)]
     pub sums: RollupSums,
@@ -89,6 +91,8 @@ pub struct RollupFilter {
     pub public_model: Option<String>,
     /// One route.
     pub route_id: Option<String>,
+    /// One host.
+    pub host_id: Option<String>,
 }
 
 /// Reads the log in a directory; clones share a few idle connections.
@@ -433,9 +437,10 @@ fn read_rollups(
     found: &mut Vec<Rollup>,
 ) -> Result<(), ReadError> {
     let sql = format!(
-        "SELECT hour, consumer, logical_group_id, public_model, route_id, {} FROM rollups \
+        "SELECT hour, consumer, logical_group_id, public_model, route_id, host_id, {} FROM rollups \
          WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR consumer = ?3) AND (?4 IS NULL OR logical_group_id = ?4) \
-         AND (?5 IS NULL OR public_model = ?5) AND (?6 IS NULL OR route_id = ?6) ORDER BY 1, 2, 3, 4, 5",
+         AND (?5 IS NULL OR public_model = ?5) AND (?6 IS NULL OR route_id = ?6) \
+         AND (?7 IS NULL OR host_id = ?7) ORDER BY 1, 2, 3, 4, 5, 6",
         SUMS.join(", ")
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -446,11 +451,12 @@ fn read_rollups(
         &filter.logical_group_id,
         &filter.public_model,
         &filter.route_id,
+        &filter.host_id,
     ))?;
     while let Some(row) = rows.next()? {
         let mut values = [0; SUMS.len()];
         for (at, value) in values.iter_mut().enumerate() {
-            *value = row.get(5 + at)?;
+            *value = row.get(6 + at)?;
         }
         found.push(Rollup {
             hour: timestamp(row.get(0)?),
@@ -458,6 +464,7 @@ fn read_rollups(
             logical_group_id: row.get(2)?,
             public_model: row.get(3)?,
             route_id: row.get(4)?,
+            host_id: row.get(5)?,
             sums: RollupSums::from_values(&values),
         });
     }

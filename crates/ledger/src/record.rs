@@ -124,8 +124,12 @@ pub struct Outcome {
     pub response_bytes: u64,
     /// What the answer said was used.
     pub usage: Usage,
-    /// Cost in millionths of the currency unit.
-    pub cost_micros: Option<i64>,
+    /// What the consumer pays, in billionths of the currency unit; absent when no price is known.
+    pub price_nanos: Option<i64>,
+    /// What the host takes, likewise.
+    pub cost_nanos: Option<i64>,
+    /// How much more that would have been without the host's prompt cache, likewise; may be negative.
+    pub cache_saved_nanos: Option<i64>,
     /// Where the gateway key came from.
     pub key_source: Option<&'static str>,
     /// `sha256:` and hex of the gateway key; never the key.

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use crate::day::{self, Day};
 use crate::filing::{FilingError, Meta};
 use crate::schema;
+use crate::upgrade::upgrade;
 
 /// The roll-ups and last numbers of segments that are gone.
 pub(crate) const ARCHIVE: &str = "rollups.db";
@@ -71,6 +72,7 @@ fn open_archive(dir: &Path) -> Result<Connection, FilingError> {
     let archive = schema::open_writable(&dir.join(ARCHIVE))?;
     archive.execute_batch("PRAGMA synchronous = FULL;")?;
     archive.execute_batch(schema::ROLLUPS)?;
+    upgrade(&archive)?;
     archive.execute_batch(RETIRED)?;
     Ok(archive)
 }

@@ -21,7 +21,7 @@ pub(crate) struct Dimensions {
 }
 
 /// The sums' columns, in order; all are added up but the maximum.
-pub(crate) const SUMS: [&str; 19] = [
+pub(crate) const SUMS: [&str; 23] = [
     "requests",
     "complete",
     "resolved",
@@ -40,7 +40,11 @@ pub(crate) const SUMS: [&str; 19] = [
     "cache_write_tokens",
     "output_tokens",
     "reasoning_tokens",
-    "cost_micros",
+    "priced",
+    "with_usage",
+    "price_nanos",
+    "cost_nanos",
+    "cache_saved_nanos",
 ];
 const LATENCY_MAX: usize = 8;
 
@@ -83,11 +87,28 @@ pub struct RollupSums {
     pub output_tokens: i64,
     /// Reasoning tokens.
     pub reasoning_tokens: i64,
-    /// Cost in millionths of the currency unit.
-    pub cost_micros: i64,
+    /// Requests whose price is known.
+    pub priced: i64,
+    /// Requests whose host told its usage, or some of it.
+    pub with_usage: i64,
+    /// What consumers pay, in billionths of the currency unit.
+    pub price_nanos: i64,
+    /// What hosts take, likewise.
+    pub cost_nanos: i64,
+    /// How much more that would have been without hosts' prompt caches, likewise.
+    pub cache_saved_nanos: i64,
 }
 
 impl RollupSums {
+    /// Adds another group's sums; of the longest latency the longer one stays.
+    pub fn add(&mut self, other: &Self) {
+        let (mut sums, others) = (self.values(), other.values());
+        for (at, (sum, other)) in sums.iter_mut().zip(others).enumerate() {
+            *sum = if at == LATENCY_MAX { (*sum).max(other) } else { sum.saturating_add(other) };
+        }
+        *self = Self::from_values(&sums);
+    }
+
     /// The sums in the order of [`SUMS`].
     pub(crate) fn values(&self) -> [i64; SUMS.len()] {
         [
@@ -109,7 +130,11 @@ impl RollupSums {
             self.cache_write_tokens,
             self.output_tokens,
             self.reasoning_tokens,
-            self.cost_micros,
+            self.priced,
+            self.with_usage,
+            self.price_nanos,
+            self.cost_nanos,
+            self.cache_saved_nanos,
         ]
     }
 
@@ -133,7 +158,11 @@ impl RollupSums {
             cache_write_tokens,
             output_tokens,
             reasoning_tokens,
-            cost_micros,
+            priced,
+            with_usage,
+            price_nanos,
+            cost_nanos,
+            cache_saved_nanos,
         ] = *values;
         Self {
             requests,
@@ -154,7 +183,11 @@ impl RollupSums {
             cache_write_tokens,
             output_tokens,
             reasoning_tokens,
-            cost_micros,
+            priced,
+            with_usage,
+            price_nanos,
+            cost_nanos,
+            cache_saved_nanos,
         }
     }
 
@@ -185,29 +218,32 @@ impl RollupSums {
         self.cache_write_tokens += number(outcome_at::FIRST_TOKENS + 2);
         self.output_tokens += number(outcome_at::FIRST_TOKENS + 3);
         self.reasoning_tokens += number(outcome_at::FIRST_TOKENS + 4);
-        self.cost_micros += number(outcome_at::COST);
+        self.priced += i64::from(values[outcome_at::FIRST_MONEY] != Value::Null);
+        self.with_usage += i64::from(values[outcome_at::PROVENANCE] != Value::Null);
+        self.price_nanos += number(outcome_at::FIRST_MONEY);
+        self.cost_nanos += number(outcome_at::FIRST_MONEY + 1);
+        self.cache_saved_nanos += number(outcome_at::FIRST_MONEY + 2);
     }
 }
+
+/// Sums by route and host.
+type ByRoute = FxHashMap<(String, String), RollupSums>;
 
 /// Roll-ups of the rows in one transaction, before they are written with it.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    sums: FxHashMap<(i64, Arc<Dimensions>), FxHashMap<String, RollupSums>>,
+    sums: FxHashMap<(i64, Arc<Dimensions>), ByRoute>,
 }
 
 impl Pending {
     /// Counts an outcome under the hour and dimensions of its intent.
     pub(crate) fn add(&mut self, hour: i64, dimensions: &Arc<Dimensions>, outcome: &[Value<'_>]) {
-        let route = match outcome[outcome_at::ROUTE] {
-            Value::Text(route) => route,
-            _ => "",
+        let text = |at: usize| match outcome[at] {
+            Value::Text(text) => text.to_owned(),
+            _ => String::new(),
         };
         let routes = self.sums.entry((hour, Arc::clone(dimensions))).or_default();
-        if let Some(sums) = routes.get_mut(route) {
-            sums.add_outcome(outcome);
-        } else {
-            routes.entry(route.to_owned()).or_default().add_outcome(outcome);
-        }
+        routes.entry((text(outcome_at::ROUTE), text(outcome_at::HOST))).or_default().add_outcome(outcome);
     }
 
     /// Adds what is pending to the segment's table, and forgets it.
@@ -217,8 +253,8 @@ impl Pending {
         }
         let mut statement = connection.prepare_cached(&upsert())?;
         for ((hour, dimensions), routes) in self.sums.drain() {
-            for (route, sums) in routes {
-                let key = [&dimensions.consumer, &dimensions.group, &dimensions.model, &route];
+            for ((route, host), sums) in routes {
+                let key = [&dimensions.consumer, &dimensions.group, &dimensions.model, &route, &host];
                 let values = std::iter::once(SqlValue::Integer(hour))
                     .chain(key.into_iter().map(|text| SqlValue::Text(text.clone())))
                     .chain(sums.values().into_iter().map(SqlValue::Integer));
@@ -230,7 +266,7 @@ impl Pending {
 }
 
 fn upsert() -> String {
-    let marks = vec!["?"; SUMS.len() + 5].join(", ");
+    let marks = vec!["?"; SUMS.len() + 6].join(", ");
     let updates: Vec<String> = SUMS
         .iter()
         .enumerate()

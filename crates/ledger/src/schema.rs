@@ -2,7 +2,8 @@
 //!
 //! The column lists are the one place that knows the order: the encoder
 //! writes in it, filing binds by it, verification reads by it. A change of a
-//! list is a new [`VERSION`].
+//! list is a new [`VERSION`]: columns are only ever added, behind the detail, and `upgrade`
+//! brings older files to it.
 
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::codec::{Encoder, Kind};
 use crate::record::{Intent, Outcome};
 
 /// The version of the segments' schema.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// Request ids are indexed inside blocks of this many sequence numbers (as a power of two).
 ///
@@ -80,6 +81,7 @@ pub(crate) const OUTCOME: [(&str, &str); 32] = [
     ("output_tokens", "INTEGER"),
     ("reasoning_tokens", "INTEGER"),
     ("usage_provenance", "TEXT"),
+    // Was never filled, and keeps its place in the canonical bytes.
     ("cost_micros", "INTEGER"),
     ("key_source", "TEXT"),
     ("key_fingerprint", "TEXT"),
@@ -91,8 +93,12 @@ pub(crate) const OUTCOME: [(&str, &str); 32] = [
     ("shadow_model", "TEXT"),
 ];
 
-/// The last column of `outcomes` before the hash: the attempts as JSON.
+/// The column of `outcomes` behind the others: the attempts as JSON.
 pub(crate) const OUTCOME_DETAIL: &str = "attempts";
+
+/// Columns of `outcomes` that version 2 added. They are the last of the canonical bytes, and left out of
+/// those when none of them has a value, so that rows of version 1 hash as they did.
+pub(crate) const OUTCOME_ADDED: [&str; 3] = ["price_nanos", "cost_nanos", "cache_saved_nanos"];
 
 /// Where filing finds what the roll-ups need among an intent's values.
 pub(crate) mod intent_at {
@@ -110,8 +116,10 @@ pub(crate) mod outcome_at {
     pub(crate) const FIRST_OUTPUT: usize = 13;
     pub(crate) const REQUEST_BYTES: usize = 15;
     pub(crate) const RESPONSE_BYTES: usize = 16;
+    pub(crate) const HOST: usize = 7;
     pub(crate) const FIRST_TOKENS: usize = 17;
-    pub(crate) const COST: usize = 23;
+    pub(crate) const PROVENANCE: usize = 22;
+    pub(crate) const FIRST_MONEY: usize = 33;
 }
 
 impl Kind {
@@ -128,11 +136,24 @@ impl Kind {
             Self::Intent => (&INTENT, INTENT_DETAIL),
             Self::Outcome => (&OUTCOME, OUTCOME_DETAIL),
         };
-        columns.iter().map(|(name, _)| *name).chain([detail])
+        columns.iter().map(|(name, _)| *name).chain([detail]).chain(self.added().iter().copied())
+    }
+
+    /// The last of them, which may be left out of the canonical bytes.
+    const fn added(self) -> &'static [&'static str] {
+        match self {
+            Self::Intent => &[],
+            Self::Outcome => &OUTCOME_ADDED,
+        }
     }
 
     /// How many values a row has without its hash.
     pub(crate) const fn width(self) -> usize {
+        self.least_width() + self.added().len()
+    }
+
+    /// How many values the canonical bytes of a row have at least.
+    pub(crate) const fn least_width(self) -> usize {
         match self {
             Self::Intent => INTENT.len() + 1,
             Self::Outcome => OUTCOME.len() + 1,
@@ -145,17 +166,20 @@ impl Kind {
             Self::Outcome => (&OUTCOME, OUTCOME_DETAIL),
         };
         let columns: Vec<String> = columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+        let added: Vec<String> = self.added().iter().map(|column| format!(", {column} INTEGER")).collect();
         format!(
-            "CREATE TABLE {} ({}, {detail} TEXT NOT NULL, hash BLOB NOT NULL) STRICT;",
+            "CREATE TABLE {} ({}, {detail} TEXT NOT NULL, hash BLOB NOT NULL{}) STRICT;",
             self.table(),
-            columns.join(", ")
+            columns.join(", "),
+            added.concat()
         )
     }
 
     /// The statement that files a row; the hash is its last parameter.
     pub(crate) fn insert(self) -> String {
         let marks = vec!["?"; self.width() + 1].join(", ");
-        format!("INSERT INTO {} VALUES ({marks})", self.table())
+        let columns: Vec<&str> = self.columns().chain(["hash"]).collect();
+        format!("INSERT INTO {} ({}) VALUES ({marks})", self.table(), columns.join(", "))
     }
 }
 
@@ -196,6 +220,7 @@ pub(crate) const ROLLUPS: &str = "
         logical_group_id TEXT NOT NULL,
         public_model TEXT NOT NULL,
         route_id TEXT NOT NULL,
+        host_id TEXT NOT NULL,
         requests INTEGER NOT NULL,
         complete INTEGER NOT NULL,
         resolved INTEGER NOT NULL,
@@ -214,8 +239,12 @@ pub(crate) const ROLLUPS: &str = "
         cache_write_tokens INTEGER NOT NULL,
         output_tokens INTEGER NOT NULL,
         reasoning_tokens INTEGER NOT NULL,
-        cost_micros INTEGER NOT NULL,
-        PRIMARY KEY (hour, consumer, logical_group_id, public_model, route_id)
+        priced INTEGER NOT NULL,
+        with_usage INTEGER NOT NULL,
+        price_nanos INTEGER NOT NULL,
+        cost_nanos INTEGER NOT NULL,
+        cache_saved_nanos INTEGER NOT NULL,
+        PRIMARY KEY (hour, consumer, logical_group_id, public_model, route_id, host_id)
     ) STRICT, WITHOUT ROWID;
 ";
 
@@ -340,7 +369,7 @@ pub(crate) fn encode_outcome(buffer: &mut Vec<u8>, seq: u64, entry: u64, outcome
     row.optional_unsigned(outcome.usage.output);
     row.optional_unsigned(outcome.usage.reasoning);
     row.optional_text(outcome.usage.provenance);
-    row.optional_unsigned(outcome.cost_micros.map(|cost| cost as u64));
+    row.null();
     row.optional_text(outcome.key_source);
     row.optional_text(outcome.key_fingerprint.as_deref());
     row.optional_text(outcome.upstream_request_id.as_deref());
@@ -350,6 +379,12 @@ pub(crate) fn encode_outcome(buffer: &mut Vec<u8>, seq: u64, entry: u64, outcome
     row.integer(outcome.fallback_used.into());
     row.optional_text(outcome.shadow_model.as_deref());
     row.json(&outcome.attempts);
+    let money = [outcome.price_nanos, outcome.cost_nanos, outcome.cache_saved_nanos];
+    if money.iter().any(Option::is_some) {
+        for nanos in money {
+            row.optional_integer(nanos);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -371,7 +406,9 @@ mod tests {
         assert_eq!(outcome[outcome_at::REQUEST_BYTES], "request_bytes");
         assert_eq!(outcome[outcome_at::RESPONSE_BYTES], "response_bytes");
         assert_eq!(outcome[outcome_at::FIRST_TOKENS], "input_tokens");
-        assert_eq!(outcome[outcome_at::COST], "cost_micros");
+        assert_eq!(outcome[outcome_at::HOST], "host_id");
+        assert_eq!(outcome[outcome_at::PROVENANCE], "usage_provenance");
+        assert_eq!(outcome[outcome_at::FIRST_MONEY], "price_nanos");
     }
 
     #[test]

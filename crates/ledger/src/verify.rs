@@ -11,6 +11,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::path::Path;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Rows};
 use serde::Serialize;
 
@@ -200,7 +201,13 @@ fn next_row(rows: &mut Rows<'_>, kind: Kind) -> rusqlite::Result<Option<StoredRo
     let mut bytes = Vec::with_capacity(512);
     let mut encoder = Encoder(&mut bytes);
     encoder.kind(kind);
-    for at in 0..kind.width() {
+    // What is absent at the end was left out when the row was written.
+    let mut width = kind.width();
+    let is_absent = |at: usize| row.get_ref(at).is_ok_and(|value| value == ValueRef::Null);
+    if (kind.least_width()..width).all(is_absent) {
+        width = kind.least_width();
+    }
+    for at in 0..width {
         // The tables are strict: there is nothing here that cannot be encoded, unless their schema was changed.
         if !encoder.value(row.get_ref(at)?) {
             encoder.null();

@@ -163,9 +163,11 @@ struct Writer {
     next_seq: u64,
     /// Taken from the queue; its room is used again.
     batch: Vec<Message>,
-    /// Encoded and not on disk: the rows, and the intents among them.
+    /// Encoded and not on disk: the rows, the intents among them …
     rows: u64,
     waiting: Vec<Arc<Slot>>,
+    /// … and the intents whose outcomes are among them.
+    ended: Vec<Arc<Slot>>,
 }
 
 impl Writer {
@@ -180,6 +182,7 @@ impl Writer {
             batch: Vec::new(),
             rows: 0,
             waiting: Vec::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -228,6 +231,7 @@ impl Writer {
                 let chain = self.chain(day);
                 chain.open = chain.open.saturating_sub(1);
                 chain.row(|buffer, entry| encode_outcome(buffer, seq, entry, &outcome));
+                self.ended.push(slot);
             }
         }
         self.rows += 1;
@@ -249,6 +253,7 @@ impl Writer {
         for slot in self.waiting.drain(..) {
             slot.settle(state);
         }
+        self.ended.drain(..).for_each(|slot| slot.end());
     }
 
     /// Loses what could not be written; returns how many rows that were.

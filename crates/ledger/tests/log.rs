@@ -22,6 +22,8 @@ async fn a_decision_is_read_as_it_was_written() {
     assert_eq!(json["seed"], u64::MAX - 7);
     assert_eq!(json["usage"]["reasoning"], 0);
     assert_eq!(json["usage"]["cache_write"], serde_json::Value::Null);
+    assert_eq!((&json["price_nanos"], &json["cost_nanos"]), (&1_500.into(), &1_234.into()));
+    assert_eq!(json["cache_saved_nanos"], -5);
     assert_eq!(json["candidates"][1]["reason"], "cooling down until 12:00:05");
     assert_eq!(json["attempts"][0]["end"], "answered");
     assert_eq!(json["upstream_request_id"], "req_8f7a8c7d6e5f4a3b");

@@ -95,7 +95,7 @@ async fn a_changed_row_is_named() {
     let dir = tempfile::tempdir().expect("makes a directory");
     two_days(dir.path(), 5).await;
     let changed = segment(dir.path(), "2026-11-23")
-        .execute("UPDATE outcomes SET cost_micros = 1 WHERE seq = 3", [])
+        .execute("UPDATE outcomes SET cost_nanos = 1 WHERE seq = 3", [])
         .expect("changes");
     assert_eq!(changed, 1);
     let report = check(dir.path());

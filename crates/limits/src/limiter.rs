@@ -183,12 +183,10 @@ impl Limiter {
             .map(|_| Refusal { kind: Kind::Concurrency, wait: None });
         let day = limits.tpd.and_then(|limit| {
             let budget = Budget { amount: Amount::Tokens(limit), period: Period::Day };
-            self.over_budget(budget, now).map(|wait| Refusal { kind: Kind::TokensPerDay, wait })
+            self.over_budget(Kind::TokensPerDay, budget, now)
         });
-        let budgets = limits.budgets.iter().filter_map(|budget| {
-            let wait = self.over_budget(*budget, now)?;
-            Some(Refusal { kind: Kind::Budget(*budget), wait })
-        });
+        let budgets = limits.budgets.iter();
+        let budgets = budgets.filter_map(|budget| self.over_budget(Kind::Budget(*budget), *budget, now));
         let budget = budgets.max_by_key(|refusal| refusal.wait);
         [concurrency, requests, tokens, day, budget].into_iter().flatten().max_by_key(|refusal| refusal.wait)
     }
@@ -208,17 +206,17 @@ impl Limiter {
         Some(Refusal { kind: Kind::Tokens, wait })
     }
 
-    /// The wait when the budget is used up; the inner `None` when requests in flight will use it up.
-    fn over_budget(&mut self, budget: Budget, now: Now) -> Option<Option<Duration>> {
+    fn over_budget(&mut self, kind: Kind, budget: Budget, now: Now) -> Option<Refusal> {
         let used = self.spending.used(budget.period, now.wall);
         let (is_spent, is_reserved) = match budget.amount {
             Amount::Tokens(limit) => (used.tokens >= limit, used.tokens.saturating_add(self.reserved) >= limit),
             Amount::Money(limit) => (used.money >= limit, false),
         };
         if !is_spent {
-            return is_reserved.then_some(None);
+            // Whether it will be is up to the requests in flight.
+            return is_reserved.then_some(Refusal { kind, wait: None });
         }
         let left = self.spending.ends_at(budget.period, now.wall).duration_since(now.wall);
-        Some(Some(Duration::try_from(left).unwrap_or_default()))
+        Some(Refusal { kind, wait: Some(Duration::try_from(left).unwrap_or_default()) })
     }
 }

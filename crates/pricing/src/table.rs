@@ -110,8 +110,8 @@ impl PriceTable {
     /// The rates of the first of `models` that the table knows, for a request of so many input tokens.
     pub fn rates(&self, models: &[&str], input_tokens: u64, at: Timestamp) -> Option<Rates> {
         let known = |model: &&str| {
-            let layers = [&self.own, &self.list].into_iter();
-            layers.filter_map(|layer| layer.rates(model, input_tokens, at)).next()
+            let mut layers = [&self.own, &self.list].into_iter();
+            layers.find_map(|layer| layer.rates(model, input_tokens, at))
         };
         models.iter().find_map(known)
     }
@@ -131,8 +131,8 @@ impl Layer {
             fits.max_by_key(|line| (line.above_input, line.from)).map(|line| line.rates)
         };
         let exact = self.exact.get(model).or_else(|| self.exact.get(undated(model)?)).and_then(|lines| best(lines));
-        let prefixes = self.prefixes.iter().filter(|(prefix, _)| model.starts_with(prefix.as_str()));
-        exact.or_else(|| prefixes.filter_map(|(_, lines)| best(lines)).next())
+        let mut prefixes = self.prefixes.iter().filter(|(prefix, _)| model.starts_with(prefix.as_str()));
+        exact.or_else(|| prefixes.find_map(|(_, lines)| best(lines)))
     }
 
     fn lines(&self) -> Vec<&Line> {

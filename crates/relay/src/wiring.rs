@@ -10,11 +10,13 @@ use anyhow::Context as _;
 use relay_admin::Unready;
 use relay_bindings::{BindingStore, DEFAULT_CAPACITY, FlushError, MemoryBindings, SqliteBindings};
 use relay_control::fleet_document::{FleetDocument, ProcessSecrets, SecretResolver};
+use relay_control::prices::PriceTable;
 use relay_control::probing::ProbeSettings;
 use relay_control::publication::Applied;
+use relay_control::usage::spent_in_present_periods;
 use relay_control::{Control, ControlParts};
-use relay_domain::{Clock, Fleet, Secret, SystemClock};
-use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown};
+use relay_domain::{Clock, Fleet, Money, Secret, SystemClock};
+use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown, Used};
 use relay_health::{BreakerSettings, FleetHealth};
 use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::{Ledger, LedgerOptions};
@@ -127,6 +129,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
     let hosts = HostClient::new(ClientOptions { connect_timeout: config.timeouts.connect })
         .context("cannot set up TLS towards hosts")?;
     let health = Arc::new(FleetHealth::new(breaker_settings(&config), Instant::now()));
+    let prices = Arc::new(price_table(config.prices.as_deref())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let gateway_shutdown = Shutdown::default();
     let gateway = Arc::new(Gateway::new(GatewayParts {
@@ -135,6 +138,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
         ledger: ledger.clone(),
         hosts: hosts.clone(),
         health: Arc::clone(&health),
+        prices: Arc::clone(&prices),
         clock: Arc::clone(&clock),
         hash_key: {
             let keyring = Arc::clone(&keyring);
@@ -144,6 +148,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
         options: gateway_options(&config),
         shutdown: gateway_shutdown.clone(),
     }));
+    restore_spending(&gateway, &ledger)?;
     let control = Control::new(ControlParts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         keyring,
@@ -151,6 +156,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
         ledger: ledger.clone(),
         hosts: hosts.clone(),
         health,
+        prices,
         probe: probe_settings(&config),
         clock,
         resolver: secrets(data_dir.path()),
@@ -251,6 +257,25 @@ async fn register_admin_token(
         None => return Ok(()),
     };
     store.add_admin_token(label, Role::Admin, &keyring.hash_admin_token(token.expose()), SystemClock.now()).await?;
+    Ok(())
+}
+
+/// The list prices, with the operator's own before them.
+fn price_table(own: Option<&Path>) -> anyhow::Result<PriceTable> {
+    let Some(path) = own else { return Ok(PriceTable::list()) };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the price table {shown}; correct `prices`, or leave it out"))?;
+    PriceTable::with_own(&text).with_context(|| shown.to_string())
+}
+
+/// Tells the gateway what was spent before this start: budgets are what the log says they are.
+fn restore_spending(gateway: &Gateway, ledger: &Ledger) -> anyhow::Result<()> {
+    let spent = spent_in_present_periods(&ledger.reader(), SystemClock.now());
+    for spent in spent.context("cannot read what was spent from the decision log")? {
+        let used = Used { tokens: spent.tokens, money: Money::from_nanos(spent.price_nanos) };
+        gateway.restore(&spent.consumer, &spent.group, spent.hour, used);
+    }
     Ok(())
 }
 

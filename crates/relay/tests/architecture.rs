@@ -14,6 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("relay-domain", &[]),
     ("relay-http1", &[]),
     ("relay-routing", &["relay-domain"]),
+    ("relay-limits", &["relay-domain"]),
+    ("relay-pricing", &["relay-domain"]),
     ("relay-store", &["relay-domain"]),
     // Where the locks are around what routing decides.
     ("relay-health", &["relay-domain", "relay-routing"]),
@@ -32,6 +34,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "relay-hosts",
             "relay-http1",
             "relay-ledger",
+            "relay-limits",
+            "relay-pricing",
         ],
     ),
     (
@@ -44,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "relay-health",
             "relay-hosts",
             "relay-ledger",
+            "relay-pricing",
         ],
     ),
     ("relay-admin", &["relay-domain", "relay-control"]),

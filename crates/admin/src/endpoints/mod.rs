@@ -11,6 +11,8 @@ pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod managed_resources;
+pub(crate) mod prices;
 pub(crate) mod probes;
 pub(crate) mod routes;
+pub(crate) mod usage;
 pub(crate) mod verify_log;

@@ -137,3 +137,17 @@ async fn only_admins_make_and_change_keys() {
         }
     }
 }
+
+#[tokio::test]
+async fn usage_and_prices_are_there_to_be_asked() {
+    let server = server().await;
+    let usage = server.get("/api/v1/usage?by=consumer,host").await.ok();
+    assert_eq!(usage["items"], json!([]));
+    let csv = server.get("/api/v1/usage?by=model,hour&format=csv").await;
+    assert!(csv.text.starts_with("hour,public_model,requests,"), "{}", csv.text);
+    assert!(csv.headers["content-type"].to_str().expect("text").starts_with("text/csv"));
+    assert_eq!(server.get("/api/v1/usage?by=mood").await.status, StatusCode::BAD_REQUEST);
+    let prices = server.get("/api/v1/prices?model=gpt-5").await.ok();
+    let first = &prices["items"][0];
+    assert_eq!((&first["model"], &first["input"], &first["table"]), (&json!("gpt-5"), &json!("1.25"), &json!("list")));
+}

@@ -11,6 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use relay_bindings::MemoryBindings;
 use relay_control::fleet_document::{FleetDocument, NoSecrets};
+use relay_control::prices::PriceTable;
 use relay_control::probing::ProbeSettings;
 use relay_control::{Control, ControlParts, Limits};
 use relay_domain::{ManualClock, Timestamp};
@@ -125,6 +126,7 @@ impl Server {
             ledger,
             hosts: HostClient::new(ClientOptions::default()).expect("a client"),
             health: Arc::clone(&health),
+            prices: Arc::new(PriceTable::list()),
             probe,
             clock: Arc::clone(&clock) as _,
             resolver: Arc::new(NoSecrets),

@@ -51,9 +51,7 @@ fn budgets(entry: &mut Entry<'_>) -> Vec<Budget> {
 
 fn budget(table: &mut Entry<'_>) -> Option<Budget> {
     let periods = Period::ALL.map(|period| (period.as_str(), period));
-    if table.required_text("period").is_none() {
-        return None;
-    }
+    table.required_text("period")?;
     let period = table.choice("period", Period::Month, &periods);
     let tokens = table.number("tokens", i64::MAX as u64).map(Amount::Tokens);
     let money = decimal::<Money>(table, "money").map(Amount::Money);

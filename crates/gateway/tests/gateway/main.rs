@@ -11,6 +11,8 @@ mod failover;
 mod faults;
 mod forwarding;
 mod health;
+mod keys;
+mod limits;
 mod log;
 mod memory;
 mod rig;

@@ -15,6 +15,7 @@ use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown};
 use relay_health::{BreakerSettings, CredentialId, FleetHealth, HostReport, RouteReport, Selection};
 use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::{Decision, Filter, Ledger, LedgerOptions};
+use relay_pricing::PriceTable;
 use relay_routing::{Ending, Snapshot, StickySecret, classify};
 use relay_testkit::{FakeHost, FakeHostBuilder, PATIENCE, Reply};
 use tempfile::TempDir;
@@ -136,6 +137,7 @@ impl Setup {
             ledger: ledger.clone(),
             hosts: HostClient::new(ClientOptions { connect_timeout: self.connect_timeout }).expect("has TLS"),
             health: Arc::clone(&health),
+            prices: Arc::new(PriceTable::list()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             hash_key: Arc::new(hash_key),
             sticky_secret: StickySecret([7; 32]),

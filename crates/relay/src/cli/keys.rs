@@ -110,9 +110,15 @@ pub(crate) struct Terms {
     /// A limit: rpm, tpm, tpd or concurrency, such as rpm=600; repeat it. All limits are replaced
     #[arg(long = "limit", value_name = "NAME=N", value_parser = limit)]
     limits: Vec<(String, u64)>,
+    /// Take all limits away
+    #[arg(long, conflicts_with = "limits")]
+    no_limits: bool,
     /// A budget, such as money=25.00/month or tokens=5000000/day; repeat it. All budgets are replaced
     #[arg(long = "budget", value_name = "KIND=N/PERIOD", value_parser = budget)]
     budgets: Vec<Value>,
+    /// Take all budgets away
+    #[arg(long, conflicts_with = "budgets")]
+    no_budgets: bool,
 }
 
 fn limit(text: &str) -> Result<(String, u64), String> {
@@ -151,8 +157,8 @@ impl Terms {
             ("subject_id", self.subject_id.map(Value::from)),
             ("subscription_user", self.subscription_user.map(Value::from)),
             ("expose_routing", self.expose_routing.map(Value::from)),
-            ("limits", (!self.limits.is_empty()).then(|| json!(limits))),
-            ("budgets", (!self.budgets.is_empty()).then(|| json!(self.budgets))),
+            ("limits", (self.no_limits || !self.limits.is_empty()).then(|| json!(limits))),
+            ("budgets", (self.no_budgets || !self.budgets.is_empty()).then(|| json!(self.budgets))),
         ];
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }

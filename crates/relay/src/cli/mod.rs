@@ -13,8 +13,10 @@ mod health;
 mod keys;
 mod migrate;
 mod nouns;
+mod prices;
 mod resolve;
 mod restore;
+mod usage;
 mod verify_log;
 
 use clap::{Parser, Subcommand};
@@ -84,6 +86,10 @@ pub(crate) enum Command {
     Decisions(decisions::DecisionsArgs),
     /// Show how hosts and routes are, and clear what is left alone
     Health(health::HealthArgs),
+    /// Show what was used and what it cost
+    Usage(usage::UsageArgs),
+    /// Show the price table
+    Prices(prices::PricesArgs),
     /// Sticky bindings
     #[command(subcommand)]
     Bindings(bindings::BindingsCommand),
@@ -118,6 +124,8 @@ pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit
         Command::Explain(args) => explain::run(args, output).await,
         Command::Decisions(args) => decisions::run(args, output).await,
         Command::Health(args) => health::run(args, output).await,
+        Command::Usage(args) => usage::run(args, output).await,
+        Command::Prices(args) => prices::run(args, output).await,
         Command::Bindings(command) => bindings::run(command, output).await,
         Command::VerifyLog(args) => verify_log::run(args, output),
         Command::Backup(args) => backup::run(args, output).await,

@@ -72,6 +72,14 @@ pub(crate) const FLEET: Key = Key {
     ..key("fleet", "", Form::Path)
 };
 
+pub(crate) const PRICES: Key = Key {
+    default: None,
+    meaning: "A price table of your own (TOML), read at start; its lines go before the list prices that ship with the \
+              product.",
+    reason: "Unset: list prices, with each group's `price_ratio` and each route's `cost` on top.",
+    ..key("prices", "", Form::Path)
+};
+
 pub(crate) const GATEWAY_LISTEN: Key = Key {
     flag: Some("--gateway-listen"),
     meaning: "Address of the gateway. Port 0 takes a free one; see `listening.json`.",
@@ -213,6 +221,7 @@ pub(crate) const ALL: &[Key] = &[
     STORE,
     BINDINGS,
     FLEET,
+    PRICES,
     GATEWAY_LISTEN,
     GATEWAY_MAX_BODY,
     GATEWAY_MAX_BUFFERED,

@@ -50,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) bindings: BindingsLocation,
     /// A fleet file to apply before listening.
     pub(crate) fleet: Option<PathBuf>,
+    /// A price table that goes before the one in the binary.
+    pub(crate) prices: Option<PathBuf>,
     /// `[gateway]`
     pub(crate) gateway: GatewayConfig,
     /// `[admin]`
@@ -149,6 +151,7 @@ impl Config {
             store,
             bindings: reader.bindings(&keys::BINDINGS),
             fleet: reader.path(&keys::FLEET),
+            prices: reader.path(&keys::PRICES),
             admin: AdminConfig::read(&mut reader, gateway.listen),
             gateway,
             timeouts: TimeoutsConfig::read(&mut reader),

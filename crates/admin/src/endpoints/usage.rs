@@ -1,0 +1,53 @@
+//! `GET /api/v1/usage`: what was used and what it cost, added up by `by`, as JSON or CSV.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use relay_control::usage::{Dimension, RollupFilter, UnknownDimension, UsageQuery};
+use relay_domain::{Period, Timestamp};
+
+use crate::caller::Viewer;
+use crate::error::ApiResult;
+use crate::query::Params;
+use crate::state::AdminState;
+
+const FILTERS: [&str; 9] =
+    ["by", "from", "to", "format", "consumer", "logical_group_id", "public_model", "route_id", "host_id"];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+    Csv,
+}
+
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Response> {
+    let mut filters = params.filters(&FILTERS);
+    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| "must be a time such as 2026-10-01T12:00:00Z");
+    let now = state.control.now();
+    let from = filters.parsed("from", time).unwrap_or(Period::Month.around(now).0);
+    let to = filters.parsed("to", time).unwrap_or(now);
+    let by = filters.parsed("by", dimensions).unwrap_or_default();
+    let format = filters.parsed("format", |text| match text {
+        "json" => Ok(Format::Json),
+        "csv" => Ok(Format::Csv),
+        _ => Err("must be json or csv"),
+    });
+    let filter = RollupFilter {
+        consumer: filters.text("consumer"),
+        logical_group_id: filters.text("logical_group_id"),
+        public_model: filters.text("public_model"),
+        route_id: filters.text("route_id"),
+        host_id: filters.text("host_id"),
+    };
+    filters.finish()?;
+    let report = state.control.usage(UsageQuery { from, to, by: by.clone(), filter }).await?;
+    Ok(match format {
+        Some(Format::Csv) => ([(CONTENT_TYPE, "text/csv; charset=utf-8")], report.to_csv(&by)).into_response(),
+        _ => Json(report).into_response(),
+    })
+}
+
+fn dimensions(text: &str) -> Result<Vec<Dimension>, UnknownDimension> {
+    text.split(',').map(str::parse).collect()
+}

@@ -1,0 +1,276 @@
+//! Admission by limits (spec §6): the locks and the waiting around what
+//! `relay_limits` counts. Two gates stand before a request, its key's and its
+//! group's; a request that one of them refuses has never passed the other.
+//!
+//! A lock is held for some tens of nanoseconds and never across an await. Who
+//! may wait does so in line, first come first served, and only as long as it may
+//! be worth it: a refusal that is known to last longer is told at once.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use relay_domain::{Clock, Limits, Timestamp};
+use relay_limits::{Limiter, Now, Refusal, Standing, Used};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+/// How long a request waits for its turn before it is refused (spec §6).
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Gates of keys and groups that are gone are kept up to so many, so that one made
+/// again under its old name finds what it has spent.
+const GATES_KEPT: usize = 65_536;
+
+/// What is counted for one key or one group.
+pub(crate) struct Gate {
+    limiter: Mutex<Limiter>,
+    /// The first in line holds the one permit.
+    line: Semaphore,
+    waiting: AtomicUsize,
+    /// A request of this gate has ended.
+    ended: Notify,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { limiter: Mutex::default(), line: Semaphore::new(1), waiting: AtomicUsize::new(0), ended: Notify::new() }
+    }
+}
+
+/// Both clocks of the limits.
+pub(crate) struct Clocks {
+    began: Instant,
+    wall: Arc<dyn Clock>,
+}
+
+impl Clocks {
+    pub(crate) fn new(wall: Arc<dyn Clock>) -> Self {
+        Self { began: Instant::now(), wall }
+    }
+
+    fn now(&self) -> Now {
+        Now { micros: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX), wall: self.wall.now() }
+    }
+}
+
+/// The gates of all keys, or of all groups, by id. They outlive generations: what was counted stays.
+#[derive(Default)]
+pub(crate) struct Gates(Mutex<HashMap<Arc<str>, Arc<Gate>>>);
+
+impl Gates {
+    /// The gate of this id.
+    pub(crate) fn of(&self, id: &Arc<str>) -> Arc<Gate> {
+        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(gates.entry(Arc::clone(id)).or_default())
+    }
+
+    /// Forgets gates that nobody else holds, once they are many.
+    pub(crate) fn forget_unused(&self) {
+        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if gates.len() > GATES_KEPT {
+            gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        }
+    }
+}
+
+/// What a request asks its gates.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    limits: &'a Limits,
+    /// Tokens that it may use.
+    estimate: u64,
+    clocks: &'a Clocks,
+    until: Instant,
+}
+
+/// One waiting in line, for as long as it lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::AcqRel);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Gate {
+    /// Lets a request through, if need be after a wait; when it went through.
+    async fn pass(&self, ask: Ask<'_>) -> Result<Now, Refusal> {
+        let now = ask.clocks.now();
+        if self.waiting.load(Ordering::Acquire) == 0 {
+            match self.admit(ask, now) {
+                Ok(()) => return Ok(now),
+                Err(refusal) if !ask.is_worth_waiting(&refusal) => return Err(refusal),
+                Err(_) => {}
+            }
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        let Ok(Ok(_first)) = timeout_at(ask.until, self.line.acquire()).await else {
+            let now = ask.clocks.now();
+            return self.admit(ask, now).map(|()| now);
+        };
+        loop {
+            // Listening begins before the question: what ends in between is not missed.
+            let mut ended = pin!(self.ended.notified());
+            ended.as_mut().enable();
+            let now = ask.clocks.now();
+            let Err(refusal) = self.admit(ask, now) else { return Ok(now) };
+            if !ask.is_worth_waiting(&refusal) {
+                return Err(refusal);
+            }
+            let until = refusal.wait.map_or(ask.until, |wait| Instant::now() + wait);
+            let _ = timeout_at(until, ended).await;
+        }
+    }
+
+    fn admit(&self, ask: Ask<'_>, now: Now) -> Result<(), Refusal> {
+        self.lock().admit(ask.limits, ask.estimate, now)
+    }
+
+    fn take_back(&self, ask: Ask<'_>, admitted: Now) {
+        self.lock().take_back(ask.limits, ask.estimate, admitted);
+        self.tell_first();
+    }
+
+    fn settle(&self, estimate: u64, rate_tokens: u64, used: Used, arrived: Timestamp, now: Now) {
+        self.lock().settle(estimate, rate_tokens, used, arrived, now);
+        self.tell_first();
+    }
+
+    /// Counts what the log says of an earlier run.
+    pub(crate) fn restore(&self, arrived: Timestamp, used: Used, now: Timestamp) {
+        self.lock().restore(arrived, used, now);
+    }
+
+    fn standing(&self, limits: &Limits, clocks: &Clocks) -> Standing {
+        if limits.rpm.is_none() && limits.tpm.is_none() {
+            return Standing::default();
+        }
+        self.lock().standing(limits, clocks.now())
+    }
+
+    fn tell_first(&self) {
+        if self.waiting.load(Ordering::Acquire) > 0 {
+            self.ended.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Limiter> {
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ask<'_> {
+    fn is_worth_waiting(&self, refusal: &Refusal) -> bool {
+        let left = self.until.saturating_duration_since(Instant::now());
+        !left.is_zero() && refusal.wait.is_none_or(|wait| wait <= left)
+    }
+}
+
+/// A gate with the limits that hold at it.
+#[derive(Clone, Copy)]
+pub(crate) struct Limited<'a> {
+    pub(crate) gate: &'a Arc<Gate>,
+    pub(crate) limits: &'a Limits,
+}
+
+/// A request was refused, with what its client is to know.
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    pub(crate) standing: Standing,
+}
+
+/// A request that its limits let through. Dropped unsettled, it has used nothing.
+pub(crate) struct Admission {
+    gates: [Arc<Gate>; 2],
+    estimate: u64,
+    arrived: Timestamp,
+    clocks: Arc<Clocks>,
+    is_settled: bool,
+}
+
+impl Admission {
+    /// Takes a request that arrived at `arrived` through the gates of its key and its group.
+    ///
+    /// # Errors
+    /// A limit of either is reached. A dropped future has passed neither.
+    pub(crate) async fn ask(
+        key: Limited<'_>,
+        group: Limited<'_>,
+        estimate: u64,
+        arrived: Timestamp,
+        clocks: &Arc<Clocks>,
+    ) -> Result<(Self, Standing), Refused> {
+        let ask = |limits| Ask { limits, estimate, clocks, until: Instant::now() + LONGEST_WAIT };
+        let standing = || key.gate.standing(key.limits, clocks).tighter(group.gate.standing(group.limits, clocks));
+        let of_key = ask(key.limits);
+        let admitted = match key.gate.pass(of_key).await {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Err(Refused { refusal, standing: standing() }),
+        };
+        // Given back unless the group lets it through too, also when this future is dropped.
+        let passed = Passed { gate: key.gate, ask: of_key, admitted };
+        let of_group = Ask { until: of_key.until, ..ask(group.limits) };
+        if let Err(refusal) = group.gate.pass(of_group).await {
+            drop(passed);
+            return Err(Refused { refusal, standing: standing() });
+        }
+        std::mem::forget(passed);
+        let gates = [Arc::clone(key.gate), Arc::clone(group.gate)];
+        let admission = Self { gates, estimate, arrived, clocks: Arc::clone(clocks), is_settled: false };
+        Ok((admission, standing()))
+    }
+
+    /// The tokens that were taken for granted.
+    pub(crate) fn estimate(&self) -> u64 {
+        self.estimate
+    }
+
+    /// When the request arrived.
+    pub(crate) fn arrived(&self) -> Timestamp {
+        self.arrived
+    }
+
+    /// The request has ended: `rate_tokens` count for the minute, `used` for its periods.
+    pub(crate) fn settle(mut self, rate_tokens: u64, used: Used) {
+        self.end(rate_tokens, used);
+    }
+
+    fn end(&mut self, rate_tokens: u64, used: Used) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        let now = self.clocks.now();
+        for gate in &self.gates {
+            gate.settle(self.estimate, rate_tokens, used, self.arrived, now);
+        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.end(0, Used::default());
+    }
+}
+
+/// One gate passed, while it is open whether the other is.
+struct Passed<'a> {
+    gate: &'a Gate,
+    ask: Ask<'a>,
+    admitted: Now,
+}
+
+impl Drop for Passed<'_> {
+    fn drop(&mut self) {
+        self.gate.take_back(self.ask, self.admitted);
+    }
+}

@@ -1,0 +1,97 @@
+//! Brings files of an earlier schema to this one, at start-up and before anything
+//! else reads or writes them. Rows keep their bytes and hashes: columns are only
+//! added, and what was not written then is absent.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::day;
+use crate::retention::ARCHIVE;
+use crate::schema::{self, OUTCOME_ADDED, VERSION};
+
+/// Every segment, and the archive of roll-ups.
+///
+/// # Errors
+/// The file's name, and why.
+pub(crate) fn upgrade_all(dir: &Path) -> Result<(), (String, rusqlite::Error)> {
+    let archive = dir.join(ARCHIVE);
+    let days = day::databases(dir).map_err(|error| {
+        let error = rusqlite::Error::ToSqlConversionFailure(Box::new(error));
+        (dir.display().to_string(), error)
+    })?;
+    let segments = days.into_iter().map(|day| (day.segment(), day.database(dir)));
+    for (name, path) in segments.chain(archive.exists().then(|| ("rollups".to_owned(), archive))) {
+        schema::open_writable(&path).and_then(|connection| upgrade(&connection)).map_err(|error| (name, error))?;
+    }
+    Ok(())
+}
+
+/// One file; does nothing to one of this version.
+pub(crate) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    let columns = |table: &str| -> rusqlite::Result<Vec<String>> {
+        let mut names = connection.prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))?;
+        names.query_map([], |row| row.get(0))?.collect()
+    };
+    let has = |columns: &[String], name: &str| columns.iter().any(|column| column == name);
+    let (outcomes, rollups) = (columns("outcomes")?, columns("rollups")?);
+    let mut steps = Vec::new();
+    if !outcomes.is_empty() && !has(&outcomes, OUTCOME_ADDED[0]) {
+        steps.extend(OUTCOME_ADDED.iter().map(|column| format!("ALTER TABLE outcomes ADD COLUMN {column} INTEGER;")));
+        steps.push(format!("UPDATE segment SET schema = {VERSION};"));
+    }
+    if !rollups.is_empty() && !has(&rollups, "host_id") {
+        steps.push("ALTER TABLE rollups RENAME TO rollups_before;".to_owned());
+        steps.push(schema::ROLLUPS.to_owned());
+        steps.push(ROLLUPS_FROM_BEFORE.to_owned());
+        steps.push("DROP TABLE rollups_before;".to_owned());
+    }
+    if steps.is_empty() {
+        return Ok(());
+    }
+    connection.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", steps.concat()))
+}
+
+/// Roll-ups had no host and no money then; whether a usage was told is not known of each.
+const ROLLUPS_FROM_BEFORE: &str = "
+    INSERT INTO rollups
+    SELECT hour, consumer, logical_group_id, public_model, route_id, '', requests, complete, resolved, failed, cut,
+           client_gone, interrupted, latency_us_sum, latency_us_max, first_output_us_sum, first_output_count,
+           request_bytes, response_bytes, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+           reasoning_tokens, 0, 0, 0, 0, 0
+    FROM rollups_before;";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_first_schema_is_brought_to_this_one_once() {
+        let connection = Connection::open_in_memory().expect("opens");
+        let before = "CREATE TABLE segment (schema INTEGER) STRICT; INSERT INTO segment VALUES (1);
+            CREATE TABLE outcomes (seq INTEGER PRIMARY KEY, hash BLOB) STRICT; INSERT INTO outcomes VALUES (1, x'00');
+            CREATE TABLE rollups (hour INTEGER, consumer TEXT, logical_group_id TEXT, public_model TEXT, route_id TEXT,
+                requests INTEGER, complete INTEGER, resolved INTEGER, failed INTEGER, cut INTEGER, client_gone INTEGER,
+                interrupted INTEGER, latency_us_sum INTEGER, latency_us_max INTEGER, first_output_us_sum INTEGER,
+                first_output_count INTEGER, request_bytes INTEGER, response_bytes INTEGER, input_tokens INTEGER,
+                cached_input_tokens INTEGER, cache_write_tokens INTEGER, output_tokens INTEGER,
+                reasoning_tokens INTEGER, cost_micros INTEGER) STRICT;
+            INSERT INTO rollups VALUES (3600000000, 'k', 'g', 'm', 'r', 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+                15, 16, 17, 18, 0);";
+        connection.execute_batch(before).expect("makes an old file");
+        for _ in 0..2 {
+            upgrade(&connection).expect("upgrades");
+        }
+        let row =
+            connection.query_row("SELECT host_id, requests, reasoning_tokens, price_nanos FROM rollups", [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+            });
+        assert_eq!(row.expect("one row"), (String::new(), 1, 18, 0));
+        let found = connection.query_row(
+            "SELECT schema, price_nanos IS NULL, cost_nanos IS NULL FROM segment, outcomes",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?)),
+        );
+        assert_eq!(found.expect("reads"), (VERSION, true, true));
+    }
+}

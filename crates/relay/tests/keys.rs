@@ -1,0 +1,125 @@
+//! Keys and budgets on the real binary: what only a running server, its
+//! commands and a kill can show.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use http::{Method, StatusCode};
+use relay_testkit::{FakeHost, Reply, Usage};
+use support::http::{chat_body, try_send};
+use support::{Server, fleet, stdout};
+
+/// Tokens that each answer of the host tells.
+const TOKENS: u64 = 30;
+
+async fn host() -> FakeHost {
+    let usage = Usage { input: 20, cached: 5, output: 10, reasoning: 0 };
+    FakeHost::builder().name("tokyo").default_reply(Reply::chat("hello").usage(usage)).start().await
+}
+
+async fn status(server: &Server, secret: &str) -> StatusCode {
+    let key = format!("Bearer {secret}");
+    let headers = [("authorization", key.as_str()), ("content-type", "application/json")];
+    let body = chat_body("c", false).to_string();
+    let answer = try_send(server.gateway, Method::POST, "/v1/chat/completions", &headers, &body).await.unwrap();
+    let status = answer.status;
+    answer.text().await;
+    status
+}
+
+#[tokio::test]
+async fn a_disabled_key_stops_within_a_second_on_a_running_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = host().await;
+    let server = Server::start(directory.path());
+    assert!(server.apply(&fleet(&[("tokyo", &host.base_url())])).status.success());
+    let made = server.json(&["key", "create", "team-b", "--group", "gpt", "--limit", "rpm=100"]);
+    let secret = made["key"].as_str().unwrap().to_owned();
+    assert_eq!(status(&server, &secret).await, StatusCode::OK);
+
+    assert!(server.cli(&["key", "disable", "team-b"]).status.success());
+    let disabled = Instant::now();
+    assert_eq!(status(&server, &secret).await, StatusCode::UNAUTHORIZED);
+    assert!(disabled.elapsed() < Duration::from_secs(1), "{:?}", disabled.elapsed());
+
+    assert!(server.cli(&["key", "enable", "team-b"]).status.success());
+    assert_eq!(status(&server, &secret).await, StatusCode::OK);
+    let rotated = server.json(&["key", "rotate", "team-b"]);
+    for secret in [&secret, rotated["key"].as_str().unwrap()] {
+        assert_eq!(status(&server, secret).await, StatusCode::OK);
+    }
+    let updated = server.json(&["key", "update", "team-b", "--no-limits", "--label", "Team B"]);
+    assert_eq!((&updated["limits"], &updated["label"]), (&serde_json::json!({}), &"Team B".into()));
+    assert!(server.cli(&["key", "delete", "team-b"]).status.success());
+    assert_eq!(status(&server, &secret).await, StatusCode::UNAUTHORIZED);
+    // A delete that was done by somebody else says what to look at.
+    let gone = server.cli(&["key", "show", "team-b"]);
+    assert_eq!(gone.status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_kill_9_a_budget_differs_by_no_answered_request() {
+    const BUDGET: u64 = 40;
+    const ROUNDS: u64 = 4;
+    let directory = tempfile::tempdir().unwrap();
+    let host = host().await;
+    let mut answered = 0;
+    let mut secret = String::new();
+    for round in 0..ROUNDS {
+        let mut server = Server::start(directory.path());
+        if round == 0 {
+            assert!(server.apply(&fleet(&[("tokyo", &host.base_url())])).status.success());
+            let budget = format!("tokens={}/month", BUDGET * TOKENS);
+            let made = server.json(&["key", "create", "spender", "--group", "gpt", "--budget", &budget]);
+            made["key"].as_str().unwrap().clone_into(&mut secret);
+        }
+        // No pause between the last answer and the kill.
+        let until = (round + 1) * BUDGET / (ROUNDS + 1);
+        while answered < until {
+            assert_eq!(status(&server, &secret).await, StatusCode::OK);
+            answered += 1;
+        }
+        server.process.signal("KILL");
+        server.process.wait();
+    }
+    let server = Server::start(directory.path());
+    let usage = server.json(&["usage", "--by", "consumer", "--consumer", "spender"]);
+    let told = &usage["items"][0];
+    assert_eq!(told["input_tokens"].as_u64().unwrap() + told["output_tokens"].as_u64().unwrap(), answered * TOKENS);
+    // What is left of the budget is exactly what was not answered.
+    let mut left = 0;
+    while status(&server, &secret).await == StatusCode::OK {
+        left += 1;
+    }
+    assert_eq!(answered + left, BUDGET);
+}
+
+#[tokio::test]
+async fn usage_is_shown_as_table_csv_and_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = host().await;
+    let own = "[[price]]\nmodel = \"gpt-5\"\ninput = \"1000000\"\noutput = \"2000000\"\n";
+    std::fs::write(directory.path().join("prices.toml"), own).unwrap();
+    let server = Server::start_with(directory.path(), |command| command.env("RELAY_MANAGER_PRICES", "prices.toml"));
+    let fleet = fleet(&[("tokyo", &host.base_url())])
+        .replace("credential = \"host_key\"", "cost = { multiplier = \"0.5\", recharge_ratio = \"0.1\" }");
+    assert!(server.apply(&fleet).status.success());
+    assert_eq!(status(&server, support::CONSUMER_KEY).await, StatusCode::OK);
+
+    let usage = server.json(&["usage", "--by", "host,model"]);
+    let line = &usage["items"][0];
+    assert_eq!((&line["host_id"], &line["public_model"]), (&"tokyo".into(), &"gpt-5".into()));
+    // 20 in at 1 and 10 out at 2 each; the host takes a twentieth.
+    assert_eq!(line["price_nanos"], 40_000_000_000_i64);
+    assert_eq!(line["cost_nanos"], 2_000_000_000_i64);
+    assert_eq!(line["margin_nanos"], 38_000_000_000_i64);
+    assert_eq!(line["cache_hit_permille"], 250);
+    let table = stdout(&server.cli(&["usage"]));
+    assert!(table.contains("team-a") && table.contains("25.0 %"), "{table}");
+    let csv = stdout(&server.cli(&["usage", "--by", "consumer", "--format", "csv"]));
+    assert!(csv.starts_with("consumer,requests,") && csv.contains("team-a,1,1,0,1,20,5,0,10,0,1,40000000000"), "{csv}");
+    let prices = server.json(&["prices", "gpt-5"]);
+    assert_eq!((&prices["items"][0]["table"], &prices["items"][0]["input"]), (&"own".into(), &"1000000".into()));
+}
