@@ -188,7 +188,9 @@ fn read_whole(body: &[u8]) -> Option<Said<'_>> {
 
 /// A stream in one piece, or an error wrapped in a list.
 fn read_array(body: &[u8]) -> Option<Said<'_>> {
-    let chunks: Vec<Chunk<'_>> = serde_json::from_slice(body).ok()?;
+    let elements: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
+    let chunks: Vec<Chunk<'_>> =
+        elements.iter().map(|element| object(element.get().as_bytes())).collect::<Option<_>>()?;
     let meaning = if chunks.iter().any(|chunk| chunk.error.is_some()) { Meaning::Error } else { Meaning::Output };
     let mut models = chunks.iter().filter_map(|chunk| chunk.model);
     let counts = chunks.iter().filter_map(|chunk| chunk.usage.and_then(read_usage)).reduce(|mut counts, later| {
@@ -347,5 +349,6 @@ mod tests {
         let read = GEMINI.whole(body).unwrap();
         assert_eq!((&body[read.model.unwrap()], &body[read.more_models[0].clone()]), (&b"\"a\""[..], &b"\"b\""[..]));
         assert_eq!(read.counts.unwrap().output, Some(3));
+        assert!(GEMINI.whole(br#"[[null,[],null,null,"a"]]"#).is_none(), "a list of lists is none");
     }
 }
