@@ -1,6 +1,7 @@
 //! How a host is reached: which addresses may be connected to, the pooled
-//! client, the one credential that goes out with a request, and the host's
-//! own admin and user API ([`admin`]).
+//! client, the one credential that goes out with a request, the host's own
+//! admin and user API ([`admin`]), and what the request path asks about keys that
+//! are obtained by it ([`managed`]).
 //!
 //! Nothing here decides where a request goes or whether it is tried again; a
 //! failed send only says how far it got.
@@ -12,6 +13,7 @@ pub mod body;
 pub mod client;
 mod connector;
 pub mod endpoint;
+pub mod managed;
 pub mod pool;
 mod socket;
 mod tls;
