@@ -1,9 +1,12 @@
 //! Upstream accounts of a host (sub2api-host-api.md §2.5), read to tell why a
-//! group cannot serve. Their credentials, which older hosts send in clear, are
-//! not taken in.
+//! group cannot serve, and which models. Of their credentials, which older hosts
+//! send in clear, the mapping of models alone is taken in.
+
+use std::collections::BTreeMap;
 
 use relay_domain::Timestamp;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::call::{Call, Identity};
 use super::client::AdminClient;
@@ -53,6 +56,9 @@ pub struct Account {
     /// Groups it serves.
     #[serde(default, deserialize_with = "or_default")]
     pub group_ids: Vec<RemoteGroupId>,
+    /// Model asked for → model of the upstream. Empty: every model; otherwise no other than these.
+    #[serde(default, rename = "credentials", deserialize_with = "model_mapping")]
+    pub model_mapping: BTreeMap<String, String>,
 }
 
 /// Which accounts to list.
@@ -68,6 +74,14 @@ fn cleaned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     Ok(clean(&Option::<String>::deserialize(deserializer)?.unwrap_or_default(), &[]))
 }
 
+/// From credentials of whatever form: forks write more into them than pairs of names.
+fn model_mapping<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let credentials = Value::deserialize(deserializer)?;
+    let mapping = credentials.get("model_mapping").and_then(Value::as_object);
+    let names = mapping.into_iter().flatten();
+    Ok(names.filter_map(|(asked, model)| Some((asked.clone(), model.as_str()?.to_owned()))).collect())
+}
+
 impl AdminClient {
     /// Accounts by filter.
     ///
@@ -80,5 +94,28 @@ impl AdminClient {
                 .query("status", filter.status.as_deref())
         };
         self.all(call, |account: &Account| account.id).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mapping_of_models_is_all_that_is_taken_of_credentials() {
+        let mapping = |credentials: &str| {
+            let account: Account = serde_json::from_str(&format!("{{\"id\":1{credentials}}}")).unwrap();
+            assert!(!format!("{account:?}").contains("sk-canary"));
+            account.model_mapping.into_iter().collect::<Vec<_>>()
+        };
+        let pair = ("gpt-5".to_owned(), "gpt-5-pool".to_owned());
+        let found = mapping(
+            ",\"credentials\":{\"api_key\":\"sk-canary\",\"model_mapping\":{\"gpt-5\":\"gpt-5-pool\",\"x\":1}}",
+        );
+        assert_eq!(found, [pair]);
+        for none in ["", ",\"credentials\":null", ",\"credentials\":[1]", ",\"credentials\":{\"model_mapping\":\"*\"}"]
+        {
+            assert!(mapping(none).is_empty(), "{none}");
+        }
     }
 }

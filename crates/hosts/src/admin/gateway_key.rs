@@ -22,9 +22,12 @@ pub struct KeyUsage {
     /// The group's name, or the host's word for a balance.
     #[serde(default, rename = "planName", deserialize_with = "or_default")]
     pub plan_name: String,
-    /// USD left; -1 is no limit; absent when nothing is left to tell.
+    /// USD left of the tightest limit; -1 is no limit; absent when nothing is left to tell.
     #[serde(default)]
     pub remaining: Option<f64>,
+    /// From then on the key is refused; newer hosts only, and only keys with a limit of their own.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// The living subscription behind the key; newer hosts only.
     #[serde(default)]
     pub subscription: Option<KeySubscription>,
@@ -35,6 +38,11 @@ impl KeyUsage {
     /// otherwise; newer ones answer it to any key and leave the subscription out, as they always do in simple mode.
     pub fn shows_access(&self) -> bool {
         self.is_valid && (self.mode.is_none() || self.subscription.is_some())
+    }
+
+    /// Whether the host speaks of the key's own limits and says nothing about its subscription.
+    pub fn is_of_limited_key(&self) -> bool {
+        self.mode.as_deref() == Some("quota_limited")
     }
 }
 

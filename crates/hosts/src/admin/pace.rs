@@ -12,8 +12,11 @@ use tokio::time::Instant;
 
 use super::error::AdminError;
 
-/// Longest that a call waits for its turn; beyond that the caller is told.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+/// The window that hosts count calls in.
+pub(super) const WINDOW: Duration = Duration::from_mins(1);
+
+/// A call waits at most this part of a window for its turn, 10 s; beyond that the caller is told.
+const LONGEST_WAITS: u32 = 6;
 
 /// What a host counts together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +53,10 @@ impl Lanes {
 }
 
 impl Pace {
-    pub(super) fn new(now: Instant) -> Self {
-        let panel = Bucket::new(30, Duration::from_mins(1) / 180, now);
-        let login = Bucket::new(6, Duration::from_mins(1) / 12, now);
+    pub(super) fn new(window: Duration, now: Instant) -> Self {
+        let longest = window / LONGEST_WAITS;
+        let panel = Bucket::new(30, window / 180, longest, now);
+        let login = Bucket::new(6, window / 12, longest, now);
         Self { lanes: Mutex::new(Lanes { panel, login }) }
     }
 
@@ -87,13 +91,14 @@ impl Pace {
 struct Bucket {
     burst: u32,
     interval: Duration,
+    longest_wait: Duration,
     full_at: Instant,
     held_until: Instant,
 }
 
 impl Bucket {
-    fn new(burst: u32, interval: Duration, now: Instant) -> Self {
-        Self { burst, interval, full_at: now, held_until: now }
+    fn new(burst: u32, interval: Duration, longest_wait: Duration, now: Instant) -> Self {
+        Self { burst, interval, longest_wait, full_at: now, held_until: now }
     }
 
     /// The wait until a turn, which is then taken; or, when that is too far
@@ -104,7 +109,7 @@ impl Bucket {
         }
         let full_at = self.full_at.max(now) + self.interval;
         let wait = (full_at - now).saturating_sub(self.interval * self.burst);
-        if wait > MAX_WAIT {
+        if wait > self.longest_wait {
             return Err(wait);
         }
         self.full_at = full_at;
@@ -136,7 +141,7 @@ mod tests {
     #[test]
     fn no_minute_has_more_calls_than_a_host_allows() {
         let start = Instant::now();
-        let pace = Pace::new(start);
+        let pace = Pace::new(WINDOW, start);
         for (lane, allowed) in [(Lane::Panel, 240), (Lane::Login, 20)] {
             let mut lanes = pace.lock();
             let bucket = lanes.of(lane).unwrap();
@@ -151,7 +156,7 @@ mod tests {
     #[test]
     fn a_turn_far_off_is_refused_and_not_taken() {
         let now = Instant::now();
-        let mut bucket = Bucket::new(1, Duration::from_secs(6), now);
+        let mut bucket = Bucket::new(1, Duration::from_secs(6), Duration::from_secs(10), now);
         assert_eq!(bucket.reserve(now), Ok(Duration::ZERO));
         assert_eq!(bucket.reserve(now), Ok(Duration::from_secs(6)));
         assert_eq!(bucket.reserve(now), Err(Duration::from_secs(12)));
@@ -161,7 +166,7 @@ mod tests {
     #[test]
     fn a_hold_is_never_shortened() {
         let now = Instant::now();
-        let mut bucket = Bucket::new(1, Duration::from_secs(1), now);
+        let mut bucket = Bucket::new(1, Duration::from_secs(1), Duration::from_secs(10), now);
         bucket.hold(now + Duration::from_mins(1));
         bucket.hold(now + Duration::from_secs(5));
         assert_eq!(bucket.reserve(now), Err(Duration::from_mins(1)));
@@ -170,7 +175,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_held_lane_refuses_and_the_other_goes_on() {
-        let pace = Pace::new(Instant::now());
+        let pace = Pace::new(WINDOW, Instant::now());
         pace.hold(Lane::Login, Duration::from_secs(30));
         let refused = pace.admit(Lane::Login).await.unwrap_err();
         assert_eq!(refused.retry_after(), Some(Duration::from_secs(30)));

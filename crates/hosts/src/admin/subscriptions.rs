@@ -44,6 +44,15 @@ pub struct Subscription {
     /// USD used this month.
     #[serde(default, deserialize_with = "or_default")]
     pub monthly_usage_usd: f64,
+    /// When the present day of its limit began; absent before the first use.
+    #[serde(default)]
+    pub daily_window_start: Option<Timestamp>,
+    /// When the present week began.
+    #[serde(default)]
+    pub weekly_window_start: Option<Timestamp>,
+    /// When the present month of 30 days began.
+    #[serde(default)]
+    pub monthly_window_start: Option<Timestamp>,
     /// Notes; newer hosts compare them on assignment.
     #[serde(default, deserialize_with = "or_default")]
     pub notes: String,
