@@ -23,6 +23,7 @@ const SEALING_CONTEXT: &str = "relay-manager 2026-10 sealing of stored secrets";
 const CONSUMER_KEY_CONTEXT: &str = "relay-manager 2026-10 consumer key hash";
 const ADMIN_TOKEN_CONTEXT: &str = "relay-manager 2026-10 admin token hash";
 const STICKY_CONTEXT: &str = "relay-manager 2026-10 sticky keys";
+const ACCESS_CONTEXT: &str = "relay-manager 2026-11 managed access";
 
 /// Leads every sealed value: version 1 is XChaCha20-Poly1305.
 const FORMAT: &str = "s1";
@@ -64,6 +65,7 @@ pub struct Keyring {
     consumer_keys: [u8; 32],
     admin_tokens: [u8; 32],
     sticky: [u8; 32],
+    access: [u8; 32],
 }
 
 impl Keyring {
@@ -76,6 +78,7 @@ impl Keyring {
             consumer_keys: derive(CONSUMER_KEY_CONTEXT),
             admin_tokens: derive(ADMIN_TOKEN_CONTEXT),
             sticky: derive(STICKY_CONTEXT),
+            access: derive(ACCESS_CONTEXT),
         }
     }
 
@@ -133,6 +136,18 @@ impl Keyring {
     /// trimmed token.
     pub fn hash_admin_token(&self, token: &str) -> TokenHash {
         TokenHash(*blake3::keyed_hash(&self.admin_tokens, token.trim().as_bytes()).as_bytes())
+    }
+
+    /// A secret that is the same whenever it is asked for: what managed access makes on
+    /// hosts under it can be made again after a lost answer, and be recognized. `purpose` keeps
+    /// uses apart; `parts` say for what.
+    pub fn derive_access(&self, purpose: &str, parts: &[&str]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.access);
+        for part in std::iter::once(&purpose).chain(parts) {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        *hasher.finalize().as_bytes()
     }
 
     /// The secret that sticky keys are hashed with, the same on every replica.
@@ -215,6 +230,11 @@ mod tests {
         assert_ne!(keyring.hash_key("sk-1").0, keyring.hash_admin_token("sk-1").0);
         assert_ne!(keyring.hash_key("sk-1"), self::keyring(2).hash_key("sk-1"));
         assert_ne!(keyring.sticky_secret(), self::keyring(2).sticky_secret());
+        let derived = keyring.derive_access("key", &["a", "bc"]);
+        assert_eq!(derived, keyring.derive_access("key", &["a", "bc"]));
+        assert_ne!(derived, keyring.derive_access("key", &["ab", "c"]));
+        assert_ne!(derived, keyring.derive_access("tag", &["a", "bc"]));
+        assert_ne!(derived, self::keyring(2).derive_access("key", &["a", "bc"]));
     }
 
     /// A changed derivation would lock every installation out of its data.
@@ -225,5 +245,6 @@ mod tests {
         assert_eq!(hex::encode(&keyring.hash_key("sk-1").0[..8]), "ab2b78f554aef1f1");
         assert_eq!(hex::encode(&keyring.hash_admin_token("rma-1").0[..8]), "86f9877ca21a3e5e");
         assert_eq!(hex::encode(&keyring.sticky_secret()[..8]), "786eaa3953ed0baf");
+        assert_eq!(hex::encode(&keyring.derive_access("key", &["a"])[..8]), "1f046b0ea048bdac");
     }
 }

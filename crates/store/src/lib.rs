@@ -2,7 +2,8 @@
 //!
 //! [`Store`] is all that the control plane sees: hosts, groups, routes and
 //! consumer keys as one published [`Fleet`](relay_domain::Fleet), and beside it
-//! managed resources, the audit trail, admin tokens and settings. Each engine
+//! managed resources and access, what is known of hosts, events, the audit
+//! trail, admin tokens and settings. Each engine
 //! writes its own SQL and owns its own migrations; `tests/contract` holds the
 //! promises that every one of them keeps.
 //!
@@ -11,9 +12,12 @@
 //! process only sealed by the [`Keyring`] (spec §10).
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod admin_token;
 pub mod audit;
 pub mod error;
+pub mod event;
+pub mod host_record;
 pub mod issue;
 pub mod keyring;
 pub mod managed;
@@ -23,13 +27,19 @@ mod records;
 pub mod sqlite;
 pub mod store;
 
+pub use access::{
+    AccessChange, AccessKey, AccessUser, Grant, GrantCounts, GrantFilter, GrantName, GrantState, KeyState, Problem,
+    Step, UnknownWord, UsageRecord, Want,
+};
 pub use admin_token::{AdminToken, Role, TokenHash, UnknownRole};
 pub use audit::{AuditEntry, NewAuditEntry};
 pub use error::{OpenError, PublishError, StoreError};
+pub use event::{Event, EventFilter, Severity};
+pub use host_record::{CapabilityRecord, HostObject, Observation, ObservationFilter};
 pub use issue::{generate_admin_token, generate_consumer_key};
 pub use keyring::{Keyring, SealError};
 pub use managed::{ManagedResource, ResourceFilter, ResourceKind, UnknownResourceKind};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use publication::{GenerationRecord, Publication};
 pub use sqlite::{SqliteStore, open_sqlite};
-pub use store::Store;
+pub use store::{AccessStore, EventStore, HostStore, Store};

@@ -2,7 +2,12 @@
 //! that only read, so that a list never waits for a publication and two writers
 //! never meet `SQLITE_BUSY` inside one process.
 
+mod access;
+mod access_keys;
+mod access_users;
+mod events;
 mod fleet;
+mod hosts;
 mod managed;
 mod open;
 mod settings;

@@ -4,9 +4,11 @@
 //! of each engine. What only one engine can be asked is in that engine's file.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod engine;
 mod fixture;
 mod fleets;
+mod hosts;
 mod records;
 mod secrecy;
 mod sqlite;
@@ -52,6 +54,24 @@ mod on_sqlite {
             settings_are_set_and_overwritten
             a_store_answers_a_ping
             everything_survives_reopening
+        }
+        access {
+            every_field_of_a_grant_survives
+            grants_are_asked_for_once_and_revived_only_on_demand
+            what_is_asked_for_meanwhile_outlives_a_write
+            a_rotation_asks_for_one_more_issue_however_often_it_is_asked_for
+            due_grants_come_longest_waiting_first
+            a_grant_its_keys_and_its_objects_are_written_as_one
+            grants_are_counted_by_state
+            a_user_keeps_the_password_that_is_wanted
+            the_last_word_about_a_quota_is_kept
+            no_secret_of_managed_access_is_readable_at_rest
+        }
+        hosts {
+            the_last_probe_of_a_host_is_kept
+            objects_of_a_host_keep_when_they_were_first_seen
+            an_observation_is_added_when_it_differs_and_told_with_the_one_before
+            events_are_listed_newest_first_by_kind_host_and_gravity
         }
         secrecy {
             no_secret_is_readable_at_rest
