@@ -15,6 +15,7 @@ pub struct AdminFault {
     path: String,
     calls_before: usize,
     always: bool,
+    every: Option<usize>,
     pub(super) what: What,
 }
 
@@ -37,7 +38,7 @@ pub(super) enum What {
 impl AdminFault {
     fn new(method: &str, path: &str, what: What) -> Self {
         let path = path.trim_matches('/').to_owned();
-        Self { method: method.to_owned(), path, calls_before: 0, always: false, what }
+        Self { method: method.to_owned(), path, calls_before: 0, always: false, every: None, what }
     }
 
     /// The call is done and its answer lost. `path` is the whole path, with `*` for any one segment:
@@ -100,6 +101,13 @@ impl AdminFault {
         self
     }
 
+    /// Concerns every `n`th call that fits.
+    #[must_use]
+    pub fn one_in(mut self, n: usize) -> Self {
+        self.every = Some(n.max(1));
+        self.nth(n)
+    }
+
     fn fits(&self, method: &str, path: &str) -> bool {
         let (mine, theirs) = (self.path.split('/'), path.trim_matches('/').split('/'));
         self.method == method
@@ -119,6 +127,10 @@ pub(super) fn take(faults: &mut Vec<AdminFault>, method: &str, path: &str) -> Op
         }
     }
     let at = due?;
+    if let Some(every) = faults[at].every {
+        faults[at].calls_before = every - 1;
+        return Some(faults[at].what.clone());
+    }
     Some(if faults[at].always { faults[at].what.clone() } else { faults.remove(at).what })
 }
 
@@ -140,5 +152,12 @@ mod tests {
         assert!(hit("GET", "/api/v1/admin/users/7/api-keys"));
         assert!(hit("GET", "/api/v1/admin/users/8/api-keys"));
         assert!(!hit("GET", "/api/v1/admin/users/8"));
+    }
+
+    #[test]
+    fn a_recurring_fault_meets_every_nth_call() {
+        let mut faults = vec![AdminFault::lost_answer("POST", "/api/v1/keys").one_in(3)];
+        let hits = (0..9).map(|_| take(&mut faults, "POST", "/api/v1/keys").is_some());
+        assert_eq!(hits.collect::<Vec<_>>(), [false, false, true].repeat(3));
     }
 }

@@ -32,8 +32,10 @@ pub struct FakeUser {
     pub deleted: bool,
     /// Goes up with each new password; `[N]` sessions of an older one are revoked.
     pub password_version: u32,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
 }
 
 impl FakeUser {
@@ -97,10 +99,14 @@ pub struct FakeSubscription {
     pub status: String,
     /// An administrator's notes.
     pub notes: String,
+    /// What was used of the daily limit, in hundredths of a USD; requests to the fake host cost nothing.
+    pub daily_usage_cents: u32,
     /// `[N]` keeps revoked ones.
     pub revoked_at: Option<Timestamp>,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
 }
 
 impl FakeSubscription {
@@ -114,6 +120,7 @@ impl FakeSubscription {
             expires_at: add_days(starts_at, days),
             status: "active".to_owned(),
             notes: String::new(),
+            daily_usage_cents: 0,
             revoked_at: None,
             created_at: starts_at,
             updated_at: starts_at,
@@ -148,8 +155,10 @@ pub struct FakeKey {
     pub quota_used: f64,
     /// Deleted keys keep their row, and on `[S]` their text.
     pub deleted: bool,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
 }
 
 impl FakeKey {

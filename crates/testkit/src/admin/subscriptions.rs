@@ -20,7 +20,7 @@ pub(super) fn json(panel: &FakePanel, row: &FakeSubscription, full: bool) -> Val
     let mut json = json!({
         "id": row.id, "user_id": row.user_id, "group_id": row.group_id, "starts_at": time(row.starts_at),
         "expires_at": time(row.expires_at), "status": row.status, "daily_window_start": null, "weekly_window_start": null,
-        "monthly_window_start": null, "daily_usage_usd": 0, "weekly_usage_usd": 0, "monthly_usage_usd": 0,
+        "monthly_window_start": null, "daily_usage_usd": f64::from(row.daily_usage_cents) / 100.0, "weekly_usage_usd": 0, "monthly_usage_usd": 0,
         "created_at": time(row.created_at), "updated_at": time(row.updated_at),
     });
     if let Some(revoked_at) = row.revoked_at {
