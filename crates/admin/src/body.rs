@@ -103,6 +103,19 @@ impl FromRequestParts<AdminState> for Id {
     }
 }
 
+/// Host, subscription user and group of a grant, percent-decoded.
+pub(crate) struct GrantPath(pub(crate) [String; 3]);
+
+impl FromRequestParts<AdminState> for GrantPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
+        let path = Path::<(String, String, String)>::from_request_parts(parts, state).await;
+        let Path((host, user, group)) = path.map_err(|_| ApiError::invalid_field("path", "is not UTF-8"))?;
+        Ok(Self([host, user, group].map(|text| text.trim().to_owned())))
+    }
+}
+
 /// The members of a JSON object, taken one by one; faults are noted all at once.
 pub(crate) struct Members {
     left: serde_json::Map<String, Value>,

@@ -9,7 +9,9 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use relay_control::actions::{ActionError, FieldFault, InvalidRequest};
 use relay_control::fleet_document::Faults;
+use relay_control::hosts::{AddHostError, HostError};
 use relay_control::keys::KeyError;
+use relay_control::managed::{AccessError, EnsureError};
 use relay_control::page::QueryError;
 use relay_control::publication::{ApplyError, PublishError};
 use relay_control::records::{RecordError, StoreError};
@@ -187,6 +189,43 @@ impl From<QueryError> for ApiError {
                 tracing::error!(error = %error, source = ?std::error::Error::source(&error), "the decision log was not read");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", error.to_string())
             }
+        }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        let told = error.to_string();
+        match error {
+            AccessError::UnknownHost(_) | AccessError::UnknownGrant { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", told)
+            }
+            AccessError::Store(error) | AccessError::Ensure(EnsureError::Store(error)) => error.into(),
+            AccessError::Ensure(EnsureError::NoHost) => Self::new(StatusCode::NOT_FOUND, "not_found", told),
+            AccessError::Group(_) | AccessError::Ensure(_) => Self::new(StatusCode::BAD_GATEWAY, "host_error", told),
+        }
+    }
+}
+
+impl From<HostError> for ApiError {
+    fn from(error: HostError) -> Self {
+        let told = error.to_string();
+        match error {
+            HostError::Unknown(_) | HostError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", told),
+            HostError::NoAccess(_) => Self::new(StatusCode::CONFLICT, "no_admin_access", told),
+            HostError::Admin { .. } => Self::new(StatusCode::BAD_GATEWAY, "host_error", told),
+            HostError::Log(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", told),
+            HostError::Apply(error) => error.into(),
+            HostError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AddHostError> for ApiError {
+    fn from(error: AddHostError) -> Self {
+        match error {
+            AddHostError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", error.to_string()),
+            AddHostError::Apply(error) => error.into(),
         }
     }
 }

@@ -10,8 +10,8 @@ use http::{Method, StatusCode};
 use relay_control::Control;
 
 use crate::endpoints::{
-    actions, audit, bindings, decisions, fleet, generations, groups, health, hosts, keys, managed_resources, prices,
-    probes, routes, usage, verify_log,
+    access, actions, audit, bindings, decisions, events, fleet, generations, groups, health, hosts, keys,
+    managed_resources, observations, prices, probes, routes, usage, verify_log,
 };
 use crate::error::ApiError;
 use crate::middleware::{authenticate, envelope};
@@ -27,8 +27,14 @@ pub fn router(control: Arc<Control>, unready: Unready) -> Router {
         .route("/plan", post(fleet::plan::handle))
         .route("/apply", post(fleet::apply::handle))
         .route("/export", get(fleet::export::handle))
-        .route("/hosts", get(hosts::list::handle))
+        .route("/hosts", get(hosts::list::handle).post(hosts::create::handle))
         .route("/hosts/{id}", get(hosts::get::handle))
+        .route("/hosts/{id}/capabilities", get(hosts::capabilities::handle))
+        .route("/hosts/{id}/objects", get(hosts::objects::handle))
+        .route("/hosts/{id}/probe", post(hosts::probe::handle))
+        .route("/hosts/{id}/sync", post(hosts::sync::handle))
+        .route("/hosts/{id}/models", post(hosts::models::handle))
+        .route("/hosts/{id}/reconcile", post(hosts::reconcile::handle))
         .route("/groups", get(groups::list::handle))
         .route("/groups/{id}", get(groups::get::handle))
         .route("/routes", get(routes::list::handle))
@@ -47,6 +53,16 @@ pub fn router(control: Arc<Control>, unready: Unready) -> Router {
                 .post(managed_resources::create::handle)
                 .delete(managed_resources::delete::handle),
         )
+        .route("/access", get(access::list::handle))
+        .route(
+            "/access/{host}/{user}/{group}",
+            get(access::show::handle).put(access::ensure::handle).delete(access::revoke::handle),
+        )
+        .route("/access-counts", get(access::counts::handle))
+        .route("/access-ensure", post(access::ensure_fleet::handle))
+        .route("/access-rotate", post(access::rotate::handle))
+        .route("/events", get(events::handle))
+        .route("/observations", get(observations::handle))
         .route("/generations", get(generations::list::handle))
         .route("/generations/{id}", get(generations::get::handle))
         .route("/audit", get(audit::handle))

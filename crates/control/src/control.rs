@@ -8,13 +8,13 @@ use relay_bindings::BindingStore;
 use relay_domain::{Clock, Fleet, Generation, Timestamp};
 use relay_health::{FleetHealth, GenerationHealth};
 use relay_hosts::HostClient;
-use relay_hosts::admin::AdminClients;
 use relay_ledger::{Ledger, LedgerReader};
 use relay_pricing::PriceTable;
 use relay_routing::{Snapshot, StickySecret};
 use relay_store::{Keyring, Store, StoreError};
 
 use crate::fleet_document::SecretResolver;
+use crate::managed::ManagedAccess;
 use crate::probing::{ProbeSettings, Probed};
 
 /// Hands a new generation to the data plane; returns when it serves from it.
@@ -48,6 +48,8 @@ pub struct ControlParts {
     pub ledger: Ledger,
     /// Connections to hosts, shared with the gateway.
     pub hosts: HostClient,
+    /// Access to hosts that is obtained, shared with the gateway.
+    pub managed: Arc<ManagedAccess>,
     /// The health of the fleet, shared with the gateway.
     pub health: Arc<FleetHealth>,
     /// What tokens are worth, shared with the gateway.
@@ -71,6 +73,11 @@ pub fn random_seed() -> u64 {
     getrandom::u64().unwrap_or_else(|_| uuid::Uuid::now_v7().as_u64_pair().1)
 }
 
+/// A number from 0 to 1 from the operating system, to spread what would happen at one moment.
+pub fn random_fraction() -> f64 {
+    (random_seed() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 /// The fleet in force.
 pub(crate) struct InForce {
     pub(crate) fleet: Fleet,
@@ -88,8 +95,6 @@ impl InForce {
 /// The use cases of the control plane. Shared by the admin API and the binary.
 pub struct Control {
     pub(crate) parts: ControlParts,
-    /// Callers of hosts' admin APIs.
-    pub(crate) admin_clients: AdminClients,
     pub(crate) in_force: ArcSwap<InForce>,
     pub(crate) reader: LedgerReader,
     pub(crate) sticky_secret: StickySecret,
@@ -105,6 +110,7 @@ impl Control {
     /// When the store cannot be read.
     pub async fn new(parts: ControlParts) -> Result<Self, StoreError> {
         let in_force = InForce::new(parts.store.fleet().await?, &parts.health);
+        parts.managed.put_hosts(&in_force.fleet.hosts);
         (parts.publish)(Arc::clone(&in_force.snapshot));
         Ok(Self {
             in_force: ArcSwap::from_pointee(in_force),
@@ -112,7 +118,6 @@ impl Control {
             sticky_secret: StickySecret(parts.keyring.sticky_secret()),
             probed: Probed::default(),
             publishing: tokio::sync::Mutex::new(()),
-            admin_clients: AdminClients::new(parts.hosts.clone()).at_most(parts.limits.time_limit),
             parts,
         })
     }

@@ -1,9 +1,10 @@
 //! The control plane: use cases shared by the admin API and the binary.
 //!
 //! [`Control`] holds the fleet in force and publishes new ones
-//! ([`fleet_document`], [`publication`]); runs the operator's [`actions`]; and
-//! answers questions about bindings, decisions and what is on record. It
-//! speaks no HTTP of its own: whoever serves it shapes requests and answers.
+//! ([`fleet_document`], [`publication`]); runs the operator's [`actions`]; keeps
+//! access to hosts ([`managed`]); and answers questions about bindings, decisions and what
+//! is on record. It speaks no HTTP of its own: whoever serves it shapes requests
+//! and answers.
 #![forbid(unsafe_code)]
 
 pub mod access;
@@ -12,11 +13,14 @@ pub mod binding_list;
 mod control;
 pub mod decisions;
 pub mod diff;
+pub mod events;
 pub mod explain;
 pub mod fleet_document;
 pub mod fleet_health;
 pub mod fleet_list;
+pub mod hosts;
 pub mod keys;
+pub mod managed;
 pub mod page;
 pub mod prices;
 pub mod probing;
@@ -27,4 +31,4 @@ mod suggest;
 pub mod usage;
 pub mod view;
 
-pub use control::{Control, ControlParts, Limits, Publisher, random_seed};
+pub use control::{Control, ControlParts, Limits, Publisher, random_fraction, random_seed};

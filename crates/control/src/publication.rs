@@ -168,7 +168,7 @@ impl Control {
 
     pub(crate) fn put_in_force(&self, in_force: InForce) {
         let snapshot = Arc::clone(&in_force.snapshot);
-        self.admin_clients.keep_only(&in_force.fleet.hosts);
+        self.parts.managed.put_hosts(&in_force.fleet.hosts);
         self.in_force.store(Arc::new(in_force));
         (self.parts.publish)(snapshot);
     }

@@ -19,7 +19,7 @@ use crate::auth::Caller;
 use crate::charge::Charge;
 use crate::client::Client;
 use crate::coding::Takes;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Subscriber};
 use crate::error::{GatewayError, Interrupted, log_stalled, overloaded};
 use crate::exchange::{Ending, Exchange};
 use crate::headers;
@@ -119,7 +119,7 @@ impl Gateway {
                 ..RetryPolicy::default()
             },
             public: ModelName::new(pool.public_model),
-            consumer: caller.key.id.clone(),
+            consumer: Arc::clone(&caller.key),
             gone: envelope.response_id.as_ref().map(StoredResponse::gone),
             outgoing: Outgoing {
                 dialect: call.dialect,
@@ -177,7 +177,13 @@ impl Gateway {
                 None => Hard::Unknown,
             }),
             health: &health,
-            credentials: &Credentials { serving, health, caller: own_key.map(|key| key.id) },
+            credentials: &Credentials {
+                serving,
+                health,
+                caller: own_key.map(|key| key.id),
+                subscriber: Subscriber { keys: &*self.managed, user: facts.key.subscription_user.as_deref() },
+                now,
+            },
             tried: &[],
             now,
             seed: rand::random(),

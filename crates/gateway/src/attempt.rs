@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
-use relay_domain::{CredentialMode, Secret, Timestamp};
+use relay_domain::{Secret, Timestamp};
 use relay_health::CredentialId;
 use relay_hosts::{Endpoint, HostPool, RelayRequest, SendError, endpoint};
 use relay_http1::Fields;
@@ -46,7 +46,7 @@ pub(crate) struct Outgoing {
 
 /// The key a caller presented, as a host is to see it.
 pub(crate) struct CallerKey {
-    value: HeaderValue,
+    pub(crate) value: HeaderValue,
     pub(crate) fingerprint: Arc<str>,
     pub(crate) id: CredentialId,
 }
@@ -63,7 +63,8 @@ impl CallerKey {
 pub(crate) struct Target<'a> {
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) pool: &'a Arc<HostPool>,
-    pub(crate) credential: CredentialMode,
+    /// The key to send in place of the host's shared one.
+    pub(crate) own_key: Option<&'a HeaderValue>,
     /// The model that the host is asked for.
     pub(crate) model: &'a ModelName,
     /// JSON text of the name that the client is to read; `None` when it is the same.
@@ -134,11 +135,7 @@ fn request(outgoing: &Outgoing, target: &Target<'_>, asks_usage: Option<&Edit>) 
     let mut edits = renaming(&outgoing.body, &outgoing.mentions, target.model);
     edits.extend(asks_usage.cloned());
     let body = edited(&outgoing.body, edits);
-    let own = match target.credential {
-        CredentialMode::Caller => outgoing.caller.as_ref().map(|key| &key.value),
-        CredentialMode::HostKey | CredentialMode::Managed => None,
-    };
-    let mut head = target.endpoint.begin(outgoing.method, &outgoing.target_naming(target.model), own);
+    let mut head = target.endpoint.begin(outgoing.method, &outgoing.target_naming(target.model), target.own_key);
     head.lines(&outgoing.lines);
     let length = body.iter().map(Bytes::len).sum::<usize>() as u64;
     RelayRequest { head: head.finish(length), body }

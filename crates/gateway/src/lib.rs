@@ -54,6 +54,7 @@ use relay_bindings::BindingStore;
 use relay_domain::{Clock, KeyHash, Timestamp};
 use relay_health::FleetHealth;
 use relay_hosts::HostClient;
+use relay_hosts::managed::ManagedKeys;
 use relay_ledger::Ledger;
 pub use relay_limits::Used;
 use relay_pricing::PriceTable;
@@ -82,6 +83,8 @@ pub struct GatewayParts {
     pub health: Arc<FleetHealth>,
     /// What tokens are worth.
     pub prices: Arc<PriceTable>,
+    /// Keys of routes with `credential = "managed"`.
+    pub managed: Arc<dyn ManagedKeys>,
     /// Wall-clock time.
     pub clock: Arc<dyn Clock>,
     /// Hashes consumer keys.
@@ -101,6 +104,7 @@ pub struct Gateway {
     ledger: Ledger,
     hosts: HostClient,
     health: Arc<FleetHealth>,
+    managed: Arc<dyn ManagedKeys>,
     retries: Arc<Retries>,
     buffers: Arc<Buffers>,
     gates: AllGates,
@@ -126,6 +130,7 @@ impl Gateway {
             ledger: parts.ledger,
             hosts: parts.hosts,
             health: parts.health,
+            managed: parts.managed,
             retries: Arc::new(Retries::new(parts.options.retry_percent)),
             buffers: Buffers::new(parts.options.max_buffered),
             clock: parts.clock,

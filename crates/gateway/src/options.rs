@@ -21,6 +21,8 @@ pub struct GatewayOptions {
     pub attempts_budget: Duration,
     /// Attempts at most, when a host may have seen the request.
     pub attempts: u32,
+    /// How long a request waits for a managed key that is not there yet, on each route.
+    pub managed_wait: Duration,
     /// Retries in flight, as a share of the requests in flight.
     pub retry_percent: u32,
     /// How long a client may stop sending its body.
@@ -44,6 +46,7 @@ impl Default for GatewayOptions {
             status_commit: Duration::from_secs(10),
             attempts_budget: Duration::from_secs(30),
             attempts: 3,
+            managed_wait: Duration::from_secs(10),
             retry_percent: 20,
             body_stall: Duration::from_secs(30),
             head_limit: Duration::from_secs(10),

@@ -10,9 +10,11 @@ use http::StatusCode;
 use relay_bindings::{BindingEntry, ResponseOwner};
 use relay_domain::{ConsumerKey, CredentialMode, GroupId, KeyId, Scope};
 use relay_health::{CredentialId, Permit};
+use relay_hosts::managed::{GatewaySaid, ManagedKey};
 use relay_routing::retry::{Next, RetryPolicy, Stop, Walk};
 use relay_routing::{
-    AttemptEnd, Binding, BindingChange, Exclusion, Outcome, Plan, Pool, Reply, RouteIndex, StickyKey, classify,
+    Another, AttemptEnd, Binding, BindingChange, CredentialFault, Effect, Exclusion, Outcome, Plan, Pool, Reply,
+    RouteIndex, StickyKey, classify,
 };
 use tokio::time::Instant;
 
@@ -20,6 +22,7 @@ use crate::Gateway;
 use crate::answer::{Answer, AnswerKind, Head};
 use crate::attempt::{Failure, Outgoing, Success, Target, attempt};
 use crate::commit::Committed;
+use crate::credentials::{GatewayKey, Subscriber};
 use crate::error::GatewayError;
 use crate::exchange::Exchange;
 use crate::reshape::{Names, reshape};
@@ -37,7 +40,7 @@ pub(crate) struct Job {
     /// The public model name.
     pub(crate) public: ModelName,
     /// Who calls.
-    pub(crate) consumer: KeyId,
+    pub(crate) consumer: Arc<ConsumerKey>,
     /// What is told when only the maker of a stored response may serve the request, and is gone.
     pub(crate) gone: Option<GatewayError>,
     pub(crate) outgoing: Outgoing,
@@ -66,6 +69,7 @@ impl Sticky {
 
 /// A candidate that answered.
 struct Served {
+    key: GatewayKey,
     position: usize,
     success: Success,
     permit: Permit,
@@ -76,6 +80,7 @@ struct Last {
     outcome: Outcome,
     failure: Failure,
     position: usize,
+    key: GatewayKey,
 }
 
 /// The attempts of one request so far.
@@ -87,13 +92,27 @@ struct Attempts {
     retry: Option<Retry>,
     /// When the first of the candidates that were not admitted is worth asking again.
     refused_until: Option<std::time::Instant>,
+    /// Candidates whose key could not be had when their turn came.
+    keyless: Vec<Exclusion>,
+    /// The first candidate whose managed key was refused.
+    refused_key: Option<usize>,
 }
 
 impl Job {
     /// Runs the request to its answer. Dropping the future drops the running attempt.
     pub(crate) async fn run(mut self: Box<Self>, exchange: &mut Exchange) -> Answer {
-        let mut attempts = Attempts { walk: Walk::new(self.policy), last: None, retry: None, refused_until: None };
+        let mut attempts = Attempts {
+            walk: Walk::new(self.policy),
+            last: None,
+            retry: None,
+            refused_until: None,
+            keyless: Vec::new(),
+            refused_key: None,
+        };
         let mut served = self.walk(&mut attempts, exchange).await;
+        if let (None, Some(position)) = (&served, attempts.refused_key) {
+            served = self.try_ensured(position, &mut attempts, exchange).await;
+        }
         if served.is_none() && attempts.walk.made() == 0 {
             served = self.panic(&mut attempts, exchange).await;
         }
@@ -113,7 +132,8 @@ impl Job {
     async fn walk(&self, attempts: &mut Attempts, exchange: &mut Exchange) -> Option<Served> {
         for position in 0..self.plan.candidates.len() {
             let route = self.plan.candidates[position].route;
-            let permit = match self.serving.health.admit(route, self.credential(route), now()) {
+            let Some(key) = self.key(route, attempts, exchange).await else { continue };
+            let permit = match self.serving.health.admit(route, key.id, now()) {
                 Ok(permit) => permit,
                 Err(refused) => {
                     attempts.refused_until = attempts.refused_until.into_iter().chain([refused.until]).min();
@@ -123,10 +143,10 @@ impl Job {
             if let Some(outcome) = exchange.outcome() {
                 outcome.possible_double_bill = attempts.walk.possible_double_bill();
             }
-            match self.try_candidate(position, exchange).await {
-                Ok(success) => return Some(Served { position, success, permit }),
+            match self.try_candidate(position, &key, exchange).await {
+                Ok(success) => return Some(Served { key, position, success, permit }),
                 Err(failure) => {
-                    if !self.leave(position, failure, permit, attempts, exchange).await {
+                    if !self.leave(position, key, failure, permit, attempts, exchange).await {
                         break;
                     }
                 }
@@ -135,12 +155,33 @@ impl Job {
         None
     }
 
+    /// A managed key that its host refused is ensured again meanwhile. When no other route has served, the
+    /// route is tried once more with what comes of it.
+    async fn try_ensured(&self, position: usize, attempts: &mut Attempts, exchange: &mut Exchange) -> Option<Served> {
+        let may_go_on = attempts.last.as_ref().is_some_and(|last| last.outcome.another != Another::No);
+        if !may_go_on || attempts.walk.made() >= self.policy.attempts {
+            return None;
+        }
+        let route = self.plan.candidates[position].route;
+        attempts.retry = Some(self.gateway.retries.withdraw(attempts.walk.time_left()).await?);
+        let key = self.key(route, attempts, exchange).await?;
+        let permit = self.serving.health.admit(route, key.id, now()).ok()?;
+        match self.try_candidate(position, &key, exchange).await {
+            Ok(success) => Some(Served { key, position, success, permit }),
+            Err(failure) => {
+                self.leave(position, key, failure, permit, attempts, exchange).await;
+                None
+            }
+        }
+    }
+
     /// Everything is left alone: once a second a request goes to the route that is due first (spec §5).
     async fn panic(&mut self, attempts: &mut Attempts, exchange: &mut Exchange) -> Option<Served> {
         let open =
             self.plan.excluded.iter().filter(|excluded| matches!(excluded.reason, Exclusion::CoolingDown { .. }));
         let routes = open.map(|excluded| excluded.route).chain(self.plan.candidates.iter().map(|c| c.route));
-        let routes: Vec<_> = routes.map(|route| (route, self.credential(route))).collect();
+        let id = |route| self.present_key(route).ok().flatten().map_or(CredentialId(0), |key| key.id);
+        let routes: Vec<_> = routes.map(|route| (route, id(route))).collect();
         let (route, permit) = match self.serving.health.admit_in_panic(&routes, now()) {
             Ok(admitted) => admitted,
             Err(refused) if routes.is_empty() => {
@@ -152,40 +193,50 @@ impl Job {
                 return None;
             }
         };
+        let key = self.key(route, attempts, exchange).await?;
         let position = self.plan.readmit(&self.serving.snapshot, route);
         if let Some(outcome) = exchange.outcome() {
             outcome.panic = true;
         }
-        match self.try_candidate(position, exchange).await {
-            Ok(success) => Some(Served { position, success, permit }),
+        match self.try_candidate(position, &key, exchange).await {
+            Ok(success) => Some(Served { key, position, success, permit }),
             Err(failure) => {
                 // Everything else is left alone too.
-                self.leave(position, failure, permit, attempts, exchange).await;
+                self.leave(position, key, failure, permit, attempts, exchange).await;
                 None
             }
         }
     }
 
-    async fn try_candidate(&self, position: usize, exchange: &mut Exchange) -> Result<Success, Failure> {
+    async fn try_candidate(
+        &self,
+        position: usize,
+        key: &GatewayKey,
+        exchange: &mut Exchange,
+    ) -> Result<Success, Failure> {
         let route = self.plan.candidates[position].route;
         let wire = self.serving.wire(route);
         let credential = self.serving.snapshot.route(route).route.credential;
         let endpoint = self.serving.endpoint(route);
+        let (own_key, fingerprint) = match (&key.managed, &self.outgoing.caller) {
+            (Some(key), _) => (Some(&key.authorization), Some(Arc::clone(&key.fingerprint))),
+            (None, Some(key)) if credential == CredentialMode::Caller => {
+                (Some(&key.value), Some(Arc::clone(&key.fingerprint)))
+            }
+            (None, _) => (None, endpoint.fingerprint()),
+        };
         exchange.begin_attempt(Arc::clone(&wire.route_id), Arc::clone(&wire.host_id));
         if let Some(outcome) = exchange.outcome() {
             outcome.shadow_group_id.clone_from(&wire.shadow_group);
             outcome.shadow_model = Some(Arc::clone(&wire.shadow_model)).filter(|model| !model.is_empty());
             outcome.key_source = Some(credential.as_str());
-            outcome.key_fingerprint = match credential {
-                CredentialMode::Caller => self.outgoing.caller.as_ref().map(|key| Arc::clone(&key.fingerprint)),
-                CredentialMode::HostKey | CredentialMode::Managed => endpoint.fingerprint(),
-            };
+            outcome.key_fingerprint = fingerprint;
         }
         let renamed = wire.shadow_name.as_ref().filter(|shadow| shadow.text != self.public.text);
         let target = Target {
             endpoint,
             pool: self.serving.pool(route),
-            credential,
+            own_key,
             model: renamed.unwrap_or(&self.public),
             shown_as: renamed.map(|_| &self.public.json),
             first_output: self.gateway.options().first_output,
@@ -197,6 +248,7 @@ impl Job {
     async fn leave(
         &self,
         position: usize,
+        key: GatewayKey,
         failure: Failure,
         permit: Permit,
         attempts: &mut Attempts,
@@ -206,11 +258,14 @@ impl Job {
         let (status, cause) = (failure.status(), failure.cause().map(tracing::field::debug));
         tracing::debug!(class = outcome.class, status, cause, "an attempt failed");
         let took = exchange.end_attempt(outcome.end.as_str(), outcome.class, failure.status());
-        permit.ended(&outcome, now());
+        permit.ended(&self.seen_by_health(&outcome, key.managed.as_deref()), now());
+        if outcome.effect == Effect::Refused && key.managed.is_some() {
+            attempts.refused_key.get_or_insert(position);
+        }
         // Its place may be the one that somebody else waits for.
         drop(attempts.retry.take());
         let next = attempts.walk.next(&outcome, took, self.has_candidate_after(position));
-        attempts.last = Some(Last { outcome, failure, position });
+        attempts.last = Some(Last { outcome, failure, position, key });
         let stop = match next {
             Next::GoOn { takes_retry: false } => return true,
             Next::GoOn { takes_retry: true } => {
@@ -233,7 +288,7 @@ impl Job {
 
     /// The route commit: from here on no other host is tried.
     async fn commit(&self, served: Served, walk: &Walk, exchange: &mut Exchange) -> Answer {
-        let Served { position, success, permit } = served;
+        let Served { key, position, success, permit } = served;
         exchange.first_output();
         exchange.end_attempt(AttemptEnd::Answered.as_str(), None, Some(success.status.as_u16()));
         exchange.usage(success.answer.usage());
@@ -246,7 +301,7 @@ impl Job {
             outcome.upstream_request_id = success.host_request_id;
         }
         self.remember(settlement.change).await;
-        self.note_owner(position, &success.answer, exchange).await;
+        self.note_owner(position, &key, &success.answer, exchange).await;
         let head = Head {
             status: success.status,
             fields: success.fields,
@@ -290,20 +345,21 @@ impl Job {
     }
 
     /// Whoever made a response is the only one that can go on from it (spec §4).
-    async fn note_owner(&self, position: usize, answer: &Committed, exchange: &mut Exchange) {
+    async fn note_owner(&self, position: usize, key: &GatewayKey, answer: &Committed, exchange: &mut Exchange) {
         let Some(response_id) = answer.response_id() else { return };
-        let Some(credential) = exchange.outcome().and_then(|outcome| outcome.key_fingerprint.clone()) else { return };
+        let fingerprint = exchange.outcome().and_then(|outcome| outcome.key_fingerprint.clone());
+        let Some(credential) = fingerprint.map(|fingerprint| key.identity(&fingerprint)) else { return };
         let route = &self.serving.snapshot.route(self.plan.candidates[position].route).route;
         let now = self.gateway.clock.now();
         let owner = ResponseOwner::new(route.host.clone(), route.id.clone(), credential, now);
-        self.gateway.bindings.record_response_owner(&self.consumer, response_id, owner).await;
+        self.gateway.bindings.record_response_owner(&self.consumer.id, response_id, owner).await;
     }
 
     /// Nothing answered: the last failure is told, in our words or the host's.
     fn refuse(&self, attempts: Attempts) -> Answer {
         let made = attempts.walk.made();
-        let Some(Last { mut outcome, failure, position }) = attempts.last else {
-            return self.no_candidate(attempts.refused_until);
+        let Some(Last { mut outcome, failure, position, key }) = attempts.last else {
+            return self.no_candidate(attempts.refused_until, &attempts.keyless);
         };
         // Whichever host is ready first may serve the next try.
         outcome.wait = outcome.wait.and(attempts.walk.wait());
@@ -311,7 +367,7 @@ impl Job {
         let error = match outcome.reply_on(self.outgoing.dialect.surface) {
             Reply::Relayed => {
                 let (status, fields, told) = failure.into_relayed();
-                let body = reshape(self.outgoing.dialect.errors, status, &told, &self.names(position));
+                let body = reshape(self.outgoing.dialect.errors, status, &told, &self.names(position, &key));
                 let as_told = body == told;
                 let kind = AnswerKind::Relayed { body, as_told, class: outcome.class };
                 return Answer { head: Head { status, fields, ..head }, kind };
@@ -327,27 +383,30 @@ impl Job {
     }
 
     /// No route was even tried. A stored response whose maker cannot come back by waiting is gone.
-    fn no_candidate(&self, refused_until: Option<std::time::Instant>) -> Answer {
+    fn no_candidate(&self, refused_until: Option<std::time::Instant>, keyless: &[Exclusion]) -> Answer {
         let may_come_back = refused_until.is_some()
+            || !keyless.is_empty()
             || self.plan.retry_at().is_some()
             || self.plan.excluded.iter().any(|excluded| excluded.reason.is_momentary());
         match &self.gone {
             Some(gone) if !may_come_back => Answer::refused(gone.clone(), Some(gone.code)),
-            _ => Answer::refused(self.no_eligible_route(refused_until), Some("no_eligible_route")),
+            _ => Answer::refused(self.no_eligible_route(refused_until, keyless), Some("no_eligible_route")),
         }
     }
 
     /// 503 with the reason of each route, in the words of the plan; routes are
     /// not named to a client.
-    fn no_eligible_route(&self, refused_until: Option<std::time::Instant>) -> GatewayError {
-        let mut reasons: BTreeSet<&str> = self.plan.excluded.iter().map(|excluded| excluded.reason.as_str()).collect();
-        if !self.plan.candidates.is_empty() {
+    fn no_eligible_route(&self, refused_until: Option<std::time::Instant>, keyless: &[Exclusion]) -> GatewayError {
+        let excluded = self.plan.excluded.iter().map(|excluded| excluded.reason);
+        let mut reasons: BTreeSet<&str> = excluded.chain(keyless.iter().copied()).map(Exclusion::as_str).collect();
+        if self.plan.candidates.len() > keyless.len() {
             reasons.insert("half_open");
         }
         let reasons: Vec<&str> = reasons.into_iter().collect();
         let message = format!("No route can serve this model now ({}).", reasons.join(", "));
         let error = GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "no_eligible_route", message);
-        let planned = self.plan.retry_at().map(|at| {
+        let keyless = keyless.iter().filter_map(|reason| reason.until());
+        let planned = self.plan.retry_at().into_iter().chain(keyless).min().map(|at| {
             // A deadline that passed while the request ran is worth asking at once.
             Duration::try_from(at.duration_since(self.gateway.clock.now())).unwrap_or_default()
         });
@@ -358,20 +417,66 @@ impl Job {
         }
     }
 
-    /// The key that a candidate is sent; the plan has checked that there is one.
-    fn credential(&self, route: RouteIndex) -> CredentialId {
+    /// The key that a candidate is sent, as far as it is there.
+    fn present_key(&self, route: RouteIndex) -> Result<Option<GatewayKey>, CredentialFault> {
         let caller = self.outgoing.caller.as_ref().map(|key| key.id);
-        self.serving.credential(self.serving.snapshot.route(route), caller).unwrap_or(CredentialId(0))
+        let entry = self.serving.snapshot.route(route);
+        self.serving.key(entry, caller, self.subscriber(), self.gateway.clock.now())
+    }
+
+    /// The same, waited for. A key that cannot be had is noted, and its candidate left out.
+    async fn key(&self, route: RouteIndex, attempts: &mut Attempts, exchange: &mut Exchange) -> Option<GatewayKey> {
+        let had = match self.present_key(route) {
+            Ok(Some(key)) => return Some(key),
+            Ok(None) => {
+                let wire = self.serving.wire(route);
+                exchange.begin_attempt(Arc::clone(&wire.route_id), Arc::clone(&wire.host_id));
+                let entry = &self.serving.snapshot.route(route).route;
+                let (limit, now) = (self.gateway.options().managed_wait, self.gateway.clock.now());
+                self.subscriber().obtained(entry, limit, now).await
+            }
+            Err(fault) => Err(fault),
+        };
+        had.map_err(|why| {
+            exchange.end_attempt(AttemptEnd::NotSent.as_str(), Some("managed_key_unavailable"), None);
+            attempts.keyless.push(Exclusion::CredentialUnusable { why });
+        })
+        .ok()
+    }
+
+    fn subscriber(&self) -> Subscriber<'_> {
+        Subscriber { keys: &*self.gateway.managed, user: self.consumer.subscription_user.as_deref() }
+    }
+
+    /// What health takes note of. That a managed key is refused is for whoever keeps it: left alone by
+    /// health as well, the key would be out of use after it was found to be good again.
+    fn seen_by_health(&self, outcome: &Outcome, managed: Option<&ManagedKey>) -> Outcome {
+        let Some(key) = managed else { return *outcome };
+        let now = self.gateway.clock.now();
+        match outcome.effect {
+            Effect::Refused => {
+                self.gateway.managed.report(key, GatewaySaid::Refused, now);
+                Outcome { effect: Effect::None, ..*outcome }
+            }
+            Effect::Quota(_) => {
+                let until = outcome.wait.and_then(|wait| now.checked_add(wait).ok());
+                self.gateway.managed.report(key, GatewaySaid::QuotaExhausted { until }, now);
+                *outcome
+            }
+            _ => *outcome,
+        }
     }
 
     /// What a client must not read in a host's error.
-    fn names(&self, position: usize) -> Names<'_> {
+    fn names(&self, position: usize, key: &GatewayKey) -> Names<'_> {
         let route = self.plan.candidates[position].route;
         let endpoint = self.serving.endpoint(route);
         let base_url = endpoint.base_url();
+        let managed = key.managed.as_ref().map(|key| key.secret.expose().to_owned());
+        let key = managed.map_or_else(|| endpoint.key().unwrap_or_default().into(), Into::into);
         Names {
             hidden: vec![
-                (endpoint.key().unwrap_or_default().into(), "(key)".into()),
+                (key, "(key)".into()),
                 (base_url.authority().as_str().into(), "upstream".into()),
                 (base_url.authority().host().into(), "upstream".into()),
                 ((&*self.serving.wire(route).shadow_model).into(), (&*self.public.text).into()),

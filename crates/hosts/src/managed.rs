@@ -148,10 +148,9 @@ pub enum Unobtainable {
 /// What a gateway said about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GatewaySaid {
-    /// It does not take the key.
-    KeyRefused,
-    /// It takes the key, and finds no living subscription behind it.
-    SubscriptionDead,
+    /// It does not take the key, or finds no living subscription behind it. Hosts say the second also when
+    /// their database fails, so both mean no more than that somebody should look.
+    Refused,
     /// What the subscription or key may cost is used up, until then when that is known.
     QuotaExhausted {
         /// When it may be used again.

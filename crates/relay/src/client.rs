@@ -124,6 +124,11 @@ impl Client {
         self.json(Method::PATCH, path, Some(body)).await
     }
 
+    /// `PUT path` with a JSON body.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.json(Method::PUT, path, Some(body)).await
+    }
+
     /// `DELETE path`.
     pub(crate) async fn delete(&self, path: &str) -> Result<Value, ClientError> {
         self.json(Method::DELETE, path, None).await

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use relay_bindings::BindingStore;
 use relay_control::Control;
+use relay_control::hosts::WatchSettings;
 use relay_domain::{Clock as _, SystemClock};
 use relay_hosts::HostClient;
 use relay_store::Store;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// A change published elsewhere serves here within this time (spec §8).
@@ -38,12 +39,16 @@ pub(crate) struct Housekeeping {
     pub(crate) hosts: HostClient,
     /// Age at which decisions, and with them the fleets they were made from, are forgotten.
     pub(crate) retention: Duration,
+    /// How often hosts are asked for quotas and prices.
+    pub(crate) watch_every: Duration,
+    /// See [`WatchSettings`].
+    pub(crate) watch: WatchSettings,
 }
 
 impl Housekeeping {
     /// Goes on until it is cancelled; a round under way is finished, but for probes.
     pub(crate) async fn run(self, cancelled: CancellationToken) {
-        tokio::join!(self.probe(&cancelled), self.keep(&cancelled));
+        tokio::join!(self.probe(&cancelled), self.watch(&cancelled), self.keep(&cancelled));
     }
 
     /// A probe may take as long as a host does, and nothing else waits for it.
@@ -53,6 +58,22 @@ impl Housekeeping {
             loop {
                 probe.tick().await;
                 self.control.probe_idle_routes(std::time::Instant::now()).await;
+            }
+        };
+        tokio::select! {
+            () = cancelled.cancelled() => {}
+            () = rounds => {}
+        }
+    }
+
+    /// Waits for hosts like a probe.
+    async fn watch(&self, cancelled: &CancellationToken) {
+        let mut look = tokio::time::interval_at(Instant::now() + self.watch_every, self.watch_every);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let rounds = async {
+            loop {
+                look.tick().await;
+                self.control.watch_hosts(self.watch).await;
             }
         };
         tokio::select! {

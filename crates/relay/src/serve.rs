@@ -117,6 +117,7 @@ pub(crate) struct Running {
     gateway: Task,
     admin: Task,
     housekeeping: JoinHandle<()>,
+    managed: JoinHandle<()>,
 }
 
 /// One listener's task.
@@ -137,12 +138,18 @@ impl Task {
 ///
 /// # Errors
 /// When a listener has no address, or the data directory cannot be written.
-pub(crate) fn start(server: Server, listeners: Listeners, stop: Stop) -> anyhow::Result<Running> {
+pub(crate) fn start(mut server: Server, listeners: Listeners, stop: Stop) -> anyhow::Result<Running> {
     let background = CancellationToken::new();
     let (gateway_at, admin_at) = (listeners.gateway.local_addr()?, listeners.admin.local_addr()?);
     let gateway = tokio::spawn(Arc::clone(&server.gateway).serve(listeners.gateway));
     let admin = tokio::spawn(wiring::serve_admin(&server, listeners.admin, stop.orderly.clone(), background.clone()));
     let housekeeping = tokio::spawn(server.housekeeping().run(background.clone()));
+    let (worker, stopped) = (server.managed_worker.take(), background.clone());
+    let managed = tokio::spawn(async move {
+        if let Some(worker) = worker {
+            worker.run(stopped.cancelled_owned()).await;
+        }
+    });
     let written = server.data_dir.announce(gateway_at, admin_at);
     written.with_context(|| format!("cannot write to the data directory {}", server.data_dir.path().display()))?;
     tracing::info!(gateway = %gateway_at, admin = %admin_at, generation = server.control.generation(), "listening");
@@ -153,6 +160,7 @@ pub(crate) fn start(server: Server, listeners: Listeners, stop: Stop) -> anyhow:
         gateway: Task { address: gateway_at, task: gateway },
         admin: Task { address: admin_at, task: admin },
         housekeeping,
+        managed,
     })
 }
 
@@ -238,6 +246,9 @@ impl Running {
         }
         if let Err(error) = self.housekeeping.await {
             tracing::error!(%error, "housekeeping ended badly");
+        }
+        if let Err(error) = self.managed.await {
+            tracing::error!(%error, "managed access ended badly");
         }
         let flushed = self.server.bindings.close().await;
         self.server.ledger.close().await;

@@ -2,6 +2,7 @@
 //! place that knows every crate.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,8 @@ use anyhow::Context as _;
 use relay_admin::Unready;
 use relay_bindings::{BindingStore, DEFAULT_CAPACITY, FlushError, MemoryBindings, SqliteBindings};
 use relay_control::fleet_document::{FleetDocument, ProcessSecrets, SecretResolver};
+use relay_control::hosts::WatchSettings;
+use relay_control::managed::{ManagedAccess, ManagedParts, Policy, Worker};
 use relay_control::prices::PriceTable;
 use relay_control::probing::ProbeSettings;
 use relay_control::publication::Applied;
@@ -18,6 +21,7 @@ use relay_control::{Control, ControlParts};
 use relay_domain::{Clock, Fleet, Money, Secret, SystemClock};
 use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown, Used};
 use relay_health::{BreakerSettings, FleetHealth};
+use relay_hosts::admin::AdminClients;
 use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::{Ledger, LedgerOptions};
 use relay_routing::{Snapshot, StickySecret};
@@ -77,6 +81,8 @@ pub(crate) struct Server {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) gateway_shutdown: Shutdown,
     pub(crate) control: Arc<Control>,
+    /// Obtains and keeps access to hosts; taken out when it is started.
+    pub(crate) managed_worker: Option<Worker>,
 }
 
 /// The bindings by engine: they are used alike and closed differently.
@@ -131,6 +137,17 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
     let health = Arc::new(FleetHealth::new(breaker_settings(&config), Instant::now()));
     let prices = Arc::new(price_table(config.prices.as_deref())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let limits = relay_control::Limits::default();
+    let (managed, managed_worker) = ManagedAccess::open(ManagedParts {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        keyring: Arc::clone(&keyring),
+        clients: AdminClients::new(hosts.clone()).at_most(limits.time_limit),
+        clock: Arc::clone(&clock),
+        policy: managed_policy(&config),
+        jitter: relay_control::random_fraction,
+    })
+    .await
+    .context("cannot load what is on record of managed access")?;
     let gateway_shutdown = Shutdown::default();
     let gateway = Arc::new(Gateway::new(GatewayParts {
         snapshot: Arc::new(Snapshot::build(&Fleet::default())),
@@ -139,6 +156,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
         hosts: hosts.clone(),
         health: Arc::clone(&health),
         prices: Arc::clone(&prices),
+        managed: Arc::clone(&managed) as _,
         clock: Arc::clone(&clock),
         hash_key: {
             let keyring = Arc::clone(&keyring);
@@ -155,6 +173,7 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
         bindings: bindings.shared(),
         ledger: ledger.clone(),
         hosts: hosts.clone(),
+        managed,
         health,
         prices,
         probe: probe_settings(&config),
@@ -165,12 +184,23 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
             Box::new(move |snapshot| gateway.publish(snapshot))
         },
         seed: relay_control::random_seed,
-        limits: relay_control::Limits::default(),
+        limits,
     })
     .await
     .context("cannot load the fleet")?;
     let control = Arc::new(control);
-    Ok(Server { config, data_dir, store, bindings, ledger, hosts, gateway, gateway_shutdown, control })
+    Ok(Server {
+        config,
+        data_dir,
+        store,
+        bindings,
+        ledger,
+        hosts,
+        gateway,
+        gateway_shutdown,
+        control,
+        managed_worker: Some(managed_worker),
+    })
 }
 
 impl Server {
@@ -198,6 +228,8 @@ impl Server {
             bindings: self.bindings.shared(),
             hosts: self.hosts.clone(),
             retention: self.config.log.retention,
+            watch_every: self.config.managed.watch,
+            watch: WatchSettings { low_percent: self.config.managed.low_percent },
         }
     }
 }
@@ -302,6 +334,7 @@ fn gateway_options(config: &Config) -> GatewayOptions {
         client_stall: config.timeouts.client_stall,
         attempts: config.retry.attempts,
         retry_percent: config.retry.budget_percent,
+        managed_wait: config.managed.wait,
         ..GatewayOptions::default()
     }
 }
@@ -319,6 +352,18 @@ fn breaker_settings(config: &Config) -> BreakerSettings {
         first_open: breaker.first_open,
         longest_open: breaker.longest_open,
         probe_limit: config.timeouts.connect + config.timeouts.first_output + PROBE_SLACK,
+    }
+}
+
+fn managed_policy(config: &Config) -> Policy {
+    let managed = &config.managed;
+    Policy {
+        validity_days: managed.validity_days,
+        renew_ahead: managed.renew_ahead,
+        overlap: managed.overlap,
+        user_concurrency: NonZeroU32::new(managed.user_concurrency).unwrap_or(NonZeroU32::MIN),
+        jobs: managed.jobs,
+        ..Policy::default()
     }
 }
 

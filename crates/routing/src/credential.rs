@@ -13,8 +13,15 @@ pub enum CredentialFault {
     HostKeyMissing,
     /// `credential = "caller"`, and the caller sent no key for it.
     CallerKeyMissing,
-    /// `credential = "managed"`, and no key could be obtained.
-    ManagedUnavailable,
+    /// `credential = "managed"`, and the consumer key names no subscription user.
+    SubscriptionUserMissing,
+    /// `credential = "managed"`, and no key can be had now.
+    ManagedUnavailable {
+        /// Why: one of a fixed set of names.
+        why: &'static str,
+        /// When it may be tried again, where that is known.
+        until: Option<Timestamp>,
+    },
     /// There is one, and it cannot be decrypted.
     Unreadable,
     /// The host refused it.
@@ -31,7 +38,11 @@ impl fmt::Display for CredentialFault {
         match self {
             Self::HostKeyMissing => f.write_str("the host has no gateway_key"),
             Self::CallerKeyMissing => f.write_str("the caller sent no gateway key of its own"),
-            Self::ManagedUnavailable => f.write_str("no managed key could be obtained"),
+            Self::SubscriptionUserMissing => f.write_str("the consumer key has no subscription_user"),
+            Self::ManagedUnavailable { why, until: None } => write!(f, "no managed key can be had ({why})"),
+            Self::ManagedUnavailable { why, until: Some(until) } => {
+                write!(f, "no managed key can be had until {until} ({why})")
+            }
             Self::Unreadable => f.write_str("the gateway key cannot be decrypted"),
             Self::Rejected => f.write_str("the host refuses the gateway key"),
             Self::CoolingDown { until } => write!(f, "the gateway key is limited until {until}"),

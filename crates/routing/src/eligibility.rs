@@ -74,6 +74,7 @@ impl Exclusion {
             Self::CoolingDown { until } | Self::CredentialUnusable { why: CredentialFault::CoolingDown { until } } => {
                 Some(until)
             }
+            Self::CredentialUnusable { why: CredentialFault::ManagedUnavailable { until, .. } } => until,
             _ => None,
         }
     }

@@ -1,9 +1,11 @@
 //! One file an endpoint; a directory a noun.
 
+pub(crate) mod access;
 pub(crate) mod actions;
 pub(crate) mod audit;
 pub(crate) mod bindings;
 pub(crate) mod decisions;
+pub(crate) mod events;
 pub(crate) mod fleet;
 pub(crate) mod generations;
 pub(crate) mod groups;
@@ -11,6 +13,7 @@ pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod managed_resources;
+pub(crate) mod observations;
 pub(crate) mod prices;
 pub(crate) mod probes;
 pub(crate) mod routes;

@@ -2,13 +2,16 @@
 #![expect(clippy::format_collect, clippy::format_push_string, reason = "fleets of tests are short")]
 
 mod access;
+mod access_grants;
 mod decisions;
 mod failover;
 mod fleet;
 mod forward;
 mod health;
+mod hosts;
 mod keys;
 mod lists;
+mod managed;
 mod probes;
 mod refusals;
 mod resolve;

@@ -1,7 +1,7 @@
 //! What the actions refuse, and how they say it (spec §3).
 
 use relay_testkit::FakeHost;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{Answer, Server, tiers};
 
@@ -87,21 +87,6 @@ async fn no_eligible_route_is_refused_with_the_reasons() {
     let decision = server.decision("r-1").await;
     assert_eq!(decision["error_class"], "no_eligible_route");
     assert_eq!(decision["candidates"][0]["verdict"], "excluded");
-}
-
-#[tokio::test]
-async fn managed_keys_are_refused_before_anything_is_sent_or_bound() {
-    let (host, server) = server().await;
-    let changes = json!({"gateway_api_key": null, "subscription_user_id": "u@relay.example"});
-    let message = "managed keys are not available in this version; send gateway_api_key";
-    is(&server.proxy(&changes).await, 501, "not_implemented", message);
-    // Validation and the look-up come first.
-    let mut unknown = changes.clone();
-    unknown["logical_group_id"] = "nowhere".into();
-    assert_eq!(server.proxy(&unknown).await.status, 404);
-    unknown["sync"] = Value::from(5);
-    assert_eq!(server.proxy(&unknown).await.status, 400);
-    nothing_happened(&host, &server).await;
 }
 
 #[tokio::test]

@@ -11,11 +11,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use relay_bindings::MemoryBindings;
 use relay_control::fleet_document::{FleetDocument, NoSecrets};
+use relay_control::managed::{ManagedAccess, ManagedParts, Policy};
 use relay_control::prices::PriceTable;
 use relay_control::probing::ProbeSettings;
 use relay_control::{Control, ControlParts, Limits};
 use relay_domain::{ManualClock, Timestamp};
 use relay_health::{BreakerSettings, FleetHealth};
+use relay_hosts::admin::AdminClients;
 use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::{Ledger, LedgerOptions, LedgerReader};
 use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, open_sqlite};
@@ -119,12 +121,25 @@ impl Server {
         let ledger = Ledger::open(LedgerOptions::new(directory.path().join("log")), start_of_time()).expect("a log");
         let health = Arc::new(FleetHealth::new(BreakerSettings::default(), std::time::Instant::now()));
         let published = Arc::new(Mutex::new(Vec::new()));
+        let hosts = HostClient::new(ClientOptions::default()).expect("a client");
+        let (managed, worker) = ManagedAccess::open(ManagedParts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            keyring: Arc::clone(&keyring),
+            clients: AdminClients::new(hosts.clone()).at_most(time_limit),
+            clock: Arc::clone(&clock) as _,
+            policy: Policy { pause: Duration::from_millis(1), poll: Duration::from_millis(20), ..Policy::default() },
+            jitter: || 0.5,
+        })
+        .await
+        .expect("managed access");
+        tokio::spawn(worker.run(std::future::pending()));
         let parts = ControlParts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             keyring,
             bindings: Arc::new(MemoryBindings::new(1000)),
             ledger,
-            hosts: HostClient::new(ClientOptions::default()).expect("a client"),
+            hosts,
+            managed,
             health: Arc::clone(&health),
             prices: Arc::new(PriceTable::list()),
             probe,

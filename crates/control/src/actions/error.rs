@@ -41,9 +41,6 @@ pub enum ActionError {
     /// The host's admin API failed us, or answered what cannot be used.
     #[error("{0}")]
     Host(String),
-    /// Not in this version.
-    #[error("{0}")]
-    NotImplemented(String),
     /// The decision log does not take the decision.
     #[error("the decision log cannot be written")]
     LogUnavailable,
@@ -57,7 +54,6 @@ impl ActionError {
             Self::NoEligibleRoute { .. } => "no_eligible_route",
             Self::ServerMisconfigured(_) => "server_misconfigured",
             Self::Host(_) => "host_error",
-            Self::NotImplemented(_) => "not_implemented",
             Self::LogUnavailable => "log_unavailable",
         }
     }
@@ -69,7 +65,6 @@ impl ActionError {
             Self::NoEligibleRoute { .. } | Self::LogUnavailable => 503,
             Self::ServerMisconfigured(_) => 500,
             Self::Host(_) => 502,
-            Self::NotImplemented(_) => 501,
         }
     }
 

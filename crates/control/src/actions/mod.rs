@@ -8,6 +8,7 @@
 mod answer;
 mod error;
 mod input;
+mod key;
 mod probe;
 mod record;
 mod resolution;
@@ -85,15 +86,6 @@ impl Control {
             Ok(pool) => pool,
             Err(error) => return Err(call.refuse(call.unlocated(snapshot.generation()), None, error).await),
         };
-        let key = match &request.key {
-            RequestedKey::Given(key) => key,
-            RequestedKey::SubscriptionUser(_) => {
-                let error = ActionError::NotImplemented(
-                    "managed keys are not available in this version; send gateway_api_key".to_owned(),
-                );
-                return Err(call.refuse(call.unlocated(snapshot.generation()), None, error).await);
-            }
-        };
         let mut resolution = self.plan_request(&snapshot, pool, resolve, Keys::Requested, call.at).await;
         if !request.failover {
             self.bind_first(&mut resolution, resolve, Keys::Requested, call.at).await;
@@ -105,7 +97,7 @@ impl Control {
         let ticket = call.open(call.planned(&resolution)).await?;
         // The intent reaches the disk while the host works (spec §7).
         let committed = async { ticket.committed().await.map_err(|_| ActionError::LogUnavailable) };
-        let walk = async { Ok(self.walk(request, &mut resolution, key).await) };
+        let walk = async { Ok(self.walk(request, &mut resolution).await) };
         let ((), walked) = tokio::try_join!(committed, walk)?;
         let walked = match walked {
             Ok(walked) => walked,

@@ -1,7 +1,7 @@
 //! One forward of the probe: what is sent, how the answer is read, and which
 //! class an error has (spec §3).
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,12 +20,10 @@ use tokio::time::Instant;
 
 use super::answer::Forward;
 use super::input::{ForwardRequest, raw};
+use super::key::EffectiveKey;
 use crate::Control;
 
 const PATH: &str = "/v1/chat/completions";
-
-/// `effective_gateway_key_source` of a key that came with the request.
-pub(super) const REQUESTED: &str = "requested_probe_api_key";
 
 /// How much of a host's error is repeated in `error_message`.
 const MAX_MESSAGE_CHARS: usize = 200;
@@ -66,7 +64,8 @@ pub(super) struct Target<'a> {
     pub(super) host: &'a Host,
     pub(super) shadow_group_id: String,
     pub(super) public_model: &'a str,
-    pub(super) key: &'a Secret,
+    /// `None` when it was never come to.
+    pub(super) key: Option<&'a EffectiveKey>,
     pub(super) request_id: &'a str,
 }
 
@@ -97,6 +96,12 @@ impl Target<'_> {
         }
     }
 
+    /// The text of the key, to be sent and to be looked for in what must not show it.
+    fn secret(&self) -> &Secret {
+        static NONE: LazyLock<Secret> = LazyLock::new(|| Secret::new(""));
+        self.key.map_or(&NONE, EffectiveKey::secret)
+    }
+
     /// `F` before anything came back.
     pub(super) fn blank(&self) -> Forward {
         Forward {
@@ -104,8 +109,9 @@ impl Target<'_> {
             host_base_url: self.host.base_url.to_string(),
             shadow_group_id: self.shadow_group_id.clone(),
             shadow_model: self.model().to_owned(),
-            effective_gateway_key_source: Some(REQUESTED),
-            effective_gateway_key_fingerprint: Some(endpoint::fingerprint(self.key)),
+            effective_gateway_key_source: self.key.map(EffectiveKey::source),
+            effective_gateway_key_fingerprint: self.key.map(EffectiveKey::fingerprint),
+            managed_user_id: self.key.and_then(EffectiveKey::managed_user_id),
             upstream_path: PATH,
             ..Forward::default()
         }
@@ -197,7 +203,7 @@ fn build(target: &Target<'_>, body: Bytes) -> Result<Request<RequestBody>, (&'st
     let uri = endpoint
         .uri(&PathAndQuery::from_static(PATH))
         .map_err(|error| ("invalid_host_base_url", format!("the base_url of the host cannot be used: {error}")))?;
-    let bearer = endpoint::bearer(target.key).map_err(|error| ("build_request_failed", error.to_string()))?;
+    let bearer = endpoint::bearer(target.secret()).map_err(|error| ("build_request_failed", error.to_string()))?;
     let length = body.len();
     let mut request = Request::post(uri)
         .body(RequestBody::from(body))
@@ -247,15 +253,15 @@ fn read(fetched: Fetched, target: &Target<'_>, now: relay_domain::Timestamp) -> 
         }
         Fetched::NoHead { ending, message } => {
             forward.error_class = Some("transport_error");
-            forward.error_message = Some(redact(&message, target.key));
+            forward.error_message = Some(redact(&message, target.secret()));
             forwarded(forward, classify(&ending))
         }
         Fetched::Answer { status, headers, body } => {
             let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
             forward.upstream_status = Some(status);
-            forward.content_type = text("content-type").map(|value| redact(value, target.key));
+            forward.content_type = text("content-type").map(|value| redact(value, target.secret()));
             let upstream_request_id =
-                text("x-client-request-id").or_else(|| text("x-request-id")).map(|id| redact(id, target.key));
+                text("x-client-request-id").or_else(|| text("x-request-id")).map(|id| redact(id, target.secret()));
             let (body, outcome) = match body {
                 Ok(body) if (300..400).contains(&status) => (Ok(body), classify(&Ending::Redirect(status))),
                 Ok(body) => {
@@ -273,7 +279,7 @@ fn read(fetched: Fetched, target: &Target<'_>, now: relay_domain::Timestamp) -> 
             let mut forwarded = forwarded(forward, outcome);
             forwarded.upstream_request_id = upstream_request_id;
             match body {
-                Ok(body) => answered(&mut forwarded, status, &body, target.key),
+                Ok(body) => answered(&mut forwarded, status, &body, target.secret()),
                 Err(message) => {
                     forwarded.forward.error_class = Some("read_response_failed");
                     forwarded.forward.error_message = Some(message);

@@ -22,7 +22,7 @@ const RACES: usize = 3;
 /// Which gateway keys a plan may count on.
 #[derive(Clone, Copy)]
 pub(super) enum Keys<'s> {
-    /// The request brings one that every route can send.
+    /// The request brings one that every route can send, or names the user whose key is obtained.
     Requested,
     /// Those that the gateway would send.
     Configured(&'s Snapshot),
@@ -35,9 +35,8 @@ impl CredentialView for Keys<'_> {
             CredentialMode::HostKey if snapshot.host_at(route.host).gateway_key.is_none() => {
                 Err(CredentialFault::HostKeyMissing)
             }
-            // Whoever calls over a `caller` route brings the key.
-            CredentialMode::HostKey | CredentialMode::Caller => Ok(()),
-            CredentialMode::Managed => Err(CredentialFault::ManagedUnavailable),
+            // Whoever calls brings the key of a `caller` route, and the user of a `managed` one.
+            CredentialMode::HostKey | CredentialMode::Caller | CredentialMode::Managed => Ok(()),
         }
     }
 

@@ -2,11 +2,10 @@
 //! by the managed resource, or asked of the host by exact name.
 
 use relay_domain::{Host, HostKind, Route};
-use relay_hosts::admin::AdminError;
-use relay_store::ResourceKind;
 
 use super::error::ActionError;
 use crate::Control;
+use crate::managed::GroupError;
 
 /// Whether the configured group needs no look-up.
 fn is_final(host: &Host, group: &str) -> bool {
@@ -20,7 +19,8 @@ impl Control {
         if is_final(host, group) {
             return Ok(group.clone());
         }
-        Ok(self.recorded(host, group).await?.unwrap_or_else(|| group.clone()))
+        let recorded = self.parts.managed.recorded_group(&host.id, group).await.map_err(GroupError::from)?;
+        Ok(recorded.unwrap_or_else(|| group.clone()))
     }
 
     /// The group's id, asked of the host when it is not known here.
@@ -29,49 +29,22 @@ impl Control {
         if is_final(host, group) {
             return Ok(group.clone());
         }
-        if let Some(id) = self.recorded(host, group).await? {
-            return Ok(id);
-        }
-        let id = self.ask_host(host, group).await?;
-        let store = &self.parts.store;
-        store
-            .record_managed_resource(&host.id, ResourceKind::Group, group, &id, self.now())
-            .await
-            .map_err(|error| store_failed(&error))?;
-        Ok(id)
-    }
-
-    async fn recorded(&self, host: &Host, group: &str) -> Result<Option<String>, ActionError> {
-        let found = self.parts.store.managed_resource(&host.id, ResourceKind::Group, group).await;
-        Ok(found.map_err(|error| store_failed(&error))?.map(|resource| resource.remote_id))
-    }
-
-    async fn ask_host(&self, host: &Host, group: &str) -> Result<String, ActionError> {
-        let id = &host.id;
-        if host.admin.is_none() {
-            return Err(ActionError::ServerMisconfigured(format!(
-                "the id of group \"{group}\" on host \"{id}\" is not known, and the host has no admin_key or login to \
-                 ask with; write the numeric id, give the host one, or record a managed resource"
-            )));
-        }
-        let found =
-            self.admin_clients.of(host).find_groups_by_name(group).await.map_err(|error| host_failed(host, &error))?;
-        match found.as_slice() {
-            [one] => Ok(one.id.to_string()),
-            [] => Err(ActionError::Host(format!("host \"{id}\" has no group named \"{group}\""))),
-            several => Err(ActionError::Host(format!(
-                "host \"{id}\" has {} groups named \"{group}\"; write the numeric id of the one that is meant",
-                several.len()
-            ))),
-        }
+        Ok(self.parts.managed.named_group(&host.id, group).await?)
     }
 }
 
-fn host_failed(host: &Host, error: &AdminError) -> ActionError {
-    ActionError::Host(format!("the admin API of host \"{}\" failed: {error}; {}", host.id, error.remedy()))
-}
-
-fn store_failed(error: &relay_store::StoreError) -> ActionError {
-    tracing::error!(error = %error, "the store failed while a shadow group was looked up");
-    ActionError::ServerMisconfigured(format!("the id of the shadow group cannot be looked up: {error}"))
+impl From<GroupError> for ActionError {
+    fn from(error: GroupError) -> Self {
+        match &error {
+            GroupError::NoHost(_) => Self::NotFound(error.to_string()),
+            GroupError::NoAccess { .. } => Self::ServerMisconfigured(error.to_string()),
+            GroupError::Missing { .. } | GroupError::Ambiguous { .. } | GroupError::Admin { .. } => {
+                Self::Host(error.to_string())
+            }
+            GroupError::Store(source) => {
+                tracing::error!(error = %source, "the store failed while a shadow group was looked up");
+                Self::ServerMisconfigured(error.to_string())
+            }
+        }
+    }
 }

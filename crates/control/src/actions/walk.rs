@@ -4,19 +4,22 @@
 
 use std::time::Duration;
 
-use relay_domain::Secret;
 use relay_ledger::{AttemptRecord, Usage};
 use relay_routing::retry::{self, Next, RetryPolicy};
 use relay_routing::{Ending, classify};
 
 use super::error::ActionError;
 use super::input::ForwardRequest;
+use super::key::EffectiveKey;
 use super::probe::{Forwarded, Target};
 use super::resolution::Resolution;
 use crate::Control;
 
 /// `class` of a candidate whose group on the host cannot be told.
 const UNKNOWN_GROUP: &str = "shadow_group_unresolved";
+
+/// `class` of a candidate whose managed key cannot be had.
+const NO_KEY: &str = "managed_key_unavailable";
 
 /// A walk that has ended.
 pub(super) struct Walked {
@@ -33,13 +36,14 @@ impl Control {
         &self,
         request: &ForwardRequest,
         resolution: &mut Resolution<'_>,
-        key: &Secret,
     ) -> Result<Walked, ActionError> {
         if !request.failover {
-            let Some(target) = self.target(request, resolution, 0, key).await? else {
+            let (group, key) = self.addressed(request, resolution, 0).await.map_err(|(error, _)| error)?;
+            let Some(target) = target(request, resolution, 0, group, Some(&key)) else {
                 return Err(resolution.no_eligible_route());
             };
             let last = self.forward(request, &target).await;
+            self.report_key(&key, &last.outcome);
             let attempts = vec![last.attempt(&target)];
             return Ok(Walked { last, attempts, possible_double_bill: false });
         }
@@ -47,10 +51,14 @@ impl Control {
         let candidates = resolution.plan.candidates.len();
         for position in 0..candidates {
             resolution.used = position;
-            let forwarded = match self.target(request, resolution, position, key).await {
-                Ok(None) => break,
-                Ok(Some(target)) => self.forward(request, &target).await.noted(&target, &mut walk.attempts),
-                Err(error) => walk.unaddressed(resolution, position, key, request, &error),
+            let forwarded = match self.addressed(request, resolution, position).await {
+                Ok((group, key)) => {
+                    let Some(target) = target(request, resolution, position, group, Some(&key)) else { break };
+                    let forwarded = self.forward(request, &target).await.noted(&target, &mut walk.attempts);
+                    self.report_key(&key, &forwarded.outcome);
+                    forwarded
+                }
+                Err((error, class)) => walk.unaddressed(resolution, position, request, &error, class),
             };
             if !walk.goes_on(forwarded, position + 1 < candidates) {
                 break;
@@ -66,18 +74,32 @@ impl Control {
         Ok(Walked { last, attempts: walk.attempts, possible_double_bill })
     }
 
-    async fn target<'t>(
+    /// The group and the key of a candidate, or why it cannot be addressed, with the attempt's class.
+    async fn addressed(
         &self,
-        request: &'t ForwardRequest,
-        resolution: &Resolution<'t>,
+        request: &ForwardRequest,
+        resolution: &Resolution<'_>,
         position: usize,
-        key: &'t Secret,
-    ) -> Result<Option<Target<'t>>, ActionError> {
-        let Some((route, host)) = resolution.route_at(position) else { return Ok(None) };
-        let shadow_group_id = self.shadow_group(route, host).await?;
-        let (public_model, request_id) = (resolution.pool.public_model, request.resolve.request_id.as_str());
-        Ok(Some(Target { route, host, shadow_group_id, public_model, key, request_id }))
+    ) -> Result<(String, EffectiveKey), (ActionError, &'static str)> {
+        let Some((route, host)) = resolution.route_at(position) else {
+            return Err((resolution.no_eligible_route(), UNKNOWN_GROUP));
+        };
+        let group = self.shadow_group(route, host).await.map_err(|error| (error, UNKNOWN_GROUP))?;
+        let key = self.effective_key(&request.key, route, host, &group).await;
+        Ok((group, key.map_err(|error| (error, NO_KEY))?))
     }
+}
+
+fn target<'t>(
+    request: &'t ForwardRequest,
+    resolution: &Resolution<'t>,
+    position: usize,
+    shadow_group_id: String,
+    key: Option<&'t EffectiveKey>,
+) -> Option<Target<'t>> {
+    let (route, host) = resolution.route_at(position)?;
+    let (public_model, request_id) = (resolution.pool.public_model, request.resolve.request_id.as_str());
+    Some(Target { route, host, shadow_group_id, public_model, key, request_id })
 }
 
 /// A walk under way.
@@ -108,23 +130,16 @@ impl Walk {
         &mut self,
         resolution: &Resolution<'_>,
         position: usize,
-        key: &Secret,
         request: &ForwardRequest,
         error: &ActionError,
+        class: &'static str,
     ) -> Forwarded {
-        let (route, host) = resolution.route_at(position).expect("its position is a candidate's");
-        let target = Target {
-            route,
-            host,
-            shadow_group_id: route.shadow_group.clone(),
-            public_model: resolution.pool.public_model,
-            key,
-            request_id: &request.resolve.request_id,
-        };
+        let group = resolution.route_at(position).map_or_else(String::new, |(route, _)| route.shadow_group.clone());
+        let target = target(request, resolution, position, group, None).expect("its position is a candidate's");
         let mut outcome = classify(&Ending::Unreachable);
-        outcome.class = Some(UNKNOWN_GROUP);
+        outcome.class = Some(class);
         let mut forward = target.blank();
-        forward.error_class = Some(UNKNOWN_GROUP);
+        forward.error_class = Some(class);
         forward.error_message = Some(error.to_string());
         let forwarded = Forwarded {
             forward,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use relay_domain::host::HOST_STICKY_TTL;
-use relay_domain::{AdminAccess, ConsumerKey, Fleet, Group, GroupId, Host, Route, SecretSource, Timestamp};
+use relay_domain::{
+    AdminAccess, ConsumerKey, CredentialMode, Fleet, Group, GroupId, Host, Route, SecretSource, Timestamp,
+};
 
 /// A key that expires sooner is mentioned.
 const EXPIRES_SOON: Duration = Duration::from_hours(7 * 24);
@@ -25,6 +27,7 @@ pub(super) fn warnings(fleet: &Fleet, now: Timestamp) -> Vec<String> {
     lint_routes(fleet, &mut warnings);
     lint_models(fleet, &mut warnings);
     fleet.keys.iter().for_each(|key| lint_key(key, now, &mut warnings));
+    lint_managed(fleet, &mut warnings);
     warnings
 }
 
@@ -111,6 +114,18 @@ fn lint_models(fleet: &Fleet, warnings: &mut Vec<String>) {
                 "group \"{group}\", model \"{model}\": its tiers have one host, \"{host}\"; when it fails nothing else serves the model"
             ));
         }
+    }
+}
+
+/// A managed route serves only keys that say whose subscription pays.
+fn lint_managed(fleet: &Fleet, warnings: &mut Vec<String>) {
+    let managed = fleet.routes.iter().filter(|route| route.credential == CredentialMode::Managed);
+    let groups: BTreeSet<&GroupId> = managed.map(|route| &route.group).collect();
+    for key in fleet.keys.iter().filter(|key| key.subscription_user.is_none()) {
+        let called = key.groups.iter().filter(|group| groups.contains(group));
+        warnings.extend(called.map(|group| {
+            format!("key \"{}\": group \"{group}\" has managed routes, and the key has no subscription_user", key.id)
+        }));
     }
 }
 

@@ -21,7 +21,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use relay_domain::{ConsumerKey, Fleet, Host, IdError, KeyHash, KeyOrigin, Secret, Timestamp};
+use relay_domain::{ConsumerKey, Fleet, Host, HostKind, IdError, KeyHash, KeyOrigin, Secret, Timestamp};
 use serde_json::{Map, Value};
 
 use entry::Entry;
@@ -47,6 +47,14 @@ impl fmt::Debug for FleetDocument {
 }
 
 impl FleetDocument {
+    /// Adds an entry to a section; answers its place there.
+    pub(crate) fn push(&mut self, section: &str, entry: Value) -> usize {
+        let entries = self.0.entry(section).or_insert_with(|| Value::Array(Vec::new()));
+        let Value::Array(entries) = entries else { return 0 };
+        entries.push(entry);
+        entries.len() - 1
+    }
+
     /// Parses TOML text.
     ///
     /// # Errors
@@ -137,6 +145,8 @@ struct Declared<'a> {
 
 struct HostFacts {
     has_gateway_key: bool,
+    /// It has an admin API, and lets us in.
+    has_admin_access: bool,
 }
 
 /// Reads a document into a fleet.
@@ -236,7 +246,9 @@ pub(crate) fn read_key(
 
 impl HostFacts {
     fn of(fields: &Map<String, Value>) -> Self {
-        Self { has_gateway_key: fields.get("gateway_key").is_some_and(|value| !value.is_null()) }
+        let has = |name| fields.get(name).is_some_and(|value| !value.is_null());
+        let is_sub2api = fields.get("kind").is_none_or(|kind| kind == HostKind::Sub2api.as_str());
+        Self { has_gateway_key: has("gateway_key"), has_admin_access: is_sub2api && (has("admin_key") || has("login")) }
     }
 }
 

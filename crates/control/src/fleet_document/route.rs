@@ -32,6 +32,10 @@ pub(super) fn read(mut entry: Entry<'_>, declared: &Declared<'_>) -> Option<Rout
         check_host(&mut entry, declared, host, credential);
     }
     let shadow_group = shadow_group(&mut entry);
+    if credential == CredentialMode::Managed && shadow_group.is_empty() {
+        let message = "credential \"managed\" needs a shadow_group_id: a key serves one group of its host";
+        entry.fault("shadow_group_id", message, "write the group's id or name on the host");
+    }
     let shadow_model = entry.text("shadow_model").unwrap_or_default();
     let priority = entry.number("priority", MAX_RANK).map_or(DEFAULT_PRIORITY, |priority| priority as u32);
     let weight = entry.number("weight", MAX_RANK).map_or(DEFAULT_WEIGHT, |weight| weight as u32);
@@ -81,11 +85,7 @@ fn public_model(entry: &mut Entry<'_>) -> Option<ModelPattern> {
 
 fn credential(entry: &mut Entry<'_>) -> CredentialMode {
     let modes = [CredentialMode::HostKey, CredentialMode::Managed, CredentialMode::Caller];
-    let mode = entry.choice("credential", CredentialMode::default(), &modes.map(|mode| (mode.as_str(), mode)));
-    if mode == CredentialMode::Managed {
-        entry.fault("credential", "managed keys are not available in this version", "use host_key or caller");
-    }
-    mode
+    entry.choice("credential", CredentialMode::default(), &modes.map(|mode| (mode.as_str(), mode)))
 }
 
 fn check_host(entry: &mut Entry<'_>, declared: &Declared<'_>, host: &str, credential: CredentialMode) {
@@ -97,6 +97,11 @@ fn check_host(entry: &mut Entry<'_>, declared: &Declared<'_>, host: &str, creden
     if credential == CredentialMode::HostKey && !facts.has_gateway_key {
         let message = format!("credential \"host_key\" needs a gateway_key, and host \"{host}\" has none");
         entry.fault("credential", message, format!("add gateway_key to host \"{host}\", or use caller"));
+    }
+    if credential == CredentialMode::Managed && !facts.has_admin_access {
+        let message =
+            format!("credential \"managed\" needs a sub2api host with admin_key or login, not host \"{host}\"");
+        entry.fault("credential", message, format!("add admin_key to host \"{host}\", or use host_key or caller"));
     }
 }
 

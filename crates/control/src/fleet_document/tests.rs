@@ -337,8 +337,8 @@ fn words_outside_a_set_are_refused() {
         "group \"gpt\"",
         "scope = \"session\" is unknown",
     );
-    let managed = "managed keys are not available in this version";
-    fault("[[route]]", "[[route]]\ncredential = \"managed\"", "route[0].credential", ROUTE, managed);
+    let managed = "credential \"managed\" needs a shadow_group_id: a key serves one group of its host";
+    fault("shadow_group_id = \"gpt-pool\"", "credential = \"managed\"", "route[0].shadow_group_id", ROUTE, managed);
     let star = "public_model \"a*b\" may have one * only, at its end";
     fault("\"gpt-5\"", "\"a*b\"", "route[0].public_model", ROUTE, star);
 }

@@ -14,6 +14,7 @@ mod health;
 mod keys;
 mod limits;
 mod log;
+mod managed;
 mod memory;
 mod rig;
 mod shutdown;

@@ -13,6 +13,7 @@ use relay_domain::{
 };
 use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown};
 use relay_health::{BreakerSettings, CredentialId, FleetHealth, HostReport, RouteReport, Selection};
+use relay_hosts::managed::{ManagedKeys, NoManagedKeys};
 use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::{Decision, Filter, Ledger, LedgerOptions};
 use relay_pricing::PriceTable;
@@ -55,6 +56,7 @@ pub(crate) struct Setup {
     ledger: Vec<Edit<LedgerOptions>>,
     breaker: BreakerSettings,
     connect_timeout: Duration,
+    managed: Arc<dyn ManagedKeys>,
 }
 
 impl Setup {
@@ -68,6 +70,7 @@ impl Setup {
             ledger: Vec::new(),
             breaker: BreakerSettings::default(),
             connect_timeout: ClientOptions::default().connect_timeout,
+            managed: Arc::new(NoManagedKeys),
         }
     }
 
@@ -115,6 +118,18 @@ impl Setup {
         Self { connect_timeout, ..self }
     }
 
+    /// Every route sends a managed key, and `keys` has them.
+    pub(crate) fn managed(mut self, keys: Arc<dyn ManagedKeys>) -> Self {
+        self.managed = keys;
+        self.fleet(|fleet| {
+            fleet.routes.iter_mut().for_each(|route| {
+                route.credential = CredentialMode::Managed;
+                route.shadow_group = "7".to_owned();
+            });
+            fleet.keys[0].subscription_user = Some("team-a@relay.example".to_owned());
+        })
+    }
+
     pub(crate) async fn start(self) -> Rig {
         let mut hosts = Vec::new();
         for host in self.hosts {
@@ -138,6 +153,7 @@ impl Setup {
             hosts: HostClient::new(ClientOptions { connect_timeout: self.connect_timeout }).expect("has TLS"),
             health: Arc::clone(&health),
             prices: Arc::new(PriceTable::list()),
+            managed: self.managed,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             hash_key: Arc::new(hash_key),
             sticky_secret: StickySecret([7; 32]),

@@ -1,6 +1,7 @@
 //! The commands (spec §2): one file per noun or verb. `serve` and `demo` run a
 //! server; the others ask a running one, or look at a data directory.
 
+mod access;
 mod api;
 mod backup;
 mod bindings;
@@ -10,6 +11,7 @@ mod explain;
 mod fleet;
 mod generations;
 mod health;
+mod host;
 mod keys;
 mod migrate;
 mod nouns;
@@ -65,7 +67,10 @@ pub(crate) enum Command {
     Export(fleet::ExportArgs),
     /// Upstream hosts
     #[command(subcommand)]
-    Host(nouns::NounCommand),
+    Host(host::HostCommand),
+    /// Managed access to hosts: what there is, obtaining it, taking it away
+    #[command(subcommand)]
+    Access(access::AccessCommand),
     /// Logical groups
     #[command(subcommand)]
     Group(nouns::NounCommand),
@@ -115,7 +120,8 @@ pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit
         Command::Apply(args) => fleet::apply(args, output).await,
         Command::Plan(args) => fleet::plan(args, output).await,
         Command::Export(args) => fleet::export(args, output).await,
-        Command::Host(command) => nouns::run(&nouns::HOST, command, output).await,
+        Command::Host(command) => host::run(command, output).await,
+        Command::Access(command) => access::run(command, output).await,
         Command::Group(command) => nouns::run(&nouns::GROUP, command, output).await,
         Command::Route(command) => nouns::run(&nouns::ROUTE, command, output).await,
         Command::Key(command) => keys::run(command, output).await,

@@ -204,6 +204,49 @@ pub(crate) const PROBE_COMPLETIONS_PER_DAY: Key = Key {
     ..key("probe.completions_per_day", "100", Form::Count { least: 0, most: 1_000_000 })
 };
 
+pub(crate) const MANAGED_WAIT: Key = Key {
+    meaning: "How long a request waits, on each route with `credential = \"managed\"`, for a gateway key that is not there yet. \
+              Obtaining it goes on when the request has gone elsewhere.",
+    reason: "A key is made in a second or two; a host that takes longer is left for the next route.",
+    ..key("managed.wait", "10s", Form::Span { least: MILLISECOND, most: Duration::from_mins(10) })
+};
+pub(crate) const MANAGED_VALIDITY_DAYS: Key = Key {
+    meaning: "Days for which a subscription is assigned and extended. Hosts compare the days of a repeated assignment: change it \
+              rarely.",
+    reason: "A month, as hosts sell them; what is not renewed ends by itself.",
+    ..key("managed.validity_days", "30", Form::Count { least: 1, most: 36_500 })
+};
+pub(crate) const MANAGED_RENEW_AHEAD: Key = Key {
+    meaning: "How long before its end a subscription is extended.",
+    reason: "A week for whatever keeps a host from being asked.",
+    ..key("managed.renew_ahead", "7d", Form::Span { least: HOUR, most: Duration::from_hours(24 * 3660) })
+};
+pub(crate) const MANAGED_OVERLAP: Key = Key {
+    meaning: "How long an exchanged key stays good on its host, for requests in flight and for other processes.",
+    reason: "Longer than nearly every request.",
+    ..key("managed.overlap", "10m", Form::Span { least: Duration::ZERO, most: DAY })
+};
+pub(crate) const MANAGED_USER_CONCURRENCY: Key = Key {
+    meaning: "Requests at once that a user made by Relay Manager may have on its host, over all its keys.",
+    reason: "Hosts default to 5 or to no limit at all; consumers are limited by Relay Manager.",
+    ..key("managed.user_concurrency", "100", Form::Count { least: 1, most: 1_000_000 })
+};
+pub(crate) const MANAGED_JOBS: Key = Key {
+    meaning: "Grants worked on at once beside those that requests wait for: renewals, exchanges, a fleet's first keys.",
+    reason: "The pace of a host's admin API (180 calls a minute) is used up by fewer.",
+    ..key("managed.jobs", "8", Form::Count { least: 1, most: 1_000 })
+};
+pub(crate) const MANAGED_WATCH: Key = Key {
+    meaning: "How often what hosts say of quotas, balances and prices is looked at.",
+    reason: "A price that rises is known before the hour is over.",
+    ..key("managed.watch", "15m", Form::Span { least: SECOND, most: DAY })
+};
+pub(crate) const MANAGED_LOW_PERCENT: Key = Key {
+    meaning: "What is left of a quota, in percent, at which an event says that it runs low.",
+    reason: "Time to act, without an event a day.",
+    ..key("managed.low_percent", "10", Form::Count { least: 0, most: 100 })
+};
+
 pub(crate) const LOG_RETENTION: Key = Key {
     meaning: "Age at which a day of the decision log is deleted; the hourly roll-ups stay.",
     reason: "A billing month.",
@@ -245,6 +288,14 @@ pub(crate) const ALL: &[Key] = &[
     PROBE_MODE,
     PROBE_IDLE,
     PROBE_COMPLETIONS_PER_DAY,
+    MANAGED_WAIT,
+    MANAGED_VALIDITY_DAYS,
+    MANAGED_RENEW_AHEAD,
+    MANAGED_OVERLAP,
+    MANAGED_USER_CONCURRENCY,
+    MANAGED_JOBS,
+    MANAGED_WATCH,
+    MANAGED_LOW_PERCENT,
     LOG_RETENTION,
     LOG_ON_STALL,
 ];

@@ -12,6 +12,7 @@ mod gateway;
 mod keys;
 mod layers;
 mod log;
+mod managed;
 mod probe;
 mod retry;
 mod timeouts;
@@ -29,6 +30,7 @@ pub(crate) use breaker::BreakerConfig;
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use gateway::GatewayConfig;
 pub(crate) use log::{LogConfig, OnStall};
+pub(crate) use managed::ManagedConfig;
 pub(crate) use probe::{ProbeConfig, ProbeMode};
 pub(crate) use retry::RetryConfig;
 pub(crate) use timeouts::TimeoutsConfig;
@@ -64,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) breaker: BreakerConfig,
     /// `[probe]`
     pub(crate) probe: ProbeConfig,
+    /// `[managed]`
+    pub(crate) managed: ManagedConfig,
     /// `[log]`
     pub(crate) log: LogConfig,
 }
@@ -158,6 +162,7 @@ impl Config {
             retry: RetryConfig::read(&mut reader),
             breaker: BreakerConfig::read(&mut reader),
             probe: ProbeConfig::read(&mut reader),
+            managed: ManagedConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),
             data_dir,
         };

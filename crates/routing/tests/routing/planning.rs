@@ -72,7 +72,8 @@ fn each_exclusion_has_its_reason() {
     for (fault, reason) in [
         (CredentialFault::HostKeyMissing, "the host has no gateway_key"),
         (CredentialFault::CallerKeyMissing, "the caller sent no gateway key of its own"),
-        (CredentialFault::ManagedUnavailable, "no managed key could be obtained"),
+        (CredentialFault::SubscriptionUserMissing, "the consumer key has no subscription_user"),
+        (CredentialFault::ManagedUnavailable { why: "barrier", until: None }, "no managed key can be had (barrier)"),
         (CredentialFault::Unreadable, "the gateway key cannot be decrypted"),
         (CredentialFault::Rejected, "the host refuses the gateway key"),
         (CredentialFault::CoolingDown { until: at(5) }, "the gateway key is limited until 2027-01-15T08:05:00Z"),

@@ -31,8 +31,8 @@ impl AccessStore for SqliteStore {
         grants_with_keys(&self.readers, &self.keyring, filter, after, limit).await
     }
 
-    async fn due_grants(&self, now: Timestamp, limit: u32) -> Result<Vec<Grant>, StoreError> {
-        due(&self.readers, now, limit).await
+    async fn due_grants(&self, now: Timestamp, except: &[HostId], limit: u32) -> Result<Vec<Grant>, StoreError> {
+        due(&self.readers, now, except, limit).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -246,9 +246,21 @@ async fn grants_with_keys(
     Ok(found)
 }
 
-async fn due(readers: &SqlitePool, now: Timestamp, limit: u32) -> Result<Vec<Grant>, StoreError> {
-    let sql = concat!("SELECT ", columns!(), " FROM access_grants WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2");
-    let rows = sqlx::query_as(sql).bind(now.as_microsecond()).bind(limit).fetch_all(readers).await.map_err(fault)?;
+async fn due(readers: &SqlitePool, now: Timestamp, except: &[HostId], limit: u32) -> Result<Vec<Grant>, StoreError> {
+    let except: Vec<&str> = except.iter().map(HostId::as_str).collect();
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM access_grants WHERE due_at <= ?1 AND host_id NOT IN (SELECT value FROM json_each(?2))
+          ORDER BY due_at, id LIMIT ?3"
+    );
+    let rows = sqlx::query_as(sql)
+        .bind(now.as_microsecond())
+        .bind(json!(except).to_string())
+        .bind(limit)
+        .fetch_all(readers)
+        .await
+        .map_err(fault)?;
     read_all(rows)
 }
 

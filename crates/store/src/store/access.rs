@@ -22,8 +22,8 @@ pub trait AccessStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<(Grant, Option<AccessKey>)>, StoreError>;
 
-    /// Grants to be looked at by now, the longest waiting first.
-    async fn due_grants(&self, now: Timestamp, limit: u32) -> Result<Vec<Grant>, StoreError>;
+    /// Grants to be looked at by now, the longest waiting first, but none of the hosts in `except`.
+    async fn due_grants(&self, now: Timestamp, except: &[HostId], limit: u32) -> Result<Vec<Grant>, StoreError>;
 
     /// When the next grant is due.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;

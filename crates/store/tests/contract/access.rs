@@ -128,8 +128,10 @@ pub(crate) async fn due_grants_come_longest_waiting_first<E: Engine>() {
     for (user, due_at) in [("u1", Some(at(30))), ("u2", Some(at(10))), ("u3", None), ("u4", Some(at(20)))] {
         store.change_access(change(&Grant { due_at, ..Grant::new(name("a", user, 7), at(1)) })).await.unwrap();
     }
+    let left_out = Grant { due_at: Some(at(11)), ..Grant::new(name("b", "u5", 7), at(1)) };
+    store.change_access(change(&left_out)).await.unwrap();
     let due = async |now, limit| {
-        let due = store.due_grants(now, limit).await.unwrap();
+        let due = store.due_grants(now, &[host_id("b")], limit).await.unwrap();
         due.iter().map(|grant| grant.name.user.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(due(at(20), 9).await, ["u2", "u4"]);

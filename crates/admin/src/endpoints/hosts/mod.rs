@@ -1,4 +1,11 @@
-//! Hosts of the generation in force.
+//! Hosts of the generation in force, and what is done with one as a whole.
 
+pub(crate) mod capabilities;
+pub(crate) mod create;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod models;
+pub(crate) mod objects;
+pub(crate) mod probe;
+pub(crate) mod reconcile;
+pub(crate) mod sync;

@@ -1,0 +1,23 @@
+//! `POST /api/v1/access-ensure`: `{host_id?}`: asks for every grant that the fleet's managed routes need.
+
+use axum::Json;
+use axum::extract::State;
+use relay_control::managed::AskedFor;
+use relay_domain::HostId;
+
+use crate::body::{Members, RawBody};
+use crate::caller::Operator;
+use crate::error::{ApiError, ApiResult};
+use crate::state::AdminState;
+
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    Operator(access): Operator,
+    RawBody(body): RawBody,
+) -> ApiResult<Json<AskedFor>> {
+    let mut members = Members::read(&body)?;
+    let host = members.text("host_id");
+    members.finish()?;
+    let host = host.map(|id| HostId::new(&id).map_err(|_| ApiError::no_such("host", &id))).transpose()?;
+    Ok(Json(state.control.ensure_fleet(host.as_ref(), &access.actor).await?))
+}

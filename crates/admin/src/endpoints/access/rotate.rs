@@ -1,0 +1,25 @@
+//! `POST /api/v1/access-rotate`: `{host_id?, subscription_user?, leaked?}`: new keys for all that fit.
+
+use axum::Json;
+use axum::extract::State;
+use relay_control::managed::{AccessFilter, Rotation};
+use relay_domain::HostId;
+
+use crate::body::{Members, RawBody};
+use crate::caller::Operator;
+use crate::error::{ApiError, ApiResult};
+use crate::state::AdminState;
+
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    Operator(access): Operator,
+    RawBody(body): RawBody,
+) -> ApiResult<Json<Rotation>> {
+    let mut members = Members::read(&body)?;
+    let (host, user) = (members.text("host_id"), members.text("subscription_user"));
+    let leaked = members.flag("leaked").unwrap_or_default();
+    members.finish()?;
+    let host = host.map(|id| HostId::new(&id).map_err(|_| ApiError::no_such("host", &id))).transpose()?;
+    let filter = AccessFilter { host, user, ..AccessFilter::default() };
+    Ok(Json(state.control.rotate_access(&filter, leaked, &access.actor).await?))
+}

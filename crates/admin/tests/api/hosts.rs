@@ -1,0 +1,214 @@
+//! A host as a whole: added, probed, compared, watched, reconciled.
+
+use relay_control::hosts::WatchSettings;
+use relay_testkit::{FakeGroup, FakeHost, FakeKey, FakeSubscription, Personality, Reply};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server, tiers};
+
+const ADMIN_KEY: &str = "admin-0123456789abcdef0123456789abcdef";
+const USER: &str = "team-a@relay.example";
+
+async fn server(personality: Personality) -> (FakeHost, Server) {
+    let host = FakeHost::builder().personality(personality).admin_key(ADMIN_KEY).group(FakeGroup::new(7, "pool"));
+    let host = host.group(FakeGroup::new(9, "spare")).start().await;
+    let fields = format!("kind = \"sub2api\"\nadmin_key = \"{ADMIN_KEY}\"");
+    let fleet = tiers(&[("a", &host)]).replace("kind = \"openai\"", &fields);
+    let fleet =
+        fleet.replace("\"7\"", "\"pool\"\ncredential = \"managed\"").replace("gateway_key = \"sk-host-a\"\n", "");
+    let server = Server::with_fleet(&fleet).await;
+    // The host lives in the time of its rows.
+    host.panel(|panel| panel.clock_skew = crate::support::start_of_time().duration_since(jiff::Timestamp::now()));
+    (host, server)
+}
+
+async fn probe_over(server: &Server, id: &str) -> Value {
+    server.proxy(&json!({ "request_id": id, "gateway_api_key": null, "subscription_user_id": USER })).await.ok()
+}
+
+async fn sync(server: &Server) -> Answer {
+    server.post("/api/v1/hosts/a/sync", &json!({})).await
+}
+
+fn kinds(synced: &Value) -> Vec<String> {
+    let drift = synced["drift"].as_array().cloned().unwrap_or_default();
+    drift.iter().map(|item| item["kind"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_host_is_added_once() {
+    let server = Server::empty().await;
+    let host = json!({ "host_id": "b", "base_url": "https://b.example", "admin_key": "admin-canary" });
+    let added = server.post("/api/v1/hosts", &host).await;
+    assert_eq!((added.status.as_u16(), added.json()["host_id"].clone()), (201, json!("b")));
+    assert!(!added.text.contains("canary"));
+    assert_eq!(server.post("/api/v1/hosts", &host).await.error().1, "already_exists");
+    let faulty = server.post("/api/v1/hosts", &json!({ "host_id": "c", "base_url": "nowhere" })).await;
+    assert_eq!(
+        (faulty.status.as_u16(), faulty.json()["error"]["details"][0]["path"].clone()),
+        (400, json!("base_url"))
+    );
+    assert_eq!(server.get("/api/v1/hosts").await.ok()["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn what_a_host_can_do_is_probed_and_shown() {
+    for (personality, soft) in [(Personality::S, "no"), (Personality::N, "yes")] {
+        let (_host, server) = server(personality).await;
+        assert_eq!(server.get("/api/v1/hosts/a/capabilities").await.ok()["capabilities"], Value::Null);
+        let found = server.post("/api/v1/hosts/a/probe", &json!({})).await.ok();
+        assert_eq!(found["capabilities"]["soft_revoke"], soft, "{found}");
+        assert_eq!(server.get("/api/v1/hosts/a/capabilities").await.ok(), found);
+        assert_eq!(server.post("/api/v1/hosts/nowhere/probe", &json!({})).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_as_it_is_meant_to_be_shows_no_drift() {
+    for personality in [Personality::S, Personality::N] {
+        let (_host, server) = server(personality).await;
+        probe_over(&server, "r-1").await;
+        let synced = sync(&server).await.ok();
+        let expected: &[&str] = &["model_missing"];
+        assert_eq!(kinds(&synced), expected, "shadow-a is on no list: {synced}");
+        assert_eq!((&synced["groups"], &synced["subscriptions"], &synced["keys"]), (&json!(2), &json!(1), &json!(1)));
+        assert_eq!(synced["ensured"], 0);
+    }
+}
+
+#[tokio::test]
+async fn what_people_changed_by_hand_is_listed_and_what_is_ours_is_mended() {
+    let (host, server) = server(Personality::N).await;
+    probe_over(&server, "r-1").await;
+    sync(&server).await.ok();
+    host.panel(|panel| {
+        panel.groups[0].name = "pool-2".into();
+        panel.keys[0].status = "inactive".into();
+        let user = panel.users[1].id;
+        let notes = panel.users[1].notes.clone();
+        panel.add_key(FakeKey { name: format!("{notes} g9"), ..FakeKey::new(1, "sk-of-nobody-0123456789", Some(7)) });
+        panel.add_subscription(FakeSubscription { notes, ..FakeSubscription::new(1, 7, panel.now(), 30) });
+        panel.add_key(FakeKey::new(user, "sk-made-by-hand-0123456789", Some(7)));
+    });
+    let synced = sync(&server).await.ok();
+    let expected = ["group_renamed", "key_unusable", "orphan_subscription", "orphan_key"];
+    assert_eq!(kinds(&synced), expected, "{synced}");
+    let renamed = &synced["drift"][0];
+    assert_eq!(
+        (&renamed["desired"], &renamed["recorded"]["name"], &renamed["observed"]),
+        (&json!("pool"), &json!("pool"), &json!("pool-2"))
+    );
+    assert_eq!(synced["ensured"], 1);
+    // What is ours is obtained anew; the rest is as people left it.
+    while host.panel(|panel| panel.keys.iter().filter(|key| key.name.ends_with("g2")).count()) == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(host.panel(|panel| panel.keys.iter().all(|key| !key.deleted)));
+}
+
+#[tokio::test]
+async fn an_empty_answer_deletes_nothing() {
+    let (host, server) = server(Personality::N).await;
+    probe_over(&server, "r-1").await;
+    sync(&server).await.ok();
+    let before = server.get("/api/v1/hosts/a/objects").await.ok();
+    host.panel(|panel| panel.groups.iter_mut().for_each(|group| group.deleted = true));
+    for _ in 0..3 {
+        let synced = sync(&server).await.ok();
+        assert_eq!(kinds(&synced)[0], "empty_answer", "{synced}");
+        assert!(!kinds(&synced).contains(&"group_missing".to_owned()));
+    }
+    let groups = |objects: &Value| {
+        objects["items"]
+            .as_array()
+            .map(|items| items.iter().filter(|it| it["type"] == "group").cloned().collect::<Vec<_>>())
+    };
+    assert_eq!(groups(&server.get("/api/v1/hosts/a/objects").await.ok()), groups(&before));
+    // One that is missing among others is missed, and still on record.
+    host.panel(|panel| panel.groups[1].deleted = false);
+    for misses in 1..=2 {
+        assert!(kinds(&sync(&server).await.ok()).contains(&"group_missing".to_owned()));
+        let objects = server.get("/api/v1/hosts/a/objects").await.ok();
+        let seven = groups(&objects).and_then(|groups| groups.into_iter().find(|group| group["name"] == "7"));
+        assert_eq!(seven.map(|group| group["misses"].clone()), Some(json!(misses)));
+    }
+}
+
+#[tokio::test]
+async fn models_become_routes_after_a_preview() {
+    let (_host, server) = server(Personality::N).await;
+    probe_over(&server, "r-1").await;
+    let request = json!({ "shadow_group_id": "pool", "logical_group_id": "gpt" });
+    assert_eq!(server.post("/api/v1/hosts/a/models", &request).await.status, 404, "nothing was looked at yet");
+    sync(&server).await.ok();
+    let preview = server.post("/api/v1/hosts/a/models", &request).await.ok();
+    let added = preview["added"].as_array().cloned().unwrap_or_default();
+    assert!(!added.is_empty(), "{preview}");
+    assert_eq!((&preview["generation"], preview["gone"].as_array().map(Vec::len)), (&Value::Null, Some(1)));
+    let count = async || server.get("/api/v1/routes?limit=500").await.ok()["items"].as_array().map_or(0, Vec::len);
+    assert_eq!(count().await, 1);
+    let mut apply = request.clone();
+    apply["apply"] = true.into();
+    let applied = server.post("/api/v1/hosts/a/models", &apply).await.ok();
+    assert!(applied["generation"].as_u64() > Some(1), "{applied}");
+    assert_eq!(count().await, 1 + added.len());
+    let again = server.post("/api/v1/hosts/a/models", &apply).await.ok();
+    assert_eq!((&again["added"], &again["generation"]), (&json!([]), &Value::Null));
+}
+
+#[tokio::test]
+async fn quotas_and_prices_are_watched() {
+    let (host, server) = server(Personality::N).await;
+    host.panel(|panel| panel.groups[0].daily_limit_usd = Some(10.0));
+    probe_over(&server, "r-1").await;
+    let settings = WatchSettings { low_percent: 10 };
+    let watched = server.control.watch_host("a", settings).await.expect("is watched");
+    assert_eq!((watched.quotas, watched.events), (1, 0), "{watched:?}");
+    host.panel(|panel| {
+        panel.subscriptions[0].daily_usage_cents = 950;
+        panel.groups[0].rate_multiplier = 2.0;
+    });
+    for events in [1, 0] {
+        let watched = server.control.watch_host("a", settings).await.expect("is watched");
+        assert_eq!(watched.events, events, "what is low is told once");
+    }
+    let told = server.get("/api/v1/events").await.ok();
+    let kinds: Vec<_> = told["items"].as_array().into_iter().flatten().map(|it| it["kind"].clone()).collect();
+    assert!(kinds.contains(&json!("quota_low")) && kinds.contains(&json!("price_change")), "{told}");
+    let log = server.get("/api/v1/observations?kind=multiplier&subject=group%3A7").await.ok();
+    let values: Vec<_> = log["items"].as_array().into_iter().flatten().map(|it| it["value"].clone()).collect();
+    assert_eq!(values, [json!(2.0), json!(1.0)], "only ever added to");
+    let shown = server.get("/api/v1/access/a/team-a%40relay.example/7").await.ok();
+    assert_eq!(shown["usage"]["quota"]["left_usd"], 0.5);
+}
+
+#[tokio::test]
+async fn our_log_is_joined_with_the_hosts_bill() {
+    let (host, server) = server(Personality::N).await;
+    for id in ["r-1", "r-2", "r-3", "r-4"] {
+        probe_over(&server, id).await;
+    }
+    host.script(Reply::empty(503));
+    probe_over(&server, "r-5").await;
+    host.panel(|panel| {
+        let rows = &mut panel.usage;
+        assert_eq!(rows.len(), 4, "one for each answer");
+        rows.remove(0);
+        rows[0].output_tokens += 5;
+        let mut double = rows[1].clone();
+        double.id = 99;
+        rows.push(double);
+        let mut stranger = rows[1].clone();
+        (stranger.id, stranger.request_id) = (100, "client:nobody-knows".into());
+        rows.push(stranger);
+    });
+    let since = crate::support::start_of_time();
+    server.clock.advance(jiff::SignedDuration::from_mins(5));
+    let found = server.post("/api/v1/hosts/a/reconcile", &json!({ "since": since.to_string() })).await.ok();
+    let counts = ["matched", "missing_on_host", "missing_here", "double", "differing"].map(|name| found[name].clone());
+    assert_eq!(counts, [1, 1, 1, 1, 1].map(|count| json!(count)), "{found}");
+    assert_eq!((&found["ours"]["requests"], &found["theirs"]["requests"]), (&json!(4), &json!(5)));
+    assert_eq!(found["can_be_joined"], true);
+    let bad = server.post("/api/v1/hosts/a/reconcile", &json!({ "since": "yesterday" })).await;
+    assert_eq!(bad.status, 400);
+}

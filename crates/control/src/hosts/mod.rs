@@ -1,0 +1,77 @@
+//! What operators do with a host as a whole: add it, probe it, compare it with what is
+//! meant to be on it, watch what it costs, and reconcile its bill with our log.
+//!
+//! Nothing here writes to a host. What is to be mended there by us is left to
+//! [`crate::managed`], which changes only what carries our tag.
+
+mod add;
+mod drift;
+mod models;
+mod objects;
+mod probe;
+mod reconcile;
+mod sync;
+mod watch;
+
+use std::sync::Arc;
+
+use relay_domain::{Host, HostId};
+use relay_hosts::admin::AdminError;
+use relay_store::StoreError;
+
+pub use add::{AddHostError, AddedHost};
+pub use drift::Drift;
+pub use models::{ModelChange, ModelSync};
+pub use probe::HostCapabilities;
+pub use reconcile::{Difference, Reconciled, Sums};
+pub use sync::Synced;
+pub use watch::{WatchSettings, Watched};
+
+use crate::Control;
+use crate::publication::ApplyError;
+
+/// What was asked of a host cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// There is none of that id.
+    #[error("there is no host \"{0}\"")]
+    Unknown(String),
+    /// It has no admin API, or no access to it is configured.
+    #[error("host \"{0}\" has no admin API that lets us in: it needs kind = \"sub2api\" and admin_key or login")]
+    NoAccess(HostId),
+    /// Its admin API failed.
+    #[error("the admin API of host \"{host}\" failed: {error}; {}", error.remedy())]
+    Admin {
+        /// The host.
+        host: HostId,
+        /// Why.
+        error: AdminError,
+    },
+    /// The group to be synced into, or of the host, is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// Our log cannot be read.
+    #[error("the decision log cannot be read: {0}")]
+    Log(String),
+    /// The fleet could not be published.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Control {
+    /// A host of the fleet whose admin API lets us in.
+    fn reached(&self, id: &str) -> Result<Arc<Host>, HostError> {
+        let unknown = || HostError::Unknown(id.to_owned());
+        let id = HostId::new(id).map_err(|_| unknown())?;
+        let hosts = self.parts.managed.hosts();
+        let host = hosts.host(&id).ok_or_else(unknown)?;
+        if hosts.is_reached(&host) { Ok(host) } else { Err(HostError::NoAccess(id)) }
+    }
+}
+
+fn admin(host: &Host) -> impl Fn(AdminError) -> HostError + '_ {
+    |error| HostError::Admin { host: host.id.clone(), error }
+}

@@ -1,0 +1,267 @@
+//! `host`: the fleet's hosts, and what is done with one as a whole.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::api::Api;
+use super::nouns::{self, NounCommand};
+use super::{Exit, access};
+use crate::client::encode;
+use crate::output::{self, Output};
+
+/// What can be done with hosts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HostCommand {
+    #[command(flatten)]
+    Noun(NounCommand),
+    /// Add a host to the fleet
+    Add(AddArgs),
+    /// Find out what a host can do, and record it
+    Probe(HostArgs),
+    /// Look at groups, models, subscriptions and keys, and tell how they differ from what is meant to be
+    Sync(SyncArgs),
+    /// Join the decision log with the host's bill
+    Reconcile(ReconcileArgs),
+    /// Exchange every managed key of a host
+    Rotate(RotateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HostArgs {
+    /// The host
+    id: String,
+    #[command(flatten)]
+    api: Api,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// Its id
+    id: String,
+    /// Scheme, authority and an optional path prefix
+    #[arg(long, value_name = "URL")]
+    base_url: String,
+    /// `sub2api` or `openai`
+    #[arg(long, default_value = "sub2api")]
+    kind: String,
+    /// Name of an environment variable of the server that holds the admin key
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "admin_key_file")]
+    admin_key_env: Option<String>,
+    /// File on the server that holds the admin key
+    #[arg(long, value_name = "FILE")]
+    admin_key_file: Option<String>,
+    /// Name of an environment variable of the server that holds the gateway key
+    #[arg(long, value_name = "VARIABLE")]
+    gateway_key_env: Option<String>,
+    /// The host may be at a loopback or private address
+    #[arg(long)]
+    allow_private: bool,
+    #[command(flatten)]
+    api: Api,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// The host
+    id: String,
+    /// Then show which models of this group on the host have no route
+    #[arg(long, value_name = "SHADOW GROUP", requires = "into")]
+    models: Option<String>,
+    /// … in this logical group
+    #[arg(long, value_name = "LOGICAL GROUP")]
+    into: Option<String>,
+    /// … and publish routes for them
+    #[arg(long, requires = "models")]
+    apply: bool,
+    #[command(flatten)]
+    api: Api,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    /// The host
+    id: String,
+    /// From this time on, such as 2026-11-26T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: String,
+    #[command(flatten)]
+    api: Api,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// The host; `--all` for every host
+    #[arg(required_unless_present = "all")]
+    id: Option<String>,
+    /// Every managed key of the fleet
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
+    /// The keys are in wrong hands: no overlap, and new passwords of users that Relay Manager made
+    #[arg(long)]
+    leaked: bool,
+    /// Return once it is asked for
+    #[arg(long)]
+    no_wait: bool,
+    #[command(flatten)]
+    api: Api,
+}
+
+pub(super) async fn run(command: HostCommand, output: Output) -> anyhow::Result<Exit> {
+    match command {
+        HostCommand::Noun(NounCommand::Show { id, api }) => show(&id, api, output).await,
+        HostCommand::Noun(command) => nouns::run(&nouns::HOST, command, output).await,
+        HostCommand::Add(args) => add(args, output).await,
+        HostCommand::Probe(HostArgs { id, api }) => {
+            let found = api.client()?.post(&path(&id, "probe"), &json!({})).await?;
+            output.value(&found, || nouns::flat_facts(&found))?;
+            Ok(if found["capabilities"]["obstacle"].is_null() { Exit::Done } else { Exit::Failed })
+        }
+        HostCommand::Sync(args) => sync(args, output).await,
+        HostCommand::Reconcile(args) => reconcile(args, output).await,
+        HostCommand::Rotate(args) => rotate(args, output).await,
+    }
+}
+
+fn path(id: &str, what: &str) -> String {
+    format!("/api/v1/hosts/{}/{what}", encode(id))
+}
+
+/// The host with what it can do.
+async fn show(id: &str, api: Api, output: Output) -> anyhow::Result<Exit> {
+    let client = api.client()?;
+    let found = client.get(&format!("/api/v1/hosts/{}", encode(id))).await;
+    let mut host = match found {
+        Err(error) if error.is_not_found() => {
+            anyhow::bail!("there is no host {id}; `relay-manager host list` shows what there is")
+        }
+        found => found?,
+    };
+    let known = client.get(&path(id, "capabilities")).await?;
+    host["capabilities"] = known["capabilities"].clone();
+    output.value(&host, || nouns::flat_facts(&host))?;
+    Ok(Exit::Done)
+}
+
+async fn add(args: AddArgs, output: Output) -> anyhow::Result<Exit> {
+    let mut host = Map::new();
+    host.insert("host_id".to_owned(), args.id.into());
+    host.insert("kind".to_owned(), args.kind.into());
+    host.insert("base_url".to_owned(), args.base_url.into());
+    if args.allow_private {
+        host.insert("allow_private".to_owned(), true.into());
+    }
+    let mut secret = |field: &str, kind: &str, name: Option<String>| {
+        host.extend(name.map(|name| (field.to_owned(), json!({ kind: name }))));
+    };
+    secret("admin_key", "env", args.admin_key_env);
+    secret("admin_key", "file", args.admin_key_file);
+    secret("gateway_key", "env", args.gateway_key_env);
+    let added = args.api.client()?.post("/api/v1/hosts", &Value::Object(host)).await?;
+    output.value(&added, || nouns::flat_facts(&added))?;
+    Ok(Exit::Done)
+}
+
+async fn sync(args: SyncArgs, output: Output) -> anyhow::Result<Exit> {
+    let client = args.api.client()?;
+    let synced = client.post(&path(&args.id, "sync"), &json!({})).await?;
+    let (Some(shadow), Some(logical)) = (args.models, args.into) else {
+        output.value(&synced, || drift(&synced))?;
+        return Ok(if list(&synced, "drift").is_empty() { Exit::Done } else { Exit::Failed });
+    };
+    let request = json!({ "shadow_group_id": shadow, "logical_group_id": logical, "apply": args.apply });
+    let models = client.post(&path(&args.id, "models"), &request).await?;
+    output.value(&models, || changes(&models))?;
+    let is_pending = !args.apply && !list(&models, "added").is_empty();
+    Ok(if is_pending { Exit::ChangesPending } else { Exit::Done })
+}
+
+fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
+    value[name].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn drift(synced: &Value) -> String {
+    let seen = format!(
+        "{} groups, {} models, {} subscriptions, {} keys seen; {} grants are ensured anew",
+        synced["groups"], synced["models"], synced["subscriptions"], synced["keys"], synced["ensured"]
+    );
+    let problems: String =
+        list(synced, "problems").iter().map(|problem| format!("\nnot seen: {}", output::plain(problem))).collect();
+    if list(synced, "drift").is_empty() {
+        return format!("{seen}\nall is as it is meant to be{problems}");
+    }
+    let row =
+        |item: &Value| ["kind", "subject", "message", "remedy"].iter().map(|name| output::cell(item, name)).collect();
+    let table = output::table(&["what", "of", "how it is", "what to do"], list(synced, "drift").iter().map(row));
+    format!("{seen}{problems}\n\n{table}")
+}
+
+fn changes(models: &Value) -> String {
+    let rows =
+        [("new", "added"), ("routed", "present"), ("not listed", "gone")].into_iter().flat_map(|(word, name)| {
+            list(models, name).iter().map(move |item| {
+                let cells = ["public_model", "shadow_model", "route_id"].map(|name| output::cell(item, name));
+                std::iter::once(word.to_owned()).chain(cells).collect::<Vec<_>>()
+            })
+        });
+    let table = output::table(&["", "model", "on the host", "route"], rows);
+    match models["generation"].as_u64() {
+        Some(generation) => format!("{table}\n\npublished as generation {generation}"),
+        None => format!("{table}\n\nnothing was changed; --apply publishes routes for the new ones"),
+    }
+}
+
+async fn reconcile(args: ReconcileArgs, output: Output) -> anyhow::Result<Exit> {
+    let found = args.api.client()?.post(&path(&args.id, "reconcile"), &json!({ "since": args.since })).await?;
+    output.value(&found, || told(&found))?;
+    let count = |name: &str| found[name].as_u64().unwrap_or_default();
+    let is_whole = ["missing_on_host", "missing_here", "double", "differing"].iter().all(|name| count(name) == 0);
+    Ok(if is_whole && found["can_be_joined"] == true { Exit::Done } else { Exit::Failed })
+}
+
+fn told(found: &Value) -> String {
+    let side = |name: &str| {
+        let sums = &found[name];
+        vec![
+            name.to_owned(),
+            output::plain(&sums["requests"]),
+            output::plain(&sums["input_tokens"]),
+            output::plain(&sums["output_tokens"]),
+            format!("{:.6}", sums["cost_usd"].as_f64().unwrap_or_default()),
+        ]
+    };
+    let sums = output::table(&["", "requests", "input", "output", "USD"], ["ours", "theirs"].map(side));
+    if found["can_be_joined"] != true {
+        return format!("{sums}\n\nthis host does not name requests, so only the sums can be compared");
+    }
+    let counts = format!(
+        "{} the same, {} missing on the host, {} missing here, {} double, {} with other numbers; {:.6} USD unexplained",
+        found["matched"],
+        found["missing_on_host"],
+        found["missing_here"],
+        found["double"],
+        found["differing"],
+        found["unexplained_usd"].as_f64().unwrap_or_default()
+    );
+    let row = |item: &Value| {
+        ["kind", "request_id", "host_request_id", "message"].iter().map(|name| output::cell(item, name)).collect()
+    };
+    if list(found, "differences").is_empty() {
+        return format!("{sums}\n\n{counts}");
+    }
+    let differences = output::table(&["what", "our id", "host's id", ""], list(found, "differences").iter().map(row));
+    format!("{sums}\n\n{counts}\n\n{differences}")
+}
+
+async fn rotate(args: RotateArgs, output: Output) -> anyhow::Result<Exit> {
+    let client = args.api.client()?;
+    let mut body = json!({ "leaked": args.leaked });
+    if let Some(id) = &args.id {
+        body["host_id"] = id.as_str().into();
+    }
+    let asked = client.post("/api/v1/access-rotate", &body).await?;
+    output.value(&asked, || format!("new keys are asked for {} grants", asked["grants"]))?;
+    if args.no_wait {
+        return Ok(Exit::Done);
+    }
+    access::watch(&client, args.id.as_deref(), output).await
+}
