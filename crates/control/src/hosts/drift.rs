@@ -212,7 +212,7 @@ impl Compared<'_> {
                 json!({ "status": format!("{:?}", row.status).to_lowercase(), "expires_at": row.expires_at });
             return found.add("subscription_not_live", &subject, message, remedy, three(observed));
         }
-        let micros = |at: Option<Timestamp>| at.map(|at| at.as_microsecond());
+        let micros = |at: Option<Timestamp>| at.map(Timestamp::as_microsecond);
         if micros(row.expires_at) != micros(grant.expires_at) {
             let message = format!("the end of subscription {id} was changed on the host");
             let remedy = "nothing: the new end counts when it is next looked at";

@@ -28,6 +28,7 @@ pub use sync::Synced;
 pub use watch::{WatchSettings, Watched};
 
 use crate::Control;
+use crate::managed::is_managed;
 use crate::publication::ApplyError;
 
 /// What was asked of a host cannot be done.
@@ -68,7 +69,7 @@ impl Control {
         let id = HostId::new(id).map_err(|_| unknown())?;
         let hosts = self.parts.managed.hosts();
         let host = hosts.host(&id).ok_or_else(unknown)?;
-        if hosts.is_reached(&host) { Ok(host) } else { Err(HostError::NoAccess(id)) }
+        if is_managed(&host) { Ok(host) } else { Err(HostError::NoAccess(id)) }
     }
 }
 

@@ -17,7 +17,7 @@ use super::{HostError, admin};
 use crate::Control;
 
 /// What happened so short a time ago may not be on the host's bill yet.
-const LAG: Duration = Duration::from_secs(60);
+const LAG: Duration = Duration::from_mins(1);
 
 /// Rows of either side that are read at most: a bound on memory, told when it is met.
 const MOST: usize = 200_000;
@@ -199,12 +199,15 @@ fn reconcile(ours: &[Decision], theirs: &[UsageRow]) -> Reconciled {
         differences: Vec::new(),
         is_truncated: false,
     };
+    for row in theirs {
+        tally.theirs.add(input_of(row), row.output_tokens, row.actual_cost);
+    }
     if !tally.can_be_joined {
-        theirs.iter().for_each(|row| tally.theirs.add(input_of(row), row.output_tokens, row.actual_cost));
-        ours.iter().for_each(|decision| tally.ours.add_decision(decision, 0.0));
+        for decision in ours {
+            tally.ours.add_decision(decision, 0.0);
+        }
         return tally;
     }
-    theirs.iter().for_each(|row| tally.theirs.add(input_of(row), row.output_tokens, row.actual_cost));
     for decision in ours {
         let rows = decision.upstream_request_id.as_deref().and_then(|id| billed.remove(id)).unwrap_or_default();
         tally.join(decision, &rows);

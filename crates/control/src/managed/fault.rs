@@ -87,9 +87,8 @@ impl EnsureError {
 
     pub(super) fn again(&self) -> Again {
         match self {
-            Self::NoHost | Self::Stuck { .. } => Again::Later,
             Self::Store(StoreError::Unavailable(_)) | Self::NotServed(_) | Self::Overtaken => Again::Soon,
-            Self::Store(_) => Again::Later,
+            Self::NoHost | Self::Stuck { .. } | Self::Store(_) => Again::Later,
             Self::Admin(error) => match (error.retry_after(), error.is_transient()) {
                 (Some(wait), _) => Again::After(wait),
                 (None, true) => Again::Soon,

@@ -88,7 +88,7 @@ impl Flights {
     }
 
     /// Ends a job: whoever asks from now on begins another one.
-    pub(super) fn land(&self, job: Job, landed: Landed) {
+    pub(super) fn land(&self, job: &Job, landed: Landed) {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.asked);
         job.done.send_replace(Some(landed));
     }

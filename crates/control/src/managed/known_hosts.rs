@@ -95,11 +95,6 @@ impl KnownHosts {
         hosts
     }
 
-    /// Whether a host has an admin API that lets us in.
-    pub(crate) fn is_reached(&self, host: &Host) -> bool {
-        is_managed(host)
-    }
-
     /// The host on which grants are kept.
     pub(super) fn serving(&self, id: &HostId) -> Result<Arc<Host>, EnsureError> {
         let host = self.host(id).ok_or(EnsureError::NoHost)?;
@@ -267,6 +262,7 @@ impl KnownHosts {
     }
 }
 
-fn is_managed(host: &Host) -> bool {
+/// Whether a host has an admin API that lets us in.
+pub(crate) fn is_managed(host: &Host) -> bool {
     host.kind == HostKind::Sub2api && host.enabled && host.admin.is_some()
 }

@@ -40,6 +40,7 @@ use tokio::sync::{Notify, mpsc};
 pub use fault::EnsureError;
 pub use groups::GroupError;
 pub use known_hosts::KnownHosts;
+pub(crate) use known_hosts::is_managed;
 pub use operate::{AccessError, AskedFor, Rotation};
 pub use policy::Policy;
 pub use relay_store::{GrantCounts, GrantFilter as AccessFilter, GrantState};

@@ -200,7 +200,7 @@ mod tests {
             Lookup::Ready(key) => key.secret.expose().to_owned(),
             Lookup::Cold => "cold".to_owned(),
             Lookup::Refused(refused) => {
-                format!("{} {:?}", refused.why.as_str(), refused.until.map(|at| at.as_second()))
+                format!("{} {:?}", refused.why.as_str(), refused.until.map(Timestamp::as_second))
             }
         };
         assert_eq!(seen, expected);

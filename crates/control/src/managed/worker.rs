@@ -112,7 +112,7 @@ impl Worker {
 
     async fn work(self: Arc<Self>, job: Job) {
         let landed = self.attempt(&job.asked).await;
-        self.access.flights.land(job, landed);
+        self.access.flights.land(&job, landed);
     }
 
     async fn attempt(&self, asked: &Asked) -> Landed {

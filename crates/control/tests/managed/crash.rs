@@ -114,7 +114,7 @@ async fn an_extension_whose_answer_was_lost_is_not_made_twice() {
         let running = world.open().await;
         running
             .until("renewed", |view| {
-                let known = view.expires_at.map(|at| at.as_microsecond());
+                let known = view.expires_at.map(jiff::Timestamp::as_microsecond);
                 known == Some(extended.as_microsecond()) && view.step == "idle"
             })
             .await;

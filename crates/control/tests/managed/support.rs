@@ -207,9 +207,9 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
-            panic!("never {what}: {:?}", self.access.grant_view(&name()).await);
-        }
+        let reached = tokio::time::timeout(PATIENCE, reached).await.is_ok();
+        let view = self.access.grant_view(&name()).await;
+        assert!(reached, "never {what}: {view:?}");
     }
 
     pub(crate) async fn events(&self) -> Vec<String> {

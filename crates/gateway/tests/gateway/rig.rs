@@ -124,7 +124,7 @@ impl Setup {
         self.fleet(|fleet| {
             fleet.routes.iter_mut().for_each(|route| {
                 route.credential = CredentialMode::Managed;
-                route.shadow_group = "7".to_owned();
+                "7".clone_into(&mut route.shadow_group);
             });
             fleet.keys[0].subscription_user = Some("team-a@relay.example".to_owned());
         })

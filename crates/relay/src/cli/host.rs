@@ -184,8 +184,8 @@ fn drift(synced: &Value) -> String {
         "{} groups, {} models, {} subscriptions, {} keys seen; {} grants are ensured anew",
         synced["groups"], synced["models"], synced["subscriptions"], synced["keys"], synced["ensured"]
     );
-    let problems: String =
-        list(synced, "problems").iter().map(|problem| format!("\nnot seen: {}", output::plain(problem))).collect();
+    let problems = list(synced, "problems").iter();
+    let problems = problems.fold(String::new(), |told, it| told + "\nnot seen: " + &output::plain(it));
     if list(synced, "drift").is_empty() {
         return format!("{seen}\nall is as it is meant to be{problems}");
     }

@@ -43,7 +43,10 @@ impl Saga<'_> {
             let known = self.keys.iter().find(|key| key.generation == generation).cloned();
             let begun = match known {
                 Some(begun) if begun.state == KeyState::Begun => match self.find(&begun, &on_host) {
-                    Found::Good(id) => return self.hold(begun, id),
+                    Found::Good(id) => {
+                        self.hold(begun, id);
+                        return Ok(());
+                    }
                     Found::Nowhere => begun,
                     Found::Unusable => {
                         self.give_up(begun).await?;
@@ -103,9 +106,8 @@ impl Saga<'_> {
     }
 
     /// Takes an issue that is there for the one to be used.
-    fn hold(&mut self, key: AccessKey, id: RemoteKeyId) -> Result<(), EnsureError> {
+    fn hold(&mut self, key: AccessKey, id: RemoteKeyId) {
         self.key = Some(AccessKey { remote_id: Some(id.0), ..key });
-        Ok(())
     }
 
     /// Writes down the issue that is about to be made.
@@ -157,11 +159,17 @@ impl Saga<'_> {
             custom_key: Some(custom),
         };
         match login.create_key(&new, None).await {
-            Ok(made) => self.hold(begun, made.id).map(|()| true),
+            Ok(made) => {
+                self.hold(begun, made.id);
+                Ok(true)
+            }
             Err(error) if error.code() == Some(codes::API_KEY_EXISTS) => {
                 let on_host = self.client.user_keys(user.id).await?;
                 match self.find(&begun, &on_host) {
-                    Found::Good(id) => self.hold(begun, id).map(|()| true),
+                    Found::Good(id) => {
+                        self.hold(begun, id);
+                        Ok(true)
+                    }
                     Found::Unusable | Found::Nowhere => self.give_up(begun).await.map(|()| false),
                 }
             }
@@ -199,7 +207,8 @@ impl Saga<'_> {
         let Some((id, secret)) = good.and_then(|row| Some((row.id, row.key.clone()?))) else {
             return Err(self.nothing_to_adopt(user, because));
         };
-        self.hold(self.adopted(secret), id)
+        self.hold(self.adopted(secret), id);
+        Ok(())
     }
 
     fn adopted(&self, secret: Secret) -> AccessKey {

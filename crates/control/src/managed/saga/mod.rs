@@ -54,7 +54,9 @@ impl<'a> Saga<'a> {
         let mut keys = access.store.access_keys(&grant.name).await?;
         if grant.base_url != host.base_url.to_string() {
             // Ids of another host, or of the same one elsewhere: what is here is found by text.
-            keys.iter_mut().for_each(|key| key.remote_id = None);
+            for key in &mut keys {
+                key.remote_id = None;
+            }
             grant.extending_from = None;
         }
         Ok(Self { access, host, client, capabilities, grant, keys, key: None, doubted })

@@ -60,13 +60,12 @@ impl Saga<'_> {
     }
 
     async fn delete(&mut self, key: &AccessKey, user: &HostUser) -> Result<(), EnsureError> {
-        let id = match key.remote_id {
-            Some(id) => Some(RemoteKeyId(id)),
+        let id = if let Some(id) = key.remote_id {
+            Some(RemoteKeyId(id))
+        } else {
             // Begun, and never heard of again: it is there if it was made.
-            None => {
-                let on_host = self.client.user_keys(user.id).await?;
-                on_host.into_iter().find(|row| row.key.is_some() && row.key == key.secret).map(|row| row.id)
-            }
+            let on_host = self.client.user_keys(user.id).await?;
+            on_host.into_iter().find(|row| row.key.is_some() && row.key == key.secret).map(|row| row.id)
         };
         if let Some(id) = id {
             self.log_in(user).await?.delete_key(id).await?;
