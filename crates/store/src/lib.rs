@@ -22,6 +22,7 @@ pub mod issue;
 pub mod keyring;
 pub mod managed;
 pub mod master_key;
+pub mod notification;
 pub mod publication;
 mod records;
 pub mod sqlite;
@@ -42,4 +43,4 @@ pub use managed::{ManagedResource, ResourceFilter, ResourceKind, UnknownResource
 pub use master_key::{MasterKey, MasterKeyError};
 pub use publication::{GenerationRecord, Publication};
 pub use sqlite::{SqliteStore, open_sqlite};
-pub use store::{AccessStore, EventStore, HostStore, Store};
+pub use store::{AccessStore, EventStore, HostStore, NotificationStore, Store};

@@ -9,6 +9,7 @@ mod events;
 mod fleet;
 mod hosts;
 mod managed;
+mod notifications;
 mod open;
 mod settings;
 mod tokens;

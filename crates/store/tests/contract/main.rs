@@ -9,6 +9,7 @@ mod engine;
 mod fixture;
 mod fleets;
 mod hosts;
+mod notifications;
 mod records;
 mod secrecy;
 mod sqlite;
@@ -72,6 +73,18 @@ mod on_sqlite {
             objects_of_a_host_keep_when_they_were_first_seen
             an_observation_is_added_when_it_differs_and_told_with_the_one_before
             events_are_listed_newest_first_by_kind_host_and_gravity
+        }
+        notifications {
+            a_channel_is_kept_with_its_secrets_and_never_twice
+            an_updated_channel_keeps_its_id_type_and_date
+            a_channels_secrets_are_not_readable_at_rest
+            of_an_incident_the_latest_message_alone_is_sent
+            a_forgotten_incident_is_gone_and_its_message_withdrawn
+            nothing_is_kept_for_a_channel_that_is_gone
+            messages_are_due_in_their_order_and_until_they_end
+            a_message_superseded_on_its_way_is_not_sent_again
+            the_log_is_filtered_and_paged_newest_first
+            only_what_was_finished_is_forgotten
         }
         secrecy {
             no_secret_is_readable_at_rest
