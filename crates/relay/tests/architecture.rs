@@ -24,6 +24,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("relay-hosts", &["relay-domain", "relay-http1"]),
     ("relay-ledger", &["relay-domain"]),
     ("relay-backup", &["relay-store"]),
+    // Its outbox is the store's, its HTTP the one that hosts are called with.
+    ("relay-notify", &["relay-domain", "relay-hosts", "relay-store"]),
     (
         "relay-gateway",
         &[
@@ -49,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "relay-hosts",
             "relay-ledger",
             "relay-pricing",
+            "relay-notify",
         ],
     ),
     ("relay-admin", &["relay-domain", "relay-control"]),
@@ -84,6 +87,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     // The root of the process alone may leave errors untyped.
     ("anyhow", &["relay-manager"]),
     ("clap", &["relay-manager"]),
+    ("lettre", &["relay-notify"]),
 ];
 
 /// What no crate of ours may use: a second HTTP stack, TLS, time library.

@@ -1,0 +1,105 @@
+//! The Bark app on iOS, by its server's `POST /push`. Documented at
+//! <https://github.com/Finb/bark-server/blob/master/docs/API_V2.md>.
+
+use relay_domain::Secret;
+use serde_json::json;
+use url::Url;
+
+use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded, json as read};
+use crate::Severity;
+use crate::fields::Fields;
+use crate::message::shorten;
+
+/// Apple takes 4 KiB with everything around the text.
+const MAX_TEXT: usize = 2800;
+
+/// The public server of the app.
+const SERVER: &str = "https://api.day.app";
+
+/// A device and the server that reaches it.
+#[derive(Clone)]
+pub struct Bark {
+    server: Url,
+    device_key: Secret,
+}
+
+redacted!(Bark);
+
+impl Bark {
+    pub(crate) fn read(fields: &mut Fields, allow_private: bool) -> Self {
+        Self { server: fields.url("base_url", Some(SERVER), allow_private), device_key: fields.secret("device_key") }
+    }
+}
+
+impl HttpService for Bark {
+    /// The request. What is critical is shown through a focus mode
+    /// (`timeSensitive`); `critical`, which rings through silence, is for lives.
+    fn request(&self, notice: Notice<'_>) -> HttpRequest {
+        let mut url = self.server.clone();
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{prefix}/push"));
+        let level = match notice.message.severity {
+            Severity::Critical => "timeSensitive",
+            Severity::Warning => "active",
+            Severity::Info => "passive",
+        };
+        let body = json!({
+            "device_key": self.device_key.expose(),
+            "title": notice.message.title,
+            "body": shorten(&notice.message.body, MAX_TEXT),
+            "level": level,
+            "group": "Relay Manager",
+        });
+        HttpRequest { url, headers: Vec::new(), body: body.to_string() }
+    }
+
+    /// `code` 200 is well; the HTTP status repeats it.
+    fn judge(&self, answer: &Answer<'_>) -> Outcome {
+        let body = match (by_status(answer), read(answer)) {
+            (Some(outcome), _) | (None, Err(outcome)) => return outcome,
+            (None, Ok(body)) => body,
+        };
+        let reason = coded(&body["code"], &body["message"]);
+        match body["code"].as_u64() {
+            Some(200) => Outcome::Delivered,
+            Some(429 | 500..) => Outcome::retry(reason),
+            _ => Outcome::refused(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::Target;
+    use crate::channels::samples::{target, wire, with_notice};
+    use crate::{Language, Phase};
+
+    fn device() -> Bark {
+        let Target::Bark(device) = target(json!({"type": "bark", "device_key": "ynJ5Ft4atkMkWeo2PAvFhF"})) else {
+            panic!("a device")
+        };
+        device
+    }
+
+    #[test]
+    fn the_request_is_a_push_whose_level_is_the_severity() {
+        let request = |phase| with_notice(phase, Language::English, |notice| device().request(notice));
+        insta::assert_snapshot!(wire(&request(Phase::Firing)));
+        assert!(request(Phase::Recovered).body.contains(r#""level":"passive""#));
+    }
+
+    #[test]
+    fn answers_mean_what_the_documentation_says() {
+        let judge = |status, body: &str| device().judge(&Answer { status, retry_after: None, body: body.as_bytes() });
+        let well = r#"{"code":200,"message":"success","timestamp":1795665906}"#;
+        assert_eq!(judge(200, well), Outcome::Delivered);
+        let unknown = r#"{"code":400,"message":"failed to get device token","timestamp":1795665906}"#;
+        assert!(
+            matches!(judge(400, unknown), Outcome::Refused { reason } if reason.contains("failed to get device token"))
+        );
+        let failed = r#"{"code":500,"message":"push failed","timestamp":1795665906}"#;
+        assert!(matches!(judge(500, failed), Outcome::Retry { .. }));
+        assert!(matches!(judge(200, failed), Outcome::Retry { .. }));
+    }
+}

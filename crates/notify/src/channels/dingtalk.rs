@@ -1,0 +1,123 @@
+//! A group robot of DingTalk: a text message to its webhook, signed when the
+//! robot has a signing secret (加签). Documented at
+//! <https://open.dingtalk.com/document/orgapp/custom-robot-access>.
+
+use relay_domain::Secret;
+use serde_json::json;
+use url::Url;
+
+use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded, json as read};
+use crate::fields::Fields;
+use crate::message::shorten;
+use crate::signature;
+
+/// A robot takes bodies of 20,000 bytes.
+const MAX_TEXT: usize = 16_000;
+
+/// A group robot.
+#[derive(Clone)]
+pub struct DingTalk {
+    url: Url,
+    secret: Option<Secret>,
+}
+
+redacted!(DingTalk);
+
+impl DingTalk {
+    pub(crate) fn read(fields: &mut Fields, allow_private: bool) -> Self {
+        let secret = fields.text("secret").map(|secret| Secret::new(&secret));
+        Self { url: fields.url("url", None, allow_private), secret }
+    }
+}
+
+impl HttpService for DingTalk {
+    /// The request. The signature is good for an hour, so each attempt has its own.
+    fn request(&self, notice: Notice<'_>) -> HttpRequest {
+        let mut url = self.url.clone();
+        if let Some(secret) = &self.secret {
+            let timestamp = notice.now.as_millisecond();
+            let sign = signature::dingtalk(timestamp, secret.expose());
+            url.query_pairs_mut().append_pair("timestamp", &timestamp.to_string()).append_pair("sign", &sign);
+        }
+        let content = shorten(&notice.message.text(), MAX_TEXT);
+        let body = json!({ "msgtype": "text", "text": { "content": content } });
+        HttpRequest { url, headers: Vec::new(), body: body.to_string() }
+    }
+
+    /// `errcode` 0 is well; HTTP says 200 whatever happens.
+    fn judge(&self, answer: &Answer<'_>) -> Outcome {
+        if let Some(outcome) = by_status(answer) {
+            return outcome;
+        }
+        let body = match read(answer) {
+            Ok(body) => body,
+            Err(outcome) => return outcome,
+        };
+        let reason = coded(&body["errcode"], &body["errmsg"]);
+        match body["errcode"].as_i64() {
+            Some(0) => Outcome::Delivered,
+            // Busy; more than 20 messages in a minute, by two generations of their servers.
+            Some(-1 | 130_101 | 410_100) => Outcome::retry(reason),
+            _ => Outcome::refused(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::Target;
+    use crate::channels::samples::{ok, target, wire, with_notice};
+    use crate::{Language, Phase};
+
+    fn robot(secret: Option<&str>) -> DingTalk {
+        let url = "https://oapi.dingtalk.com/robot/send?access_token=566cc69da782ec";
+        let Target::DingTalk(robot) = target(json!({"type": "dingtalk", "url": url, "secret": secret})) else {
+            panic!("a robot")
+        };
+        robot
+    }
+
+    #[test]
+    fn the_request_is_a_text_message_with_the_signature_in_the_query() {
+        let request = |secret| with_notice(Phase::Firing, Language::Chinese, |notice| robot(secret).request(notice));
+        insta::assert_snapshot!(wire(&request(Some("SECcanary"))));
+        assert!(request(None).url.as_str().ends_with("?access_token=566cc69da782ec"), "no secret, no signature");
+    }
+
+    /// A signature's `+`, `/` and `=` must reach the server as such.
+    #[test]
+    fn the_signature_is_encoded_once() {
+        for seconds in 0..50 {
+            let event_time = jiff::Timestamp::from_second(1_795_665_906 + seconds).unwrap();
+            let request = with_notice(Phase::Firing, Language::English, |notice| {
+                robot(Some("SEC")).request(Notice { now: event_time, ..notice })
+            });
+            let sign = request.url.query_pairs().find(|(name, _)| name == "sign").unwrap().1;
+            assert_eq!(sign, signature::dingtalk(event_time.as_millisecond(), "SEC"));
+            let query = request.url.query().unwrap().split("sign=").nth(1).unwrap();
+            assert!(!query.contains(['+', '/', '=']), "{query}");
+        }
+    }
+
+    #[test]
+    fn answers_mean_what_the_documentation_says() {
+        let judge = |body: &str| robot(None).judge(&ok(body));
+        assert_eq!(judge(r#"{"errcode":0,"errmsg":"ok"}"#), Outcome::Delivered);
+        for passing in [
+            r#"{"errcode":130101,"errmsg":"send too fast, exceed 20 times per minute"}"#,
+            r#"{"errcode":-1,"errmsg":"系统繁忙"}"#,
+            "<html>bad gateway</html>",
+        ] {
+            assert!(matches!(judge(passing), Outcome::Retry { .. }), "{passing}");
+        }
+        for (lasting, reason) in [
+            (r#"{"errcode":310000,"errmsg":"sign not match"}"#, "code 310000: sign not match"),
+            (r#"{"errcode":310000,"errmsg":"keywords not in content"}"#, "code 310000: keywords not in content"),
+            (r#"{"errcode":300005,"errmsg":"token is not exist"}"#, "code 300005: token is not exist"),
+            (r#"{"errmsg":"?"}"#, "code null: ?"),
+        ] {
+            assert_eq!(judge(lasting), Outcome::refused(reason));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A group bot of Feishu, or of Lark: a text message to its webhook, signed when
+//! the bot asks for it (签名校验). Documented at
+//! <https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>.
+
+use relay_domain::Secret;
+use serde_json::json;
+use url::Url;
+
+use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded, json as read};
+use crate::fields::Fields;
+use crate::message::shorten;
+use crate::signature;
+
+/// A bot takes bodies of 20 KB.
+const MAX_TEXT: usize = 16_000;
+
+/// A group bot.
+#[derive(Clone)]
+pub struct Feishu {
+    url: Url,
+    secret: Option<Secret>,
+}
+
+redacted!(Feishu);
+
+impl Feishu {
+    pub(crate) fn read(fields: &mut Fields, allow_private: bool) -> Self {
+        let secret = fields.text("secret").map(|secret| Secret::new(&secret));
+        Self { url: fields.url("url", None, allow_private), secret }
+    }
+}
+
+impl HttpService for Feishu {
+    /// The request. The signature is good for an hour, so each attempt has its own.
+    fn request(&self, notice: Notice<'_>) -> HttpRequest {
+        // A text may hold tags, and `<at user_id="all">` in the words of a host
+        // would call everybody.
+        let text = shorten(&notice.message.text().replace('<', "＜"), MAX_TEXT);
+        let mut body = json!({ "msg_type": "text", "content": { "text": text } });
+        if let Some(secret) = &self.secret {
+            let timestamp = notice.now.as_second();
+            body["timestamp"] = timestamp.to_string().into();
+            body["sign"] = signature::feishu(timestamp, secret.expose()).into();
+        }
+        HttpRequest { url: self.url.clone(), headers: Vec::new(), body: body.to_string() }
+    }
+
+    /// `code` 0 is well; an old bot says `StatusCode` instead, and some answers
+    /// hold both, of which then `code` counts.
+    fn judge(&self, answer: &Answer<'_>) -> Outcome {
+        if let Some(outcome) = by_status(answer) {
+            return outcome;
+        }
+        let body = match read(answer) {
+            Ok(body) => body,
+            Err(outcome) => return outcome,
+        };
+        let is_old = body["code"].is_null();
+        let (code, message) = if is_old { ("StatusCode", "StatusMessage") } else { ("code", "msg") };
+        let reason = coded(&body[code], &body[message]);
+        match body[code].as_i64() {
+            Some(0) => Outcome::Delivered,
+            // More than 100 a minute or 5 a second; 9499 is said of bad requests too.
+            Some(11_232 | 11_233) => Outcome::retry(reason),
+            Some(9499) if reason.contains("too many") => Outcome::retry(reason),
+            _ => Outcome::refused(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::Target;
+    use crate::channels::samples::{ok, target, wire, with_notice};
+    use crate::{Language, Message, Phase};
+
+    fn bot(secret: Option<&str>) -> Feishu {
+        let url = "https://open.feishu.cn/open-apis/bot/v2/hook/2f4d6a";
+        let Target::Feishu(bot) = target(json!({"type": "feishu", "url": url, "secret": secret})) else {
+            panic!("a bot")
+        };
+        bot
+    }
+
+    #[test]
+    fn the_request_is_a_text_message_with_the_signature_in_the_body() {
+        let request = |secret| with_notice(Phase::Firing, Language::Chinese, |notice| bot(secret).request(notice));
+        insta::assert_snapshot!(wire(&request(Some("demo"))));
+        assert!(!request(None).body.contains("sign"), "no secret, no signature");
+    }
+
+    #[test]
+    fn the_words_of_a_host_call_nobody() {
+        let request = with_notice(Phase::Firing, Language::English, |notice| {
+            let message = Message { title: "<at user_id=\"all\">".into(), ..notice.message.clone() };
+            bot(None).request(Notice { message: &message, ..notice })
+        });
+        assert!(!request.body.contains('<') && request.body.contains("＜at"), "{}", request.body);
+    }
+
+    #[test]
+    fn answers_mean_what_the_documentation_says() {
+        let judge = |body: &str| bot(None).judge(&ok(body));
+        for well in [
+            r#"{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}"#,
+            r#"{"StatusCode":0,"StatusMessage":"success"}"#,
+        ] {
+            assert_eq!(judge(well), Outcome::Delivered, "{well}");
+        }
+        for passing in [
+            r#"{"code":11232,"msg":"frequency limited psm[lark.oapi.app_platform_runtime]"}"#,
+            r#"{"StatusCode":0,"StatusMessage":"","code":9499,"msg":"too many request"}"#,
+        ] {
+            assert!(matches!(judge(passing), Outcome::Retry { .. }), "{passing}");
+        }
+        let expired = "sign match fail or timestamp is not within one hour from current time";
+        for (lasting, reason) in [
+            (format!(r#"{{"StatusCode":0,"code":19021,"msg":"{expired}"}}"#), format!("code 19021: {expired}")),
+            (r#"{"code":19024,"msg":"Key Words Not Found"}"#.into(), "code 19024: Key Words Not Found".into()),
+            (r#"{"code":9499,"msg":"Bad Request","data":{}}"#.into(), "code 9499: Bad Request".into()),
+        ] {
+            assert_eq!(judge(&lasting), Outcome::refused(reason));
+        }
+    }
+}

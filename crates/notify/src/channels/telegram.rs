@@ -1,0 +1,115 @@
+//! A Telegram bot: `sendMessage` to a chat. Documented at
+//! <https://core.telegram.org/bots/api#sendmessage>.
+
+use std::time::Duration;
+
+use relay_domain::Secret;
+use serde_json::json;
+use url::Url;
+
+use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded};
+use crate::Severity;
+use crate::fields::Fields;
+use crate::message::shorten;
+
+/// 4,096 characters after entities are parsed; fewer in bytes is safe.
+const MAX_TEXT: usize = 4096;
+
+/// Where bots are, unless a server of the operator's own is named.
+const SERVER: &str = "https://api.telegram.org";
+
+/// A bot and the chat it writes to.
+#[derive(Clone)]
+pub struct Telegram {
+    server: Url,
+    token: Secret,
+    chat: String,
+}
+
+redacted!(Telegram);
+
+impl Telegram {
+    pub(crate) fn read(fields: &mut Fields, allow_private: bool) -> Self {
+        let token = fields.secret("bot_token");
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-');
+        if !token.expose().bytes().all(is_token) {
+            fields.fault("bot_token", "must be the token of a bot, such as 123456:ABC-DEF1234");
+        }
+        Self { server: fields.url("base_url", Some(SERVER), allow_private), token, chat: fields.required("chat_id") }
+    }
+}
+
+impl HttpService for Telegram {
+    /// The request. What does not matter much arrives without a sound.
+    fn request(&self, notice: Notice<'_>) -> HttpRequest {
+        let mut url = self.server.clone();
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{prefix}/bot{}/sendMessage", self.token.expose()));
+        let body = json!({
+            "chat_id": self.chat,
+            "text": shorten(&notice.message.text(), MAX_TEXT),
+            "link_preview_options": { "is_disabled": true },
+            "disable_notification": notice.message.severity == Severity::Info,
+        });
+        HttpRequest { url, headers: Vec::new(), body: body.to_string() }
+    }
+
+    /// `ok` says it; the HTTP status repeats `error_code`.
+    fn judge(&self, answer: &Answer<'_>) -> Outcome {
+        let Ok(body) = super::json(answer) else {
+            return by_status(answer).unwrap_or_else(|| Outcome::retry("the answer is not Telegram's"));
+        };
+        if body["ok"] == true {
+            return Outcome::Delivered;
+        }
+        let reason = coded(&body["error_code"], &body["description"]);
+        match body["error_code"].as_u64() {
+            Some(429 | 500..) => {
+                let after = body["parameters"]["retry_after"].as_u64().map(Duration::from_secs);
+                Outcome::Retry { reason, after }
+            }
+            _ => Outcome::refused(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::Target;
+    use crate::channels::samples::{target, wire, with_notice};
+    use crate::{Language, Phase};
+
+    fn bot(base_url: &str) -> Telegram {
+        let settings = json!({
+            "type": "telegram", "bot_token": "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", "chat_id": "-1001234567890",
+            "base_url": base_url,
+        });
+        let Target::Telegram(bot) = target(settings) else { panic!("a bot") };
+        bot
+    }
+
+    #[test]
+    fn the_request_calls_send_message() {
+        let request = |url: &str, phase| with_notice(phase, Language::English, |notice| bot(url).request(notice));
+        insta::assert_snapshot!(wire(&request("", Phase::Firing)));
+        let own = request("https://bots.example/telegram/", Phase::Recovered);
+        assert!(own.url.as_str().starts_with("https://bots.example/telegram/bot123456:ABC-"), "{}", own.url);
+        assert!(own.body.contains(r#""disable_notification":true"#), "an end makes no sound: {}", own.body);
+    }
+
+    #[test]
+    fn answers_mean_what_the_documentation_says() {
+        let judge = |status, body: &str| bot("").judge(&Answer { status, retry_after: None, body: body.as_bytes() });
+        assert_eq!(judge(200, r#"{"ok":true,"result":{"message_id":7}}"#), Outcome::Delivered);
+        let limited = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 5","parameters":{"retry_after":5}}"#;
+        let reason = "code 429: Too Many Requests: retry after 5".to_owned();
+        assert_eq!(judge(429, limited), Outcome::Retry { reason, after: Some(Duration::from_secs(5)) });
+        let blocked = r#"{"ok":false,"error_code":403,"description":"Forbidden: bot was blocked by the user"}"#;
+        assert_eq!(judge(403, blocked), Outcome::refused("code 403: Forbidden: bot was blocked by the user"));
+        let unknown = r#"{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}"#;
+        assert_eq!(judge(400, unknown), Outcome::refused("code 400: Bad Request: chat not found"));
+        assert!(matches!(judge(502, "<html>"), Outcome::Retry { .. }));
+        assert!(matches!(judge(200, "<html>"), Outcome::Retry { .. }));
+    }
+}

@@ -1,0 +1,172 @@
+//! Empties the outbox: sends what is due, and says what became of it. A message
+//! is sent at least once: when the process dies between the service's answer and
+//! its record, it is sent again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use relay_domain::Clock;
+use relay_store::notification::{AttemptEnd, Delivery, DeliveryState, NewDelivery, NotificationChannel};
+use relay_store::{NotificationStore, StoreError};
+use url::Url;
+
+use crate::channels::{Notice, Outcome};
+use crate::{Channel, Event, Fault, Kind, Message, Phase, Severity, Transport, backoff};
+
+/// Messages taken from the outbox at once.
+const BATCH: u32 = 100;
+
+/// Secrets shorter than this are not looked for in texts: they would match anywhere.
+const LEAST_SECRET: usize = 6;
+
+/// Sends what is due.
+pub struct Sender {
+    store: Arc<dyn NotificationStore>,
+    transport: Transport,
+    clock: Arc<dyn Clock>,
+}
+
+/// What became of a test message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tested {
+    /// Its number in the log.
+    pub delivery_id: i64,
+    /// What the service made of it.
+    pub outcome: Outcome,
+}
+
+impl Sender {
+    /// Sends what is in that store.
+    pub fn new(store: Arc<dyn NotificationStore>, transport: Transport, clock: Arc<dyn Clock>) -> Self {
+        Self { store, transport, clock }
+    }
+
+    /// Sends what is due now, and answers how many attempts that were. Channels
+    /// do not wait for each other; a channel that is not well keeps its further
+    /// messages for the next call. Dropping the future may send a message twice.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn send_due(&self) -> Result<usize, StoreError> {
+        let due = self.store.due_deliveries(self.clock.now(), BATCH).await?;
+        let mut by_channel: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
+        for delivery in due {
+            by_channel.entry(delivery.message.channel.clone()).or_default().push(delivery);
+        }
+        let sending = by_channel.iter().map(|(id, deliveries)| self.send_to(id, deliveries));
+        futures_util::future::join_all(sending).await.into_iter().sum()
+    }
+
+    async fn send_to(&self, id: &str, deliveries: &[Delivery]) -> Result<usize, StoreError> {
+        let record = self.store.notification_channel(id).await?;
+        let mut attempts = 0;
+        for delivery in deliveries {
+            let outcome = match &record {
+                Some(record) if record.enabled => self.attempt(record, &delivery.message, delivery.id).await,
+                Some(_) => Outcome::refused("the channel is disabled"),
+                None => Outcome::refused("the channel is gone"),
+            };
+            attempts += 1;
+            let is_unwell = matches!(outcome, Outcome::Retry { .. });
+            let end = end(outcome, delivery.attempts + 1, self.clock.now());
+            if let (DeliveryState::Failed, Some(error)) = (end.state, &end.error) {
+                tracing::error!(channel_id = id, delivery_id = delivery.id, error, "gave up a notification");
+            }
+            self.store.end_attempt(delivery.id, &end).await?;
+            if is_unwell {
+                break;
+            }
+        }
+        Ok(attempts)
+    }
+
+    /// Sends a test message to a channel, enabled or not, whatever its rules,
+    /// and puts it into the log; it is not tried again. `None` when there is no
+    /// such channel.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn test(&self, id: &str) -> Result<Option<Tested>, StoreError> {
+        let Some(record) = self.store.notification_channel(id).await? else { return Ok(None) };
+        let now = self.clock.now();
+        let event = Event {
+            kind: Kind::Test,
+            phase: Phase::Firing,
+            severity: Severity::Info,
+            subject: id.to_owned(),
+            facts: serde_json::Map::new(),
+            since: now,
+            at: now,
+        };
+        let message = NewDelivery {
+            channel: id.to_owned(),
+            kind: Kind::Test.as_str().to_owned(),
+            subject: id.to_owned(),
+            phase: "test".to_owned(),
+            event: serde_json::to_value(&event).unwrap_or_default(),
+            created_at: now,
+            next_at: now,
+        };
+        let outcome = self.attempt(&record, &message, 0).await;
+        let mut end = end(outcome.clone(), 1, self.clock.now());
+        if end.state == DeliveryState::Pending {
+            end.state = DeliveryState::Failed;
+        }
+        let delivery_id = self.store.record_delivery(&message, &end).await?;
+        Ok(Some(Tested { delivery_id, outcome }))
+    }
+
+    async fn attempt(&self, record: &NotificationChannel, message: &NewDelivery, id: i64) -> Outcome {
+        let channel = match Channel::of(record) {
+            Ok(channel) => channel,
+            Err(faults) => return Outcome::refused(format!("the channel cannot be read: {}", words(&faults))),
+        };
+        let Ok(event) = serde_json::from_value::<Event>(message.event.clone()) else {
+            return Outcome::refused("the event is not one that this version knows");
+        };
+        let message = Message::new(&event, channel.language, &channel.rules.zone);
+        let notice = Notice { id, event: &event, message: &message, now: self.clock.now() };
+        match self.transport.send(&channel, notice).await {
+            Outcome::Delivered => Outcome::Delivered,
+            Outcome::Retry { reason, after } => Outcome::Retry { reason: without_secrets(reason, record), after },
+            Outcome::Refused { reason } => Outcome::Refused { reason: without_secrets(reason, record) },
+        }
+    }
+}
+
+/// What an outcome means for a message that was sent `attempts` times.
+fn end(outcome: Outcome, attempts: u32, now: Timestamp) -> AttemptEnd {
+    let ended = |state, error| AttemptEnd { state, at: now, next_at: now, error };
+    match outcome {
+        Outcome::Delivered => ended(DeliveryState::Delivered, None),
+        Outcome::Refused { reason } => ended(DeliveryState::Failed, Some(reason)),
+        Outcome::Retry { reason, after } => match backoff::wait(attempts, after) {
+            Some(wait) => {
+                let next_at = now.saturating_add(wait).unwrap_or(now);
+                AttemptEnd { next_at, ..ended(DeliveryState::Pending, Some(reason)) }
+            }
+            None => ended(DeliveryState::Failed, Some(format!("given up after {attempts} attempts: {reason}"))),
+        },
+    }
+}
+
+fn words(faults: &[Fault]) -> String {
+    let words: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect();
+    words.join("; ")
+}
+
+/// A service may answer with what it was sent, and reasons are shown.
+fn without_secrets(mut reason: String, record: &NotificationChannel) -> String {
+    for secret in record.secrets.values() {
+        let url = Url::parse(secret.expose()).ok();
+        let values = url.iter().flat_map(Url::query_pairs).map(|(_, value)| value.into_owned());
+        let last = url.iter().filter_map(|url| url.path_segments()?.next_back().map(str::to_owned));
+        for text in values.chain(last).chain([secret.expose().to_owned()]) {
+            if text.len() >= LEAST_SECRET {
+                reason = reason.replace(&text, "…");
+            }
+        }
+    }
+    reason
+}
