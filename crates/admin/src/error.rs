@@ -12,6 +12,7 @@ use relay_control::fleet_document::Faults;
 use relay_control::hosts::{AddHostError, HostError};
 use relay_control::keys::KeyError;
 use relay_control::managed::{AccessError, EnsureError};
+use relay_control::notifications::ChannelError;
 use relay_control::page::QueryError;
 use relay_control::publication::{ApplyError, PublishError};
 use relay_control::records::{RecordError, StoreError};
@@ -236,6 +237,17 @@ impl From<RecordError> for ApiError {
             RecordError::UnknownHost(_) => Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string()),
             RecordError::Exists { .. } => Self::new(StatusCode::CONFLICT, "already_exists", error.to_string()),
             RecordError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChannelError> for ApiError {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::Invalid(invalid) => invalid.into(),
+            ChannelError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", error.to_string()),
+            ChannelError::Missing(id) => Self::no_such("notification channel", &id),
+            ChannelError::Store(error) => error.into(),
         }
     }
 }

@@ -11,7 +11,7 @@ use relay_control::Control;
 
 use crate::endpoints::{
     access, actions, audit, bindings, decisions, events, fleet, generations, groups, health, hosts, keys,
-    managed_resources, observations, prices, probes, routes, usage, verify_log,
+    managed_resources, notifications, observations, prices, probes, routes, usage, verify_log,
 };
 use crate::error::ApiError;
 use crate::middleware::{authenticate, envelope};
@@ -70,6 +70,18 @@ pub fn router(control: Arc<Control>, unready: Unready) -> Router {
         .route("/health/clear-cooldowns", post(health::clear_cooldowns::handle))
         .route("/usage", get(usage::handle))
         .route("/prices", get(prices::handle))
+        .route(
+            "/notifications/channels",
+            get(notifications::channels::list::handle).post(notifications::channels::create::handle),
+        )
+        .route(
+            "/notifications/channels/{id}",
+            get(notifications::channels::get::handle)
+                .patch(notifications::channels::update::handle)
+                .delete(notifications::channels::delete::handle),
+        )
+        .route("/notifications/channels/{id}/test", post(notifications::channels::test::handle))
+        .route("/notifications/deliveries", get(notifications::deliveries::handle))
         .route("/verify-log", get(verify_log::handle))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -15,6 +15,7 @@ use relay_store::{Keyring, Store, StoreError};
 
 use crate::fleet_document::SecretResolver;
 use crate::managed::ManagedAccess;
+use crate::notifications::Notifications;
 use crate::probing::{ProbeSettings, Probed};
 
 /// Hands a new generation to the data plane; returns when it serves from it.
@@ -99,6 +100,7 @@ pub struct Control {
     pub(crate) reader: LedgerReader,
     pub(crate) sticky_secret: StickySecret,
     pub(crate) probed: Probed,
+    pub(crate) notifications: Notifications,
     /// One publication at a time.
     pub(crate) publishing: tokio::sync::Mutex<()>,
 }
@@ -117,6 +119,7 @@ impl Control {
             reader: parts.ledger.reader(),
             sticky_secret: StickySecret(parts.keyring.sticky_secret()),
             probed: Probed::default(),
+            notifications: Notifications::new(&parts),
             publishing: tokio::sync::Mutex::new(()),
             parts,
         })

@@ -2,7 +2,8 @@
 //!
 //! [`Control`] holds the fleet in force and publishes new ones
 //! ([`fleet_document`], [`publication`]); runs the operator's [`actions`]; keeps
-//! access to hosts ([`managed`]); and answers questions about bindings, decisions and what
+//! access to hosts ([`managed`]); tells operators what they must know
+//! ([`notifications`]); and answers questions about bindings, decisions and what
 //! is on record. It speaks no HTTP of its own: whoever serves it shapes requests
 //! and answers.
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod fleet_list;
 pub mod hosts;
 pub mod keys;
 pub mod managed;
+pub mod notifications;
 pub mod page;
 pub mod prices;
 pub mod probing;

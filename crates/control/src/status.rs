@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::Control;
 
 /// The log counts as stalled when it has been failing for as long as a request waits for it (spec §7).
-const STALLED_AFTER_MS: u64 = 1000;
+pub(crate) const STALLED_AFTER_MS: u64 = 1000;
 
 /// A summary for people.
 #[derive(Clone, Debug, Serialize)]

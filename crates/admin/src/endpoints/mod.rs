@@ -13,6 +13,7 @@ pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod managed_resources;
+pub(crate) mod notifications;
 pub(crate) mod observations;
 pub(crate) mod prices;
 pub(crate) mod probes;

@@ -12,6 +12,7 @@ mod hosts;
 mod keys;
 mod lists;
 mod managed;
+mod notifications;
 mod probes;
 mod refusals;
 mod resolve;

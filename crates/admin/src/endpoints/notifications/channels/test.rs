@@ -1,0 +1,20 @@
+//! `POST /api/v1/notifications/channels/{id}/test`: sends a message now and says
+//! what the service made of it; 200 also when it refused
+
+use axum::Json;
+use axum::extract::State;
+use relay_control::notifications::TestView;
+
+use crate::body::Id;
+use crate::caller::Operator;
+use crate::error::{ApiError, ApiResult};
+use crate::state::AdminState;
+
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    Operator(access): Operator,
+    Id(id): Id,
+) -> ApiResult<Json<TestView>> {
+    let tested = state.control.test_notification_channel(&id, &access.actor).await?;
+    tested.map(Json).ok_or_else(|| ApiError::no_such("notification channel", &id))
+}

@@ -1,0 +1,4 @@
+//! What operators are told, and where (docs/notifications.md).
+
+pub(crate) mod channels;
+pub(crate) mod deliveries;

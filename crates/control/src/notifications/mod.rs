@@ -1,0 +1,295 @@
+//! Notifications: the operator's channels, what was sent to them, and the rounds
+//! that notice what is wrong with the fleet and send what is due
+//! (docs/notifications.md).
+
+pub(crate) mod conditions;
+pub(crate) mod watch;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use relay_domain::Timestamp;
+use relay_notify::channels::Outcome;
+use relay_notify::{Channel, Event, Fault, Notifier, Raise, Sender, Transport, channel};
+use relay_store::notification::Delivery;
+pub use relay_store::notification::{DeliveryFilter, DeliveryState, UnknownDeliveryState};
+use relay_store::{NotificationStore, StoreError};
+use serde::Serialize;
+use serde_json::json;
+
+use self::watch::Watch;
+use crate::Control;
+use crate::actions::{FieldFault, InvalidRequest};
+use crate::control::ControlParts;
+use crate::page::{Page, PageRequest, QueryError};
+use crate::view::Fields;
+
+/// What the rounds work with.
+pub(crate) struct Notifications {
+    notifier: Notifier,
+    sender: Sender,
+    /// What was noticed, from the first round on.
+    watch: tokio::sync::Mutex<Option<Watch>>,
+}
+
+impl Notifications {
+    pub(crate) fn new(parts: &ControlParts) -> Self {
+        let store: Arc<dyn NotificationStore> = Arc::clone(&parts.store) as _;
+        Self {
+            notifier: Notifier::new(Arc::clone(&store), Arc::clone(&parts.clock)),
+            sender: Sender::new(store, Transport::new(parts.hosts.clone()), Arc::clone(&parts.clock)),
+            watch: tokio::sync::Mutex::new(None),
+        }
+    }
+}
+
+/// A channel was not created or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// Its settings have faults.
+    #[error(transparent)]
+    Invalid(#[from] InvalidRequest),
+    /// There is one with that id.
+    #[error("there is a notification channel \"{0}\" already")]
+    Exists(String),
+    /// There is none with that id.
+    #[error("there is no notification channel \"{0}\"")]
+    Missing(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of a test message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TestView {
+    /// The channel.
+    pub channel_id: String,
+    /// Whether the service took it.
+    pub delivered: bool,
+    /// Why not.
+    pub error: Option<String>,
+    /// Its number among the deliveries.
+    pub delivery_id: i64,
+}
+
+/// A message that was sent or is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeliveryView {
+    /// Its number.
+    pub id: i64,
+    /// To which channel.
+    pub channel_id: String,
+    /// The kind of event.
+    pub kind: String,
+    /// To what it happened.
+    pub subject: String,
+    /// `firing`, `recovered` or `test`.
+    pub phase: String,
+    /// `pending`, `delivered`, `failed` or `superseded`.
+    pub state: &'static str,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it is sent next.
+    pub next_at: Option<Timestamp>,
+    /// When it was delivered, given up or overtaken.
+    pub finished_at: Option<Timestamp>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+impl From<Delivery> for DeliveryView {
+    fn from(delivery: Delivery) -> Self {
+        let Delivery { id, message, state, attempts, finished_at, last_error } = delivery;
+        Self {
+            id,
+            channel_id: message.channel,
+            kind: message.kind,
+            subject: message.subject,
+            phase: message.phase,
+            state: state.as_str(),
+            attempts,
+            created_at: message.created_at,
+            next_at: (state == DeliveryState::Pending).then_some(message.next_at),
+            finished_at,
+            last_error,
+        }
+    }
+}
+
+impl Control {
+    /// The channels by id, without their secrets.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn notification_channels(&self, request: &PageRequest) -> Result<Page<Fields>, QueryError> {
+        let mut records = self.parts.store.notification_channels().await?;
+        records.retain(|record| request.cursor.as_ref().is_none_or(|cursor| record.id > *cursor));
+        Ok(Page::of(records, request.limit, |record| record.id.clone()).map(|record| channel::view(&record)))
+    }
+
+    /// One channel, without its secrets.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn notification_channel(&self, id: &str) -> Result<Option<Fields>, StoreError> {
+        Ok(self.parts.store.notification_channel(id).await?.map(|record| channel::view(&record)))
+    }
+
+    /// Adds a channel, and audits it.
+    ///
+    /// # Errors
+    /// See [`ChannelError`].
+    pub async fn create_notification_channel(&self, settings: Fields, actor: &str) -> Result<Fields, ChannelError> {
+        let id = check(settings.clone())?.id;
+        let record = channel::record(settings, self.now());
+        if !self.parts.store.add_notification_channel(&record).await? {
+            return Err(ChannelError::Exists(id));
+        }
+        let view = channel::view(&record);
+        let summary = format!("added notification channel \"{id}\"");
+        self.audit(actor, "notification_channels.create", summary, json!({ "after": view })).await?;
+        Ok(view)
+    }
+
+    /// Changes the settings that are given, `null` to their defaults, and audits
+    /// it. A secret that is not given, or given as it is shown, stays.
+    ///
+    /// # Errors
+    /// See [`ChannelError`].
+    pub async fn update_notification_channel(
+        &self,
+        id: &str,
+        changes: Fields,
+        actor: &str,
+    ) -> Result<Fields, ChannelError> {
+        let store = &self.parts.store;
+        let missing = || ChannelError::Missing(id.to_owned());
+        let known = store.notification_channel(id).await?.ok_or_else(missing)?;
+        let before = channel::view(&known);
+        let mut settings = channel::members(&known);
+        for (name, value) in changes {
+            match name.as_str() {
+                "id" | "type" if settings.get(&name) != Some(&value) => {
+                    return Err(ChannelError::Invalid(fault(&name, "cannot be changed; add another channel")));
+                }
+                _ if known.secrets.contains_key(&name) && before.get(&name) == Some(&value) => {}
+                _ if value.is_null() => drop(settings.shift_remove(&name)),
+                _ => drop(settings.insert(name, value)),
+            }
+        }
+        check(settings.clone())?;
+        let record = channel::record(settings, self.now());
+        let record = relay_store::notification::NotificationChannel { created_at: known.created_at, ..record };
+        if !store.update_notification_channel(&record).await? {
+            return Err(missing());
+        }
+        let after = channel::view(&record);
+        let summary = format!("changed notification channel \"{id}\"");
+        let details = json!({ "before": before, "after": after });
+        self.audit(actor, "notification_channels.update", summary, details).await?;
+        Ok(after)
+    }
+
+    /// Removes a channel, and audits it; answers whether it was there. What was
+    /// still to be sent to it is not sent; its deliveries stay on record.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete_notification_channel(&self, id: &str, actor: &str) -> Result<bool, StoreError> {
+        let Some(known) = self.notification_channel(id).await? else { return Ok(false) };
+        let was_there = self.parts.store.remove_notification_channel(id, self.now()).await?;
+        let summary = format!("removed notification channel \"{id}\"");
+        self.audit(actor, "notification_channels.delete", summary, json!({ "before": known })).await?;
+        Ok(was_there)
+    }
+
+    /// Sends a test message to a channel, enabled or not, and waits for what the
+    /// service says; `None` when there is no such channel.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn test_notification_channel(&self, id: &str, actor: &str) -> Result<Option<TestView>, StoreError> {
+        let Some(tested) = self.notifications.sender.test(id).await? else { return Ok(None) };
+        let error = match tested.outcome {
+            Outcome::Delivered => None,
+            Outcome::Retry { reason, .. } | Outcome::Refused { reason } => Some(reason),
+        };
+        let delivery_id = tested.delivery_id;
+        let view = TestView { channel_id: id.to_owned(), delivered: error.is_none(), error, delivery_id };
+        let summary = format!("tested notification channel \"{id}\"");
+        self.audit(actor, "notification_channels.test", summary, json!(view)).await?;
+        Ok(Some(view))
+    }
+
+    /// What was sent and is to be sent, newest first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn notification_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        request: &PageRequest,
+    ) -> Result<Page<DeliveryView>, QueryError> {
+        let found = self.parts.store.deliveries(filter, request.number()?, request.read_limit()).await?;
+        Ok(Page::of(found, request.limit, |delivery| delivery.id.to_string()).map(Into::into))
+    }
+
+    /// Looks at the fleet and the log, and raises what begins, goes on or is
+    /// over; answers how much that was. To be called every few seconds. What
+    /// could not be raised is raised by the next call.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn notice(&self, now: Instant) -> Result<usize, StoreError> {
+        let wall = self.now();
+        let holding = conditions::holding(
+            &self.parts.health.report(now, wall),
+            &self.snapshot(),
+            &self.parts.ledger.stats(),
+            wall,
+        );
+        let mut slot = self.notifications.watch.lock().await;
+        let mut watch = match &*slot {
+            Some(watch) => watch.clone(),
+            None => Watch::resume(&self.parts.store.incidents().await?, wall),
+        };
+        let events = watch.step(holding, wall);
+        let raised = events.len();
+        for event in events {
+            self.raise(event).await?;
+        }
+        *slot = Some(watch);
+        Ok(raised)
+    }
+
+    /// Sends what is due. To be called every few seconds; takes as long as the
+    /// slowest service, 15 s at most for each of its messages. Dropping the
+    /// future may send a message twice.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn send_notifications(&self) -> Result<usize, StoreError> {
+        self.notifications.sender.send_due().await
+    }
+}
+
+#[async_trait::async_trait]
+impl Raise for Control {
+    async fn raise(&self, event: Event) -> Result<(), StoreError> {
+        self.notifications.notifier.raise(event).await
+    }
+}
+
+fn check(settings: Fields) -> Result<Channel, InvalidRequest> {
+    Channel::read(settings).map_err(|faults| {
+        let fault = |Fault { field, message }| FieldFault { field, message };
+        InvalidRequest(faults.into_iter().map(fault).collect())
+    })
+}
+
+fn fault(field: &str, message: &str) -> InvalidRequest {
+    InvalidRequest(vec![FieldFault { field: field.to_owned(), message: message.to_owned() }])
+}
