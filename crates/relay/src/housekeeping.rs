@@ -1,6 +1,6 @@
 //! What a server does on its own, beside requests: takes over generations that
 //! another process published, closes connections to hosts that have been idle,
-//! probes routes that nobody uses,
+//! probes routes that nobody uses, notices what operators must know and tells them,
 //! forgets bindings that have expired, and whole fleets of the past that no
 //! decision in the log refers to any more.
 
@@ -25,6 +25,15 @@ const CLOSE_IDLE: Duration = Duration::from_secs(5);
 /// How often idle routes are looked for.
 const PROBE: Duration = Duration::from_secs(5);
 
+/// How often the fleet and the log are looked at for what operators must know.
+const NOTICE: Duration = Duration::from_secs(5);
+
+/// How often notifications that are due are looked for.
+const SEND: Duration = Duration::from_secs(2);
+
+/// How long notifications that were sent stay on record.
+const KEEP_DELIVERIES: Duration = Duration::from_hours(30 * 24);
+
 /// How often memory is taken back from expired bindings.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -46,9 +55,35 @@ pub(crate) struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// Goes on until it is cancelled; a round under way is finished, but for probes.
+    /// Goes on until it is cancelled; a round under way is finished, but for probes
+    /// and messages.
     pub(crate) async fn run(self, cancelled: CancellationToken) {
-        tokio::join!(self.probe(&cancelled), self.watch(&cancelled), self.keep(&cancelled));
+        tokio::join!(self.probe(&cancelled), self.watch(&cancelled), self.notify(&cancelled), self.keep(&cancelled));
+    }
+
+    /// A service that does not answer keeps nothing waiting but the next messages.
+    /// What is not sent when the process ends is sent by the next one.
+    async fn notify(&self, cancelled: &CancellationToken) {
+        let (mut noticed, mut sent) = (Round::new("notice"), Round::new("send_notifications"));
+        let notice = async {
+            let mut notice = every(NOTICE);
+            loop {
+                notice.tick().await;
+                noticed.told(self.control.notice(std::time::Instant::now()).await);
+            }
+        };
+        let send = async {
+            let mut send = every(SEND);
+            loop {
+                send.tick().await;
+                sent.told(self.control.send_notifications().await);
+            }
+        };
+        tokio::select! {
+            () = cancelled.cancelled() => {}
+            () = notice => {}
+            () = send => {}
+        }
     }
 
     /// A probe may take as long as a host does, and nothing else waits for it.
@@ -126,6 +161,31 @@ impl Housekeeping {
             Ok(0) => {}
             Ok(fleets) => tracing::info!(fleets, "forgot fleets older than the decision log"),
             Err(error) => tracing::warn!(%error, "old fleets stay for another hour"),
+        }
+        if let Err(error) = self.store.forget_deliveries(SystemClock.now() - KEEP_DELIVERIES).await {
+            tracing::warn!(%error, "old notifications stay for another hour");
+        }
+    }
+}
+
+/// A round that is told of once when it begins to fail and once when it works again.
+struct Round {
+    name: &'static str,
+    failing: bool,
+}
+
+impl Round {
+    fn new(name: &'static str) -> Self {
+        Self { name, failing: false }
+    }
+
+    fn told<T, E: std::fmt::Display>(&mut self, result: Result<T, E>) {
+        match result {
+            Ok(_) if std::mem::take(&mut self.failing) => tracing::info!(round = self.name, "a round works again"),
+            Err(error) if !std::mem::replace(&mut self.failing, true) => {
+                tracing::warn!(round = self.name, %error, "a round fails; it is tried again");
+            }
+            Ok(_) | Err(_) => {}
         }
     }
 }

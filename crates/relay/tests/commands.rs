@@ -213,3 +213,48 @@ fn verify_log_needs_a_log_and_makes_none() {
     assert!(stderr(&missing).contains("nowhere"), "{}", stderr(&missing));
     assert!(!directory.path().join("nowhere").exists(), "verify-log makes nothing");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_is_added_tried_and_told_of_a_dead_host_and_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = FakeHost::start().await;
+    let well = Reply::json(&serde_json::json!({"errcode": 0, "errmsg": "ok"}));
+    let (tokyo, _osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    std::fs::write(directory.path().join("url"), format!("{}/robot/send?access_token=canary", service.base_url()))
+        .unwrap();
+    let add =
+        ["notify", "channel", "add", "ops", "type=dingtalk", "url=@url", "secret=SEC-canary", "allow_private=true"];
+    let added = server.cli(&add);
+    assert_eq!(added.status.code(), Some(0), "{}", stderr(&added));
+    assert!(!stdout(&added).contains("canary"), "{}", stdout(&added));
+    assert_eq!(server.cli(&add).status.code(), Some(1), "the id is taken");
+
+    service
+        .script_path("/robot/send", Reply::json(&serde_json::json!({"errcode": 310_000, "errmsg": "sign not match"})));
+    let refused = server.cli(&["notify", "channel", "test", "ops"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stdout(&refused).contains("code 310000: sign not match"), "{}", stdout(&refused));
+    service.script_path("/robot/send", well.clone());
+    assert_eq!(server.cli(&["notify", "channel", "test", "ops"]).status.code(), Some(0));
+
+    let changed = server.json(&["notify", "channel", "set", "ops", "events=host_down", "language=zh-CN"]);
+    assert_eq!(changed["events"], serde_json::json!(["host_down"]));
+    assert_eq!(server.apply(&fleet(&[("tokyo", &tokyo.base_url())])).status.code(), Some(0));
+    service.script_path("/robot/send", well);
+    tokyo.kill().await;
+    // As many as open the breaker of a host (breaker.consecutive_failures).
+    for _ in 0..5 {
+        chat(server.gateway, "c-1", false).await;
+    }
+    service.wait_received(3).await;
+    let told = service.received()[2].json()["text"]["content"].as_str().unwrap().to_owned();
+    assert!(told.starts_with("【严重】主机不可用：tokyo\n"), "{told}");
+
+    let list = server.json(&["notify", "deliveries", "--kind", "host_down"]);
+    assert_eq!(list["items"][0]["phase"], "firing", "{list}");
+    let table = stdout(&server.cli(&["notify", "deliveries"]));
+    assert!(table.contains("host_down") && table.contains("sign not match"), "{table}");
+    assert_eq!(server.cli(&["notify", "channel", "delete", "ops"]).status.code(), Some(0));
+    assert_eq!(server.cli(&["notify", "channel", "delete", "ops"]).status.code(), Some(1));
+}

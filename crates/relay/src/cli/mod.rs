@@ -14,6 +14,7 @@ mod health;
 mod host;
 mod keys;
 mod migrate;
+mod notify;
 mod nouns;
 mod prices;
 mod resolve;
@@ -98,6 +99,9 @@ pub(crate) enum Command {
     /// Sticky bindings
     #[command(subcommand)]
     Bindings(bindings::BindingsCommand),
+    /// Where operators are told of what goes wrong, and what was sent
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
     /// Prove that the decision log is whole, or name what is missing; needs no server
     VerifyLog(verify_log::VerifyLogArgs),
     /// Write the data directory into one encrypted file; the server may run
@@ -133,6 +137,7 @@ pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit
         Command::Usage(args) => usage::run(args, output).await,
         Command::Prices(args) => prices::run(args, output).await,
         Command::Bindings(command) => bindings::run(command, output).await,
+        Command::Notify(command) => notify::run(command, output).await,
         Command::VerifyLog(args) => verify_log::run(args, output),
         Command::Backup(args) => backup::run(args, output).await,
         Command::Restore(args) => restore::run(args, output).await,
