@@ -1,7 +1,7 @@
 //! A data directory in one encrypted file, and back (docs/backup.md).
 //!
-//! [`write`] takes it while the server runs: every SQLite file by SQLite's own backup, journals before the
-//! segments that their rows move to, so that each row is in one of the two. [`restore`] puts it
+//! [`write()`] takes it while the server runs: every SQLite file by SQLite's own backup, journals before the
+//! segments that their rows move to, so that each row is in one of the two. [`restore()`] puts it
 //! into a new directory, whole or not at all.
 //!
 //! The file is a line of text, a line of JSON (how the key is found) and then a gzipped tar in

@@ -1,15 +1,15 @@
 //! Managed access (spec §9): for a subscription user of a host and one of its
 //! groups, a living subscription and a gateway key, kept alive and exchanged.
 //!
-//! [`ManagedAccess`] answers look-ups from memory ([`table`]) and hands everything else to
+//! [`ManagedAccess`] answers look-ups from memory (`table`) and hands everything else to
 //! its [`Worker`]: jobs that requests wait for, one for each grant at a time
-//! ([`flights`]), and grants that are due by their record. A job walks the steps of
-//! [`saga`]; each is recorded before it is made on the host and safe to repeat, so a job may
+//! (`flights`), and grants that are due by their record. A job walks the steps of
+//! `saga`; each is recorded before it is made on the host and safe to repeat, so a job may
 //! be broken off anywhere. What is meant to be is written down first and then
 //! worked off ("want", "wanted generation"), so that a rotation of a whole fleet survives whoever
 //! asked for it.
 //!
-//! Only objects that carry our tag are ever changed ([`mark`]). What only a person can lift is
+//! Only objects that carry our tag are ever changed (`mark`). What only a person can lift is
 //! reported and never got around.
 
 mod fault;
