@@ -39,7 +39,7 @@ pub struct Entry {
     /// Where the rates were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// When they were read.
+    /// The day of what was read there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<String>,
 }
@@ -222,13 +222,42 @@ mod tests {
         let table = PriceTable::list();
         assert!(table.entries().count() > 20);
         for (entry, is_own) in table.entries() {
-            assert!(!is_own && entry.source.is_some() && entry.checked.is_some(), "{}", entry.model);
+            let checked = entry.checked.as_deref().unwrap_or_default();
+            assert!(format!("{checked}T00:00:00Z").parse::<Timestamp>().is_ok(), "{} checked {checked:?}", entry.model);
+            assert!(!is_own && entry.source.as_deref().is_some_and(|source| !source.is_empty()), "{}", entry.model);
         }
         for model in ["gpt-5", "gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-pro"] {
             let rates = table.rates(&[model], 0, at("2026-11-26")).unwrap();
             let one = Tokens { input: 1_000, cached_input: 1_000, output: 0, cache_write: 0 };
             assert!(rates.worth(one, &[]).cache_saved > Money::ZERO, "{model}");
         }
+    }
+
+    #[test]
+    fn no_line_that_ships_hides_another_and_a_cache_read_is_never_dearer_than_input() {
+        let table = PriceTable::list();
+        let mut seen = std::collections::HashSet::new();
+        for (entry, _) in table.entries() {
+            let hidden = !seen.insert((&entry.model, entry.above_input, &entry.from));
+            assert!(!hidden, "{} above {:?} from {:?} is there twice", entry.model, entry.above_input, entry.from);
+            let rate = |text: &str| text.parse::<Rate>().unwrap().0;
+            let input = rate(&entry.input);
+            let cached_input = entry.cached_input.as_deref().map_or(input, rate);
+            let cache_write = entry.cache_write.as_deref().map_or(input, rate);
+            assert!(cached_input <= input && input <= cache_write, "{}", entry.model);
+        }
+    }
+
+    #[test]
+    fn a_long_prompt_and_an_announced_change_have_lines_that_ship() {
+        let table = PriceTable::list();
+        let price = |model, tokens, day| input_price(&table, model, tokens, day);
+        assert_eq!(price("gpt-6-sol", 272_000, "2026-11-26").as_deref(), Some("2"));
+        assert_eq!(price("gpt-6-sol", 272_001, "2026-11-26").as_deref(), Some("4"));
+        assert_eq!(price("gemini-3.8-flash", 0, "2026-12-31").as_deref(), Some("0.75"));
+        assert_eq!(price("gemini-3.8-flash", 0, "2027-01-01").as_deref(), Some("1.5"));
+        // Its date is a price of its own, not the newer model's.
+        assert_eq!(price("gpt-4o-2024-05-13", 0, "2026-11-26").as_deref(), Some("5"));
     }
 
     #[test]
