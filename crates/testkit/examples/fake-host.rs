@@ -8,12 +8,13 @@
 //! - `error KIND`: the next answer is this error of `relay_testkit::errors`
 //! - `truncate EVENTS`: the next stream ends after so many events
 //! - `pace MILLISECONDS WORDS`: the next answer is so many words, that far apart
+//! - `panel ADMIN_KEY GROUP_ID`: its admin API takes that key, and has that subscription group
 //! - `received`: prints a JSON line for each request so far
 #![expect(clippy::print_stdout, reason = "standard output is how it speaks with its driver")]
 
 use std::time::Duration;
 
-use relay_testkit::{Cut, FakeHost, Reply, errors};
+use relay_testkit::{Cut, FakeGroup, FakeHost, Reply, errors};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -42,6 +43,10 @@ fn obey(host: &FakeHost, line: &str) {
             let words = "word ".repeat(number(second));
             host.script(Reply::chat(words).pace(Duration::from_millis(number(first) as u64)));
         }
+        "panel" => host.panel(|panel| {
+            panel.admin_key = Some(first.to_owned());
+            panel.groups.push(FakeGroup::new(number(second) as i64, "group"));
+        }),
         "received" => {
             for request in host.received() {
                 let hung_up = request.hung_up();
