@@ -9,6 +9,7 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use relay_control::actions::{ActionError, FieldFault, InvalidRequest};
 use relay_control::fleet_document::Faults;
+use relay_control::generations::GenerationError;
 use relay_control::hosts::{AddHostError, HostError};
 use relay_control::keys::KeyError;
 use relay_control::managed::{AccessError, EnsureError};
@@ -163,6 +164,16 @@ impl From<PublishError> for ApiError {
             PublishError::Inconsistent { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_request", error.to_string())
             }
+        }
+    }
+}
+
+impl From<GenerationError> for ApiError {
+    fn from(error: GenerationError) -> Self {
+        match error {
+            GenerationError::Unknown(number) => Self::no_such("generation", &number.to_string()),
+            GenerationError::Forgotten(_) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            GenerationError::Publish(error) => error.into(),
         }
     }
 }

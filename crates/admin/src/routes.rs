@@ -65,6 +65,8 @@ pub fn router(control: Arc<Control>, unready: Unready) -> Router {
         .route("/observations", get(observations::handle))
         .route("/generations", get(generations::list::handle))
         .route("/generations/{id}", get(generations::get::handle))
+        .route("/generations/{id}/diff", get(generations::diff::handle))
+        .route("/generations/{id}/rollback", post(generations::rollback::handle))
         .route("/audit", get(audit::handle))
         .route("/health", get(health::get::handle))
         .route("/health/clear-cooldowns", post(health::clear_cooldowns::handle))

@@ -19,6 +19,7 @@ pub mod explain;
 pub mod fleet_document;
 pub mod fleet_health;
 pub mod fleet_list;
+pub mod generations;
 pub mod hosts;
 pub mod keys;
 pub mod managed;

@@ -258,3 +258,20 @@ async fn a_channel_is_added_tried_and_told_of_a_dead_host_and_removed() {
     assert_eq!(server.cli(&["notify", "channel", "delete", "ops"]).status.code(), Some(0));
     assert_eq!(server.cli(&["notify", "channel", "delete", "ops"]).status.code(), Some(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_is_shown_compared_and_gone_back_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    server.apply(&fleet(&[("tokyo", &tokyo.base_url())]));
+    server.apply(&fleet(&[("tokyo", &tokyo.base_url()), ("osaka", &osaka.base_url())]));
+    let shown = stdout(&server.cli(&["generations", "show", "2"]));
+    assert!(shown.starts_with("generation 2, published ") && shown.contains("osaka"), "{shown}");
+    assert!(stdout(&server.cli(&["generations", "diff", "1"])).contains("osaka"));
+    let back = server.cli(&["generations", "rollback", "1"]);
+    assert!(back.status.success(), "{}", stderr(&back));
+    assert!(stdout(&back).ends_with("published as generation 3\n"), "{}", stdout(&back));
+    assert_eq!(server.json(&["host", "list"])["items"].as_array().unwrap().len(), 1);
+    assert!(stderr(&server.cli(&["generations", "rollback", "7"])).contains("there is no generation \"7\""));
+}

@@ -118,3 +118,34 @@ async fn a_faulty_document_publishes_nothing_and_tells_all_faults() {
     assert!(!answer.text.contains("canary"));
     assert_eq!(*server.published.lock().expect("unpoisoned"), [0]);
 }
+
+#[tokio::test]
+async fn going_back_publishes_the_fleet_of_then_as_a_new_generation() {
+    let server = Server::empty().await;
+    apply(&server, FLEET).await;
+    let changed = FLEET.replace("https://a.example", "https://b.example").replace("gpt-5", "gpt-6");
+    apply(&server, &changed).await;
+    let since = server.get("/api/v1/generations/1/diff").await.ok();
+    assert_eq!([&since["from"], &since["to"]], [&json!(1), &json!(2)]);
+    assert_eq!(since["diff"]["changed"].as_array().map(Vec::len), Some(2), "{since}");
+    assert_eq!(server.get("/api/v1/generations/1/diff?to=1").await.ok()["diff"]["changed"], json!([]));
+
+    let back = server.send(ADMIN, Method::POST, "/api/v1/generations/1/rollback", "").await.ok();
+    assert_eq!([&back["generation"], &back["published"]], [&json!(3), &json!(true)]);
+    assert_eq!(*server.published.lock().expect("unpoisoned"), [0, 1, 2, 3], "published before the answer");
+    assert_eq!(server.get("/api/v1/hosts/a").await.ok()["base_url"], "https://a.example");
+    assert_eq!(server.get("/api/v1/generations/1/diff").await.ok()["diff"]["changed"], json!([]));
+    let newest = server.get("/api/v1/generations/3").await.ok();
+    assert!(newest["actor"].as_str().is_some_and(|actor| actor.ends_with("(back to generation 1)")), "{newest}");
+    let again = server.send(ADMIN, Method::POST, "/api/v1/generations/1/rollback", "").await.ok();
+    assert_eq!([&again["generation"], &again["published"]], [&json!(3), &json!(false)]);
+
+    for (path, method) in
+        [("/api/v1/generations/9/diff", Method::GET), ("/api/v1/generations/x/rollback", Method::POST)]
+    {
+        let (status, code, message) = server.send(ADMIN, method, path, "").await.error();
+        assert_eq!((status, code.as_str()), (404, "not_found"), "{message}");
+    }
+    let refused = server.send(crate::support::OPERATOR, Method::POST, "/api/v1/generations/1/rollback", "").await;
+    assert_eq!(refused.status.as_u16(), 403);
+}

@@ -109,7 +109,8 @@ fn read(file: &Path) -> anyhow::Result<Value> {
 }
 
 /// One line an entry: `+` added, `~` changed with its fields, `-` removed.
-fn changes(diff: &Value) -> String {
+/// The lines of a diff.
+pub(super) fn changes(diff: &Value) -> String {
     let mut text = String::new();
     let entries = |kind: &str| diff[kind].as_array().cloned().unwrap_or_default();
     let name = |entry: &Value| format!("{} {}", plain(&entry["noun"]), plain(&entry["id"]));
