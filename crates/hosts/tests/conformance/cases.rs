@@ -419,6 +419,21 @@ pub(crate) async fn what_a_key_costs_is_told_where_hosts_can(world: &World) {
     assert_eq!((probed.key_billing, probed.simple_mode), (Support::Yes, Support::No));
 }
 
+pub(crate) async fn a_key_of_a_standard_group_shows_the_balance_of_its_user(world: &World) {
+    let Some(group) = world.standard_group else { return };
+    let (user, password) = world.new_user().await;
+    let client = log_in(world, &user.email, &password).await;
+    let new = NewKey { group: Some(group), ..new_key(world) };
+    let secret = client.create_key(&new, None).await.unwrap().key.expect("the key is told");
+    let usage = world.admin.key_usage(&secret).await;
+    match world.version {
+        // Without money the older one does not even tell that there is none.
+        Some(Personality::S) => assert!(usage.is_err(), "{usage:?}"),
+        Some(_) => assert_eq!(usage.unwrap().remaining, Some(0.0)),
+        None => {}
+    }
+}
+
 pub(crate) async fn records_can_be_read(world: &World) {
     world.admin.accounts(&AccountFilter::default()).await.unwrap();
     let (user, _) = world.new_user().await;

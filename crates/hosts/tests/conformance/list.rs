@@ -29,6 +29,7 @@ macro_rules! with_cases {
             a_key_is_bound_to_another_group_where_hosts_can
             a_disabled_user_is_refused_everywhere
             what_a_key_costs_is_told_where_hosts_can
+            a_key_of_a_standard_group_shows_the_balance_of_its_user
             records_can_be_read
         }
     };

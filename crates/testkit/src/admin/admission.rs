@@ -90,12 +90,11 @@ impl FakePanel {
     /// `GET /v1/usage`.
     pub(crate) fn key_usage(&self, owner: KeyOwner) -> Reply {
         let group = owner.group.and_then(|id| self.group_by_id(id));
-        let Some(group) = group else {
-            if self.is_n() {
-                return Reply::error(errors::KEY_WITHOUT_GROUP);
-            }
-            let balance = self.user_by_id(owner.user).map_or(0.0, |user| user.balance);
-            return Reply::json(&json!({"isValid": true, "planName": "钱包余额", "remaining": balance, "unit": "USD"}));
+        if group.is_none() && self.is_n() {
+            return Reply::error(errors::KEY_WITHOUT_GROUP);
+        }
+        let Some(group) = group.filter(|group| group.subscription) else {
+            return self.wallet(owner.user);
         };
         let row = self.subscriptions.iter().find(|row| Some(row.id) == owner.subscription);
         let mut usage = json!({"isValid": true, "planName": group.name, "unit": "USD"});
@@ -111,6 +110,18 @@ impl FakePanel {
                     "daily_limit_usd": group.daily_limit_usd, "expires_at": time(row.expires_at),
                 });
             }
+        }
+        Reply::json(&usage)
+    }
+
+    /// What a key is told that is paid for out of its user's balance.
+    fn wallet(&self, user: i64) -> Reply {
+        let balance = self.user_by_id(user).map_or(0.0, |user| user.balance);
+        let mut usage = json!({"isValid": true, "planName": "钱包余额", "remaining": balance, "unit": "USD"});
+        if self.is_n() {
+            usage["mode"] = "unrestricted".into();
+            usage["balance"] = balance.into();
+            usage["daily_usage"] = json!([]);
         }
         Reply::json(&usage)
     }

@@ -70,20 +70,33 @@ fn usage_json(row: &FakeUsageRow) -> Value {
 /// `[N]`
 pub(super) fn concurrency(panel: &mut FakePanel, ask: &Ask<'_>) -> Outcome {
     let load = json!({"current_in_use": 0, "max_capacity": 10, "load_percentage": 0, "waiting_in_queue": 0});
-    live(panel, ask, &load)
+    live(panel, ask, |_| load.clone())
 }
 
 /// `[N]`
 pub(super) fn availability(panel: &mut FakePanel, ask: &Ask<'_>) -> Outcome {
-    let numbers = json!({"total_accounts": 1, "available_count": 1, "rate_limit_count": 0, "error_count": 0});
-    live(panel, ask, &numbers)
+    live(panel, ask, |accounts| {
+        let usable = accounts.iter().filter(|account| account.status == "active" && account.schedulable);
+        let broken = accounts.iter().filter(|account| account.status == "error");
+        json!({
+            "total_accounts": accounts.len(), "available_count": usable.count(), "rate_limit_count": 0,
+            "error_count": broken.count(),
+        })
+    })
 }
 
-fn live(panel: &FakePanel, ask: &Ask<'_>, entry: &Value) -> Outcome {
+/// By group; those without accounts are left out.
+fn live(panel: &FakePanel, ask: &Ask<'_>, entry: impl Fn(&[&FakeAccount]) -> Value) -> Outcome {
     let asked = ask.param("group_id").and_then(|id| id.parse::<i64>().ok());
     let groups = panel.groups.iter().filter(|group| panel.monitoring && !group.deleted);
     let groups = groups.filter(|group| asked.is_none_or(|id| group.id == id));
-    let by_group: Map<String, Value> = groups.map(|group| (group.id.to_string(), entry.clone())).collect();
+    let by_group: Map<String, Value> = groups
+        .filter_map(|group| {
+            let accounts = panel.accounts.iter().filter(|account| account.group_ids.contains(&group.id));
+            let accounts: Vec<&FakeAccount> = accounts.collect();
+            (!accounts.is_empty()).then(|| (group.id.to_string(), entry(&accounts)))
+        })
+        .collect();
     Ok(json!({
         "enabled": panel.monitoring, "platform": {}, "group": by_group, "account": {}, "timestamp": time(panel.now()),
     }))

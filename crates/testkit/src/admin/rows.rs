@@ -202,6 +202,22 @@ pub struct FakeAccount {
     pub group_ids: Vec<i64>,
 }
 
+impl FakeAccount {
+    /// An account that serves a group.
+    pub fn new(id: i64, group: i64) -> Self {
+        Self {
+            id,
+            name: format!("account-{id}"),
+            platform: "openai".to_owned(),
+            status: "active".to_owned(),
+            error_message: String::new(),
+            schedulable: true,
+            api_key: "sk-of-the-upstream".to_owned(),
+            group_ids: vec![group],
+        }
+    }
+}
+
 /// A billed request of a fake host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FakeUsageRow {
