@@ -1,7 +1,7 @@
 //! A host as a whole: added, probed, compared, watched, reconciled.
 
 use relay_control::hosts::WatchSettings;
-use relay_testkit::{FakeGroup, FakeHost, FakeKey, FakeSubscription, Personality, Reply};
+use relay_testkit::{FakeAccount, FakeGroup, FakeHost, FakeKey, FakeSubscription, FakeUser, Personality, Reply};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Server, tiers};
@@ -180,6 +180,68 @@ async fn quotas_and_prices_are_watched() {
     assert_eq!(values, [json!(2.0), json!(1.0)], "only ever added to");
     let shown = server.get("/api/v1/access/a/team-a%40relay.example/7").await.ok();
     assert_eq!(shown["usage"]["quota"]["left_usd"], 0.5);
+}
+
+#[tokio::test]
+async fn what_a_key_pays_and_the_accounts_behind_its_group_are_watched_where_hosts_tell() {
+    let (host, server) = server(Personality::N).await;
+    probe_over(&server, "r-1").await;
+    let watch = async || server.control.watch_host("a", WatchSettings { low_percent: 10 }).await.expect("is watched");
+    host.panel(|panel| {
+        panel.accounts = vec![FakeAccount::new(1, 7), FakeAccount::new(2, 7), FakeAccount::new(3, 9)];
+    });
+    assert_eq!(watch().await.events, 0);
+    host.panel(|panel| {
+        panel.groups[0].rate_multiplier = 1.5;
+        panel.accounts[0].schedulable = false;
+    });
+    assert_eq!(watch().await.events, 0, "one is left");
+    for (status, events) in [("error", 1), ("error", 0), ("active", 0), ("error", 1)] {
+        host.panel(|panel| status.clone_into(&mut panel.accounts[1].status));
+        assert_eq!(watch().await.events, events, "it is told once each time that it comes to it");
+    }
+    let values = async |query: &str| {
+        let log = server.get(&format!("/api/v1/observations?{query}")).await.ok();
+        log["items"].as_array().into_iter().flatten().map(|it| it["value"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(values("kind=effective_multiplier&subject=group%3A7").await, [json!(1.5), json!(1.0)]);
+    let available: Vec<_> =
+        values("kind=availability&subject=group%3A7").await.into_iter().map(|it| it["available"].clone()).collect();
+    assert_eq!(available, [0, 1, 0, 1, 2].map(|count| json!(count)));
+    let told = server.get("/api/v1/events").await.ok();
+    let events: Vec<_> = told["items"].as_array().into_iter().flatten().collect();
+    let of =
+        |kind: &str| events.iter().filter(|it| it["kind"] == kind).map(|it| it["subject"].clone()).collect::<Vec<_>>();
+    assert_eq!(of("accounts_unavailable"), [json!("group:7"), json!("group:7")]);
+    assert_eq!(of("price_change").len(), 2, "the declared price, and what a key pays: {told}");
+}
+
+#[tokio::test]
+async fn a_balance_that_runs_low_is_told_once() {
+    for personality in [Personality::S, Personality::N] {
+        let host = FakeHost::builder().personality(personality).admin_key(ADMIN_KEY);
+        let host = host.group(FakeGroup::new(7, "pool")).group(FakeGroup::new(8, "standard").standard()).start().await;
+        let fields = format!("kind = \"sub2api\"\nadmin_key = \"{ADMIN_KEY}\"");
+        let server = Server::with_fleet(&tiers(&[("a", &host)]).replace("kind = \"openai\"", &fields)).await;
+        let user = host.panel(|panel| {
+            let user = panel.add_user(FakeUser { balance: 40.0, ..FakeUser::new("payer@relay.example") });
+            panel.add_key(FakeKey::new(user, "sk-host-a", Some(8)));
+            user
+        });
+        let settings = WatchSettings { low_percent: 10 };
+        for (balance, events) in [(40.0, 0), (4.0, 1), (3.0, 0), (20.0, 0), (1.0, 1)] {
+            host.panel(|panel| {
+                let payer = panel.users.iter_mut().find(|it| it.id == user).expect("is there");
+                payer.balance = balance;
+            });
+            let watched = server.control.watch_host("a", settings).await.expect("is watched");
+            assert_eq!((watched.events, &watched.problems), (events, &Vec::new()), "{personality:?} at {balance}");
+        }
+        let told = server.get("/api/v1/events").await.ok();
+        let events: Vec<_> = told["items"].as_array().into_iter().flatten().collect();
+        assert!(events.iter().all(|it| it["kind"] == "balance_low" && it["details"]["usd"].is_f64()), "{told}");
+        assert!(!told.to_string().contains("sk-host-a"));
+    }
 }
 
 #[tokio::test]
