@@ -161,9 +161,10 @@ impl Control {
             let read = client.usage(&filter, page).await.map_err(admin(host))?;
             let is_last = read.items.is_empty() || u64::from(page) * u64::from(read.page_size.max(1)) >= read.total;
             rows.extend(read.items.into_iter().filter(|row| {
-                let is_ours = row.api_key_id.is_some_and(|RemoteKeyId(id)| managed.contains(&id))
-                    || client_id(row).is_some_and(|id| known.contains(id));
-                is_ours && row.created_at.is_none_or(|at| at >= since && at <= until + LAG)
+                let is_managed = row.api_key_id.is_some_and(|RemoteKeyId(id)| managed.contains(&id));
+                let is_within = row.created_at.is_none_or(|at| at >= since && at <= until);
+                // A request of that time may have ended after it. Of later ones we look at neither side.
+                is_managed && is_within || client_id(row).is_some_and(|id| known.contains(id))
             }));
             if is_last || rows.len() >= MOST {
                 return Ok((rows, !is_last));
