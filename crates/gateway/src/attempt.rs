@@ -57,6 +57,11 @@ impl CallerKey {
         let fingerprint = endpoint::fingerprint(secret);
         Some(Self { value, id: CredentialId::of(&fingerprint), fingerprint })
     }
+
+    /// The key itself, to be hidden where a host quotes it.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.value.to_str().ok()?.strip_prefix("Bearer ")
+    }
 }
 
 /// The host that is tried, and how.

@@ -2,6 +2,7 @@
 //! tried (spec §5). It ends with an answer for the client, which is not sent
 //! before the decision's intent is on disk (spec §7).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::answer::{Answer, AnswerKind, Head};
-use crate::attempt::{Failure, Outgoing, Success, Target, attempt};
+use crate::attempt::{CallerKey, Failure, Outgoing, Success, Target, attempt};
 use crate::commit::Committed;
 use crate::credentials::{GatewayKey, Subscriber};
 use crate::error::GatewayError;
@@ -467,21 +468,20 @@ impl Job {
         }
     }
 
-    /// What a client must not read in a host's error.
+    /// What a client must not read in a host's error: above all the key that was sent, whosever it is.
     fn names(&self, position: usize, key: &GatewayKey) -> Names<'_> {
         let route = self.plan.candidates[position].route;
         let endpoint = self.serving.endpoint(route);
         let base_url = endpoint.base_url();
-        let managed = key.managed.as_ref().map(|key| key.secret.expose().to_owned());
-        let key = managed.map_or_else(|| endpoint.key().unwrap_or_default().into(), Into::into);
-        Names {
-            hidden: vec![
-                (key, "(key)".into()),
-                (base_url.authority().as_str().into(), "upstream".into()),
-                (base_url.authority().host().into(), "upstream".into()),
-                ((&*self.serving.wire(route).shadow_model).into(), (&*self.public.text).into()),
-            ],
-        }
+        let managed = key.managed.as_ref().map(|key| key.secret.expose().to_owned().into());
+        let caller = self.outgoing.caller.as_ref().and_then(CallerKey::text);
+        let keys = [managed, endpoint.key().map(Cow::from), caller.map(Cow::from)].into_iter().flatten();
+        let names = [
+            (base_url.authority().as_str().into(), "upstream".into()),
+            (base_url.authority().host().into(), "upstream".into()),
+            ((&*self.serving.wire(route).shadow_model).into(), (&*self.public.text).into()),
+        ];
+        Names { hidden: keys.map(|key| (key, "(key)".into())).chain(names).collect() }
     }
 }
 

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use relay_domain::{HostId, Scope, Secret, Timestamp};
+use relay_domain::{BaseUrl, HostId, Scope, Secret, Timestamp};
 use relay_hosts::managed::{
     GatewaySaid, Lookup, ManagedKey, ManagedKeys, Obtaining, Refused, Unobtainable, Wanted, Why,
 };
-use relay_testkit::{Reply, errors};
+use relay_testkit::{FakeHost, Reply, errors};
+use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::rig::{Rig, Setup, host_key};
+use crate::rig::{MODEL, Rig, Setup, host_key};
 
 const USER: &str = "team-a@relay.example";
 
@@ -258,6 +259,64 @@ async fn a_key_that_stays_refused_is_tried_no_third_time() {
     assert!(text.contains("upstream_auth"), "{text}");
     assert_eq!(rig.calls(), [2]);
     assert_eq!(keys.told(), ["Refused host-1", "obtain host-1", "Refused host-1"]);
+}
+
+/// Puts a host that takes these keys in the place of one.
+async fn takes(rig: &mut Rig, index: usize, keys: &[&str]) {
+    let host = FakeHost::builder().name(&format!("host-{}", index + 1));
+    rig.hosts[index] = keys.iter().fold(host, |host, key| host.key(key)).start().await;
+    let base_url = BaseUrl::parse(&rig.hosts[index].base_url()).expect("is a URL");
+    rig.publish(|fleet| fleet.hosts[index].base_url = base_url);
+}
+
+#[tokio::test]
+async fn a_relayed_refusal_shows_no_key_of_whichever_kind() {
+    let sent = "sk-canary-managed-0123456789";
+    let keys = Arc::new(Scripted::default());
+    let managed = issue(0, 1, sent);
+    keys.host(0, Lookup::Ready(Arc::clone(&managed)), Ok(managed));
+    let mut rig = rig(1, &keys).await;
+    takes(&mut rig, 0, &[sent]).await;
+    let text = format!("{sent} and {} may not do this", host_key(0));
+    for body in [json!({"error": {"message": text, "type": "invalid_request_error"}}), json!({"detail": text})] {
+        rig.hosts[0].script(Reply::json(&body).status(400));
+        let mut answer = rig.say("x").send().await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.json().await["error"]["message"], "(key) and (key) may not do this");
+        let sent_to_host = rig.hosts[0].received().last().and_then(|it| it.bearer().map(str::to_owned));
+        assert_eq!(sent_to_host.as_deref(), Some(sent));
+    }
+}
+
+#[tokio::test]
+async fn a_response_is_continued_after_its_key_was_exchanged_but_by_no_other_user() {
+    let keys = Arc::new(Scripted::default());
+    for index in 0..2 {
+        keys.host(index, Lookup::Ready(key(index)), Ok(key(index)));
+    }
+    let managed = Arc::clone(&keys) as Arc<dyn ManagedKeys>;
+    let mut rig = Setup::hosts(2).forgiving().scope(Scope::None).managed(managed).start().await;
+    takes(&mut rig, 1, &[&host_key(1), "sk-canary-second-issue"]).await;
+    rig.hosts[0].script(Reply::raw("text/plain", "down").status(503));
+    let post = |body: String| rig.call("POST", "/v1/responses").body(body);
+    let made = post(format!(r#"{{"model":"{MODEL}","input":"hi"}}"#)).send().await.text().await;
+    let start = made.find("resp_").expect("names the response");
+    let id = made[start..].split('"').next().expect("has an end").to_owned();
+    let go_on = || post(format!(r#"{{"model":"{MODEL}","input":"go on","previous_response_id":"{id}"}}"#));
+
+    let exchanged = issue(1, 2, "sk-canary-second-issue");
+    keys.host(1, Lookup::Ready(Arc::clone(&exchanged)), Ok(exchanged));
+    let sent = || rig.hosts[1].received().last().and_then(|it| it.bearer().map(str::to_owned));
+    rig.hosts[1].default_reply(Reply::raw("application/json", r#"{"error":{"message":"no","type":"x"}}"#).status(400));
+    assert_eq!(go_on().send().await.status, 400, "it gets there");
+    assert_eq!((rig.calls(), sent().as_deref()), (vec![1, 2], Some("sk-canary-second-issue")));
+
+    let host = HostId::new("host-2").expect("is an id");
+    let other = ManagedKey::new(host, USER.into(), 7, 3, 42, Secret::new("sk-canary-other-user")).expect("can be sent");
+    keys.host(1, Lookup::Ready(Arc::new(other)), Err(Unobtainable::NotInTime));
+    let mut answer = go_on().send().await;
+    assert_eq!((answer.status, answer.error_code().await.as_str()), (400, "previous_response_not_found"));
+    assert_eq!(rig.calls(), [1, 2]);
 }
 
 #[tokio::test]
