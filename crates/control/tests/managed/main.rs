@@ -11,5 +11,6 @@ mod reports;
 mod revocation;
 mod rotation;
 mod scale;
+mod setbacks;
 mod support;
 mod warm;

@@ -76,6 +76,7 @@ pub(crate) struct World {
     pub(crate) host: FakeHost,
     pub(crate) clock: Arc<Skewed>,
     pub(crate) policy: Policy,
+    pub(crate) jitter: fn() -> f64,
     pub(crate) directory: tempfile::TempDir,
 }
 
@@ -93,7 +94,7 @@ impl World {
 
     pub(crate) fn over(host: FakeHost) -> Self {
         let clock = Arc::new(Skewed::default());
-        Self { host, clock, policy: quick(), directory: tempfile::tempdir().unwrap() }
+        Self { host, clock, policy: quick(), jitter: || 0.5, directory: tempfile::tempdir().unwrap() }
     }
 
     /// Opens the database as a process that starts does.
@@ -108,7 +109,7 @@ impl World {
             clients: AdminClients::new(http).with_window(WINDOW),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             policy: self.policy,
-            jitter: || 0.5,
+            jitter: self.jitter,
         };
         let (access, worker) = ManagedAccess::open(parts).await.unwrap();
         access.put_hosts(&[entry(&self.host)]);
@@ -198,9 +199,19 @@ impl Running {
 
     /// Waits until the grant is as `wanted` says.
     pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&relay_control::managed::GrantView) -> bool) {
+        self.until_of(&name(), what, wanted).await;
+    }
+
+    /// The same of another grant.
+    pub(crate) async fn until_of(
+        &self,
+        name: &GrantName,
+        what: &str,
+        wanted: impl Fn(&relay_control::managed::GrantView) -> bool,
+    ) {
         let reached = async {
             loop {
-                let view = self.access.grant_view(&name()).await.unwrap();
+                let view = self.access.grant_view(name).await.unwrap();
                 if view.as_ref().is_some_and(&wanted) {
                     return;
                 }
@@ -208,7 +219,7 @@ impl Running {
             }
         };
         let reached = tokio::time::timeout(PATIENCE, reached).await.is_ok();
-        let view = self.access.grant_view(&name()).await;
+        let view = self.access.grant_view(name).await;
         assert!(reached, "never {what}: {view:?}");
     }
 

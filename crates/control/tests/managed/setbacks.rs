@@ -1,0 +1,66 @@
+//! What nobody expected: a job that panics, and a host that is no longer the one that was probed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::SignedDuration;
+use relay_hosts::managed::Unobtainable;
+use relay_store::GrantName;
+use relay_testkit::{AdminFault, FakeGroup, Personality, Reply};
+
+use crate::support::{USER, World, builder, host_id, name};
+
+const ASSIGN: &str = "/api/v1/admin/subscriptions/assign";
+
+/// Panics once, where a job spreads its second try.
+fn broken_once() -> f64 {
+    static IS_MENDED: AtomicBool = AtomicBool::new(false);
+    assert!(IS_MENDED.swap(true, Ordering::SeqCst), "a job of a test panics, as it should");
+    0.5
+}
+
+#[tokio::test]
+async fn a_job_that_panics_does_not_block_its_grant() {
+    let world = World { jitter: broken_once, ..World::new(Personality::N).await };
+    let running = world.open().await;
+    world.host.fail(AdminFault::internal_error("POST", ASSIGN));
+    let (first, second) = tokio::join!(running.obtain(), running.obtain());
+    for waited in [first, second] {
+        assert!(matches!(waited, Err(Unobtainable::ShuttingDown)), "whoever waited is let go: {waited:?}");
+    }
+    let key = running.key().await;
+    world.has_one_of_each(&key);
+    // Others were never concerned.
+    world.host.panel(|panel| panel.groups.push(FakeGroup::new(9, "other")));
+    running.obtain_for(USER, "9").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_that_surprises_is_probed_again_and_not_at_once() {
+    let groups = 9..=13;
+    let host = groups.fold(builder(Personality::N), |host, id| host.group(FakeGroup::new(id, &format!("group-{id}"))));
+    let world = World::over(host.start().await);
+    let running = world.open().await;
+    running.key().await;
+    let probed_at = async || running.access.hosts().recorded(&host_id()).await.unwrap().unwrap().probed_at;
+    // A route is gone that every version has.
+    let is_gone = async |group: &str| {
+        let gone = Reply::raw("text/plain", "404 page not found").status(404);
+        world.host.fail(AdminFault::answer("POST", ASSIGN, gone));
+        running.obtain_for(USER, group).await.unwrap_err();
+    };
+    let first = probed_at().await;
+    world.pass(SignedDuration::from_mins(11));
+    running.obtain_for(USER, "9").await.unwrap();
+    assert_eq!(probed_at().await, first, "what is known is believed for a day");
+
+    is_gone("10").await;
+    running.obtain_for(USER, "11").await.unwrap();
+    let second = probed_at().await;
+    assert!(second > first);
+    is_gone("12").await;
+    running.obtain_for(USER, "13").await.unwrap();
+    assert_eq!(probed_at().await, second, "it was probed a moment ago");
+    world.pass(SignedDuration::from_mins(16));
+    running.until_of(&GrantName { group_id: 10, ..name() }, "obtained", |view| view.state == "ready").await;
+    assert!(probed_at().await > second);
+}
