@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use relay_domain::{CredentialMode, ModelPattern};
 use relay_hosts::endpoint::fingerprint;
 use relay_testkit::Reply;
+use serde_json::json;
 
 use crate::client::{Call, check_error};
 use crate::rig::{KEY, MODEL, OTHER_KEY, Rig, Setup, as_written, counted, host_key, request, route};
@@ -202,6 +203,11 @@ async fn a_callers_route_sends_the_key_that_was_presented() {
     let decision = rig.decision(&answer.request_id()).await;
     assert_eq!(decision.key_source.as_deref(), Some("caller"));
     assert_eq!(decision.key_fingerprint.as_deref(), Some(&*fingerprint(&relay_domain::Secret::new(KEY))));
+    // Where a host quotes it, it is shown as little as any other key.
+    let told = json!({"error": {"message": format!("{KEY} may not do this"), "type": "x"}});
+    rig.hosts[0].script(Reply::json(&told).status(400));
+    let mut refused = rig.say("hi").send().await;
+    assert_eq!(refused.json().await["error"]["message"], "(key) may not do this");
 }
 
 #[tokio::test]

@@ -270,7 +270,7 @@ async fn takes(rig: &mut Rig, index: usize, keys: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_relayed_refusal_shows_no_key_of_whichever_kind() {
+async fn a_relayed_refusal_shows_neither_the_managed_key_nor_the_shared_one() {
     let sent = "sk-canary-managed-0123456789";
     let keys = Arc::new(Scripted::default());
     let managed = issue(0, 1, sent);
