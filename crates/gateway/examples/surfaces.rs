@@ -57,7 +57,6 @@ async fn main() {
     let rig = Setup::hosts(1).start().await;
     let mut own = vec![Vec::new(); SURFACES.len()];
     let mut whole = vec![Vec::new(); SURFACES.len()];
-    let mut connection = rig.connect().await;
     // In turn, so that what else the machine does hits all alike.
     for round in 0..ROUNDS {
         for (index, (_, path, body)) in SURFACES.iter().enumerate() {
@@ -66,7 +65,7 @@ async fn main() {
                 let call = Call::new(rig.address, "POST", &path.replace('$', MODEL)).key(KEY).id(&id);
                 let call = call.header("content-type", "application/json").body(body.replace('$', MODEL));
                 let since = Instant::now();
-                let mut answer = connection.call(call).await;
+                let mut answer = call.send().await;
                 assert_eq!(answer.status, 200, "{path}");
                 answer.text().await;
                 whole[index].push(since.elapsed());
