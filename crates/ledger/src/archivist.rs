@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::day::Day;
 use crate::filing::{FilingError, Segment};
 use crate::journal::{HEADER_BYTES, WriterId};
-use crate::progress::{Chunk, Progress, Round, count};
+use crate::progress::{Chunk, FILE_EVERY, Progress, Round, count};
 use crate::retention::retain;
 
 /// How often retention looks.
@@ -50,6 +51,15 @@ struct Desk {
     checkpoint_after: BTreeMap<Day, Instant>,
     /// Deleted in this round, with a file before them.
     discarded: BTreeSet<(Day, u32)>,
+    /// Segments that were open when filing failed: their roll-ups may be behind.
+    reopen: BTreeSet<Day>,
+}
+
+impl Desk {
+    /// Whether some roll-ups lack filed rows.
+    fn is_behind(&self) -> bool {
+        self.segments.values().any(Segment::is_behind)
+    }
 }
 
 impl Archivist {
@@ -60,7 +70,8 @@ impl Archivist {
         let mut failing = false;
         let mut retained = Instant::now();
         loop {
-            let round = self.progress.next_round(filed, RETENTION_EVERY);
+            let longest = if desk.is_behind() { FILE_EVERY } else { RETENTION_EVERY };
+            let round = self.progress.next_round(filed, longest);
             match self.file_round(&mut desk, &round) {
                 Ok(rows) => {
                     filed = rows > 0;
@@ -76,7 +87,10 @@ impl Archivist {
                     }
                     self.progress.failed(&error);
                     // A failed transaction leaves counts that were never committed.
-                    desk = Desk::default();
+                    desk = Desk {
+                        reopen: desk.reopen.into_iter().chain(desk.segments.into_keys()).collect(),
+                        ..Desk::default()
+                    };
                     filed = false;
                     if round.last {
                         break;
@@ -101,6 +115,10 @@ impl Archivist {
     fn file_round(&self, desk: &mut Desk, round: &Round) -> Result<u64, FilingError> {
         let mut rows = 0;
         desk.discarded.clear();
+        while let Some(day) = desk.reopen.first().copied() {
+            desk.segments.insert(day, Segment::open(&self.dir, day, &self.writer)?);
+            desk.reopen.remove(&day);
+        }
         for chunk in &round.chunks {
             if desk.discarded.contains(&(chunk.day, chunk.number)) {
                 continue;
@@ -110,6 +128,13 @@ impl Archivist {
                 // At once, also when many wait: what SQLite's write-ahead log holds stays small.
                 self.discard(desk, chunk.day, round)?;
             }
+        }
+        if rows == 0 || round.hurry || round.last {
+            desk.segments.values_mut().try_for_each(Segment::roll_up)?;
+        }
+        if !desk.is_behind() {
+            let counters = &self.progress.counters;
+            counters.rolled.store(counters.filed.load(Ordering::SeqCst), Ordering::SeqCst);
         }
         Ok(rows)
     }
@@ -160,7 +185,7 @@ impl Archivist {
 
     /// Deletes a day's sealed journal files once SQLite has synced their rows, and closes a segment that is over.
     fn discard(&self, desk: &mut Desk, day: Day, round: &Round) -> Result<(), FilingError> {
-        let Some(segment) = desk.segments.get(&day) else { return Ok(()) };
+        let Some(segment) = desk.segments.get_mut(&day) else { return Ok(()) };
         if desk.checkpoint_after.get(&day).is_some_and(|after| Instant::now() < *after) {
             return Ok(());
         }
@@ -181,6 +206,7 @@ impl Archivist {
         let over = round.chunks.iter().all(|chunk| chunk.day != day || chunk.sealed)
             && !desk.followed.keys().any(|(followed, _)| *followed == day);
         if over && round.chunks.iter().any(|chunk| chunk.day > day) {
+            segment.roll_up()?;
             desk.segments.remove(&day);
         }
         Ok(())

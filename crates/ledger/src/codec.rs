@@ -120,7 +120,15 @@ pub(crate) enum Value<'r> {
     Text(&'r str),
 }
 
-impl Value<'_> {
+impl<'r> Value<'r> {
+    /// The text; empty when it is none.
+    pub(crate) fn text(self) -> &'r str {
+        match self {
+            Self::Text(text) => text,
+            _ => "",
+        }
+    }
+
     pub(crate) fn integer(self) -> Option<i64> {
         match self {
             Self::Integer(value) => Some(value),

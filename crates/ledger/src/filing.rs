@@ -12,75 +12,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Statement};
-use rustc_hash::FxHashSet;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Statement};
 
 use crate::codec::{Decoder, Hash, Kind, Value, chained};
 use crate::day::Day;
 use crate::journal::{Link, WriterId, next_record};
+use crate::meta::{Meta, Rolled};
 use crate::record::{Outcome, Usage, Verdict};
-use crate::rollup::{Dimensions, HOUR, Pending};
+use crate::rollup::{Dimensions, HOUR, KnownDimensions, Pending};
 use crate::schema;
 use crate::upgrade::upgrade;
 
 /// Rows filed before other threads are let through; some 60 µs of work.
 const ROWS_AT_A_STRETCH: u64 = 16;
-
-/// Distinct roll-up dimensions remembered; beyond it they are forgotten and found again.
-const KNOWN_DIMENSIONS: usize = 16_384;
-
-/// The segment's own row.
-#[derive(Clone, Debug)]
-pub(crate) struct Meta {
-    pub(crate) writer: String,
-    pub(crate) first_seq: u64,
-    pub(crate) last_seq: u64,
-    pub(crate) intents: u64,
-    pub(crate) outcomes: u64,
-    pub(crate) settled_seq: u64,
-    pub(crate) link: Link,
-}
-
-impl Meta {
-    /// Reads the row; `None` when there is none.
-    pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Option<Self>> {
-        connection
-            .query_row(
-                "SELECT writer, first_seq, last_seq, intents, outcomes, settled_seq, entries, head FROM segment",
-                [],
-                |row| {
-                    Ok(Self {
-                        writer: row.get(0)?,
-                        first_seq: row.get(1)?,
-                        last_seq: row.get(2)?,
-                        intents: row.get(3)?,
-                        outcomes: row.get(4)?,
-                        settled_seq: row.get(5)?,
-                        link: Link { entry: row.get(6)?, head: row.get(7)? },
-                    })
-                },
-            )
-            .optional()
-    }
-
-    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached(
-                "UPDATE segment SET first_seq = ?, last_seq = ?, intents = ?, outcomes = ?, settled_seq = ?, \
-                 entries = ?, head = ?",
-            )?
-            .execute((
-                self.first_seq,
-                self.last_seq,
-                self.intents,
-                self.outcomes,
-                self.settled_seq,
-                self.link.entry,
-                self.link.head,
-            ))
-            .map(drop)
-    }
-}
 
 /// Why rows could not be filed.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +66,7 @@ pub(crate) struct Segment {
     connection: Connection,
     meta: Meta,
     waiting: BTreeMap<u64, Waiting>,
-    known: FxHashSet<Arc<Dimensions>>,
+    known: KnownDimensions,
     pending: Pending,
 }
 
@@ -139,7 +84,7 @@ impl Segment {
             schema::create(&connection)?;
             let first = Link::first(&parse_writer(&writer), day);
             connection.execute(
-                "INSERT INTO segment VALUES (1, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?)",
+                "INSERT INTO segment VALUES (1, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?, 0, 0)",
                 (schema::VERSION, &writer, day.0, first.head),
             )?;
             begun.commit()?;
@@ -157,10 +102,11 @@ impl Segment {
             connection,
             meta,
             waiting: BTreeMap::new(),
-            known: FxHashSet::default(),
+            known: KnownDimensions::default(),
             pending: Pending::default(),
         };
         segment.load_waiting()?;
+        segment.load_pending()?;
         Ok(segment)
     }
 
@@ -210,11 +156,29 @@ impl Segment {
         if filed > 0 {
             let settled = self.waiting.first_key_value().map_or(self.meta.last_seq + 1, |(seq, _)| *seq);
             self.meta.settled_seq = settled;
-            self.pending.write(&self.connection)?;
+            if self.pending.is_worth_writing() {
+                self.meta.rolled = roll_up(&self.connection, &mut self.pending, &self.meta)?;
+            }
             self.meta.write(&self.connection)?;
         }
         begun.commit()?;
         Ok(consumed)
+    }
+
+    /// Whether roll-ups lack rows that are filed.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.meta.is_rolled_up()
+    }
+
+    /// Completes the roll-ups. After an error the segment must be opened anew.
+    pub(crate) fn roll_up(&mut self) -> Result<(), FilingError> {
+        if !self.is_behind() {
+            return Ok(());
+        }
+        let begun = Transaction::begin(&self.connection)?;
+        self.meta.rolled = roll_up(&self.connection, &mut self.pending, &self.meta)?;
+        self.meta.write(&self.connection)?;
+        Ok(begun.commit()?)
     }
 
     /// Gives every intent that still waits the outcome `interrupted`: its process is gone.
@@ -282,13 +246,50 @@ impl Segment {
         }
         Ok(())
     }
+
+    /// Counts the rows again that are filed and were not rolled up when the process ended.
+    fn load_pending(&mut self) -> rusqlite::Result<()> {
+        if self.meta.is_rolled_up() {
+            return Ok(());
+        }
+        let columns: Vec<String> = Kind::Outcome.columns().map(|column| format!("o.{column}")).collect();
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT i.at, coalesce(i.consumer, ''), i.logical_group_id, i.public_model, {} FROM outcomes o \
+             JOIN intents i ON i.seq = o.seq WHERE o.seq >= ? AND o.entry > ?",
+            columns.join(", ")
+        ))?;
+        let mut rows = statement.query([self.meta.rolled.seq, self.meta.rolled.entries])?;
+        while let Some(row) = rows.next()? {
+            let at: i64 = row.get(0)?;
+            let text = |at| row.get_ref(at).map(value);
+            let dimensions = self.known.find(text(1)?.text(), text(2)?.text(), text(3)?.text());
+            let outcome: Vec<_> = (4..4 + columns.len()).map(text).collect::<Result<_, _>>()?;
+            self.pending.add(at - at.rem_euclid(HOUR), &dimensions, &outcome);
+        }
+        Ok(())
+    }
+}
+
+/// Writes the pending roll-ups; how far they have come then.
+fn roll_up(connection: &Connection, pending: &mut Pending, meta: &Meta) -> rusqlite::Result<Rolled> {
+    pending.write(connection)?;
+    Ok(Rolled { entries: meta.link.entry, seq: meta.settled_seq })
+}
+
+fn value(value: ValueRef<'_>) -> Value<'_> {
+    match value {
+        ValueRef::Integer(value) => Value::Integer(value),
+        // Text of ours is UTF-8; anything else counts as absent.
+        ValueRef::Text(text) => std::str::from_utf8(text).map_or(Value::Null, Value::Text),
+        _ => Value::Null,
+    }
 }
 
 /// Keeps the counts, the waiting and the roll-ups in step with a filed row.
 fn note(
     meta: &mut Meta,
     waiting: &mut BTreeMap<u64, Waiting>,
-    known: &mut FxHashSet<Arc<Dimensions>>,
+    known: &mut KnownDimensions,
     pending: &mut Pending,
     kind: Kind,
     values: &[Value<'_>],
@@ -302,7 +303,9 @@ fn note(
             meta.intents += 1;
             meta.last_seq = meta.last_seq.max(seq);
             let at = values[schema::intent_at::AT].integer().unwrap_or(0);
-            let dimensions = intern(known, values);
+            let text = |at: usize| values[at].text();
+            let (consumer, group) = (text(schema::intent_at::CONSUMER), text(schema::intent_at::GROUP));
+            let dimensions = known.find(consumer, group, text(schema::intent_at::MODEL));
             waiting.insert(seq, Waiting { hour: at - at.rem_euclid(HOUR), dimensions, planned: None });
         }
         Kind::Outcome => {
@@ -312,27 +315,6 @@ fn note(
             }
         }
     }
-}
-
-fn intern(known: &mut FxHashSet<Arc<Dimensions>>, values: &[Value<'_>]) -> Arc<Dimensions> {
-    let text = |at: usize| match values[at] {
-        Value::Text(text) => text.to_owned(),
-        _ => String::new(),
-    };
-    let dimensions = Dimensions {
-        consumer: text(schema::intent_at::CONSUMER),
-        group: text(schema::intent_at::GROUP),
-        model: text(schema::intent_at::MODEL),
-    };
-    if let Some(found) = known.get(&dimensions) {
-        return Arc::clone(found);
-    }
-    if known.len() >= KNOWN_DIMENSIONS {
-        known.clear();
-    }
-    let dimensions = Arc::new(dimensions);
-    known.insert(Arc::clone(&dimensions));
-    dimensions
 }
 
 fn insert(statement: &mut Statement<'_>, values: &[Value<'_>], hash: &Hash) -> rusqlite::Result<()> {
@@ -449,3 +431,6 @@ pub(crate) fn parse_writer(text: &str) -> WriterId {
     let _ = hex::decode_to_slice(text, &mut id);
     id
 }
+
+#[cfg(test)]
+mod tests;

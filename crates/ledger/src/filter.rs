@@ -50,6 +50,11 @@ impl Drive {
         }
     }
 
+    /// Whether the index is one for each block of sequence numbers: a statement then asks within one.
+    pub(crate) fn is_by_block(self) -> bool {
+        matches!(self, Self::Consumer | Self::Route)
+    }
+
     /// The column that a scan is ordered and bounded by.
     pub(crate) fn seq(self) -> &'static str {
         match self {

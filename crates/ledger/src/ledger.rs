@@ -412,7 +412,7 @@ impl Ledger {
             loop {
                 let filed = progress.filed.notified();
                 let counters = &progress.counters;
-                if counters.filed.load(Ordering::SeqCst) + counters.lost.load(Ordering::SeqCst) >= accepted {
+                if counters.rolled.load(Ordering::SeqCst) + counters.lost.load(Ordering::SeqCst) >= accepted {
                     return;
                 }
                 filed.await;

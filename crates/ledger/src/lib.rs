@@ -18,6 +18,9 @@
 //! calls it fills plain records in, and hands it the time.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate self as relay_ledger;
+
 mod archivist;
 mod codec;
 mod day;
@@ -26,6 +29,7 @@ mod filing;
 mod filter;
 mod journal;
 mod ledger;
+mod meta;
 mod progress;
 mod queue;
 mod reader;

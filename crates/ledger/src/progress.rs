@@ -13,7 +13,7 @@ use crate::day::Day;
 /// Rows are safe in the journal, and whoever lists them has them filed first
 /// ([`Progress::hurry`]). The more rows share a transaction the fewer pages are
 /// written, and the seldomer a request meets a processor that writes them.
-const FILE_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const FILE_EVERY: Duration = Duration::from_secs(1);
 /// Unfiled bytes at which filing does not wait.
 const FILE_AT_ONCE: u64 = 8 << 20;
 
@@ -53,6 +53,8 @@ pub(crate) struct Counters {
     pub(crate) accepted: AtomicU64,
     pub(crate) written: AtomicU64,
     pub(crate) filed: AtomicU64,
+    /// Rows filed and in the roll-ups.
+    pub(crate) rolled: AtomicU64,
     pub(crate) stalled: AtomicU64,
     pub(crate) continued: AtomicU64,
     pub(crate) lost: AtomicU64,
@@ -69,6 +71,8 @@ struct Failure {
 #[derive(Debug)]
 pub(crate) struct Round {
     pub(crate) chunks: Vec<Chunk>,
+    /// Somebody waits to read it all.
+    pub(crate) hurry: bool,
     /// The writer has ended: this is all there will be.
     pub(crate) last: bool,
 }
@@ -130,9 +134,8 @@ impl Progress {
                 .0;
         }
         state.asleep = false;
-        state.hurry = false;
         state.unfiled_bytes = 0;
-        Round { chunks: state.chunks.clone(), last: state.writer_done }
+        Round { chunks: state.chunks.clone(), hurry: std::mem::take(&mut state.hurry), last: state.writer_done }
     }
 
     /// Waits before filing is tried again.

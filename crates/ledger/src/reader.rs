@@ -16,12 +16,12 @@ use serde::Serialize;
 
 use crate::day::{self, Day};
 use crate::decision::{Decision, Origin, columns, timestamp};
-use crate::filing::Meta;
 use crate::filter::{Drive, Filter};
 use crate::ledger::is_written;
+use crate::meta::Meta;
 use crate::retention::ARCHIVE;
 use crate::rollup::{RollupSums, SUMS};
-use crate::schema::{self, REQUEST_BLOCK_BITS, request_key};
+use crate::schema::{self, BLOCK_BITS, request_key};
 
 /// After this time a page is returned with what it has.
 const PAGE_BUDGET: Duration = Duration::from_millis(15);
@@ -347,16 +347,22 @@ impl Scan<'_> {
             lowest = lowest.max(self.segment.first_after(from.as_microsecond() - DISORDER)?);
         }
         let (condition, parameters) = self.filter.condition(self.origin.without_outcome);
+        let drive = self.filter.drive();
+        let seq = drive.seq();
+        let block =
+            if drive.is_by_block() { format!("AND {seq} >> {BLOCK_BITS} = ?1 >> {BLOCK_BITS}") } else { String::new() };
         let sql = format!(
-            "SELECT {} {} WHERE {condition} AND {seq} >= ?1 AND {seq} < ?2 ORDER BY {seq} DESC LIMIT ?3",
+            "SELECT {} {} WHERE {condition} {block} AND {seq} >= ?1 AND {seq} < ?2 ORDER BY {seq} DESC LIMIT ?3",
             columns(),
-            self.filter.drive().source(),
-            seq = self.filter.drive().seq(),
+            drive.source(),
         );
         let mut statement = self.segment.connection.prepare_cached(&sql)?;
         let mut window = FIRST_WINDOW;
         while before > lowest {
-            let bottom = before.saturating_sub(window).max(lowest);
+            let mut bottom = before.saturating_sub(window).max(lowest);
+            if drive.is_by_block() {
+                bottom = bottom.max((before - 1) >> BLOCK_BITS << BLOCK_BITS);
+            }
             let room = self.limit - items.len();
             let bounds = [bottom as i64, before as i64, room as i64].map(SqlValue::Integer);
             let began = Instant::now();
@@ -372,7 +378,7 @@ impl Scan<'_> {
                 return Ok(Some(before));
             }
             window = next_window(window, began.elapsed(), PAGE_BUDGET.saturating_sub(self.started.elapsed()));
-            if self.filter.drive() == Drive::Rows {
+            if drive == Drive::Rows {
                 window = window.min(LONGEST_ROWS_WINDOW);
             }
         }
@@ -401,7 +407,7 @@ impl Scan<'_> {
         let source = Drive::Rows.source();
         let sql = format!("SELECT {} {source} WHERE {condition} AND i.seq IN (?1, ?2, ?3)", columns());
         let mut decision = connection.prepare_cached(&sql)?;
-        let blocks = (first >> REQUEST_BLOCK_BITS)..=(before.saturating_sub(1) >> REQUEST_BLOCK_BITS);
+        let blocks = (first >> BLOCK_BITS)..=(before.saturating_sub(1) >> BLOCK_BITS);
         for block in blocks.rev() {
             let mut found = index.query((request_key(request_id, block), request_id, before as i64))?;
             while let Some(row) = found.next()? {

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::day::{self, Day};
-use crate::filing::{FilingError, Meta, Segment, parse_writer};
+use crate::filing::{FilingError, Segment, parse_writer};
 use crate::journal::{JournalImage, Link, WriterId};
 use crate::ledger::OpenError;
+use crate::meta::Meta;
 use crate::schema;
 
 /// Where a writer goes on.
@@ -79,7 +80,7 @@ fn settled(dir: &Path, day: Day) -> Result<Option<Meta>, FilingError> {
     let exists: bool =
         connection.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'segment'", [], |row| row.get(0))?;
     let meta = if exists { Meta::read(&connection)? } else { None };
-    Ok(meta.filter(|meta| meta.intents == meta.outcomes))
+    Ok(meta.filter(Meta::is_settled))
 }
 
 fn recover_segment(
@@ -110,6 +111,7 @@ fn recover_segment(
     if segment.is_waiting() {
         recovered.interrupted += segment.interrupt(now)?;
     }
+    segment.roll_up()?;
     if segment.close()? {
         for number in numbers {
             match std::fs::remove_file(day.journal(dir, *number)) {

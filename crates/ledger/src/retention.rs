@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
 use crate::day::{self, Day};
-use crate::filing::{FilingError, Meta};
+use crate::filing::FilingError;
+use crate::meta::Meta;
 use crate::schema;
 use crate::upgrade::upgrade;
 

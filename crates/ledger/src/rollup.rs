@@ -1,9 +1,10 @@
 //! Hourly roll-ups: what is left of a request when its segment is deleted.
 
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use rusqlite::{Connection, params_from_iter, types::Value as SqlValue};
-use rustc_hash::FxHashMap;
+use rusqlite::{Connection, Statement};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde::Serialize;
 
 use crate::codec::Value;
@@ -18,6 +19,31 @@ pub(crate) struct Dimensions {
     pub(crate) consumer: String,
     pub(crate) group: String,
     pub(crate) model: String,
+}
+
+/// Distinct dimensions remembered; beyond it they are forgotten and found again.
+const KNOWN_DIMENSIONS: usize = 16_384;
+
+/// The dimensions seen lately, so that a row of a known consumer allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct KnownDimensions(FxHashMap<u64, Arc<Dimensions>>);
+
+impl KnownDimensions {
+    pub(crate) fn find(&mut self, consumer: &str, group: &str, model: &str) -> Arc<Dimensions> {
+        let hash = FxBuildHasher.hash_one((consumer, group, model));
+        if let Some(found) = self.0.get(&hash)
+            && (&*found.consumer, &*found.group, &*found.model) == (consumer, group, model)
+        {
+            return Arc::clone(found);
+        }
+        if self.0.len() >= KNOWN_DIMENSIONS {
+            self.0.clear();
+        }
+        let dimensions =
+            Arc::new(Dimensions { consumer: consumer.to_owned(), group: group.to_owned(), model: model.to_owned() });
+        self.0.insert(hash, Arc::clone(&dimensions));
+        dimensions
+    }
 }
 
 /// The sums' columns, in order; all are added up but the maximum.
@@ -226,43 +252,87 @@ impl RollupSums {
     }
 }
 
-/// Sums by route and host.
-type ByRoute = FxHashMap<(String, String), RollupSums>;
+/// The sums of one route on one host.
+#[derive(Debug)]
+struct OfRoute {
+    route: Box<str>,
+    host: Box<str>,
+    sums: RollupSums,
+}
 
-/// Roll-ups of the rows in one transaction, before they are written with it.
+/// Roll-ups of filed rows that are not in the table yet.
+///
+/// With thousands of consumers nearly every request has a row of its own there, which costs as much as
+/// filing it. So they may be kept for some transactions ([`Pending::is_worth_writing`]); the segment's own row says how
+/// far the table has come, and a start counts the rest again.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    sums: FxHashMap<(i64, Arc<Dimensions>), ByRoute>,
+    sums: FxHashMap<(i64, Arc<Dimensions>), Vec<OfRoute>>,
+    rows: usize,
+    requests: usize,
 }
 
 impl Pending {
+    /// Requests for each row written, when there are many rows.
+    const REQUESTS_A_ROW: usize = 8;
+    /// Rows that are few enough to be written at any time.
+    const FEW_ROWS: usize = 256;
+    /// Rows kept in memory at most: some 4 MiB.
+    const MOST_ROWS: usize = 16_384;
+
     /// Counts an outcome under the hour and dimensions of its intent.
     pub(crate) fn add(&mut self, hour: i64, dimensions: &Arc<Dimensions>, outcome: &[Value<'_>]) {
-        let text = |at: usize| match outcome[at] {
-            Value::Text(text) => text.to_owned(),
-            _ => String::new(),
-        };
+        let (route, host) = (outcome[outcome_at::ROUTE].text(), outcome[outcome_at::HOST].text());
         let routes = self.sums.entry((hour, Arc::clone(dimensions))).or_default();
-        routes.entry((text(outcome_at::ROUTE), text(outcome_at::HOST))).or_default().add_outcome(outcome);
+        let place = routes.iter().position(|of| (&*of.route, &*of.host) == (route, host)).unwrap_or_else(|| {
+            self.rows += 1;
+            routes.push(OfRoute { route: route.into(), host: host.into(), sums: RollupSums::default() });
+            routes.len() - 1
+        });
+        routes[place].sums.add_outcome(outcome);
+        self.requests += 1;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Whether writing now costs little for each request, or memory wants it.
+    pub(crate) fn is_worth_writing(&self) -> bool {
+        self.rows <= Self::FEW_ROWS || self.requests >= self.rows * Self::REQUESTS_A_ROW || self.rows >= Self::MOST_ROWS
     }
 
     /// Adds what is pending to the segment's table, and forgets it.
     pub(crate) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        if self.sums.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         let mut statement = connection.prepare_cached(&upsert())?;
         for ((hour, dimensions), routes) in self.sums.drain() {
-            for ((route, host), sums) in routes {
-                let key = [&dimensions.consumer, &dimensions.group, &dimensions.model, &route, &host];
-                let values = std::iter::once(SqlValue::Integer(hour))
-                    .chain(key.into_iter().map(|text| SqlValue::Text(text.clone())))
-                    .chain(sums.values().into_iter().map(SqlValue::Integer));
-                statement.execute(params_from_iter(values))?;
+            for of_route in routes {
+                write_row(&mut statement, hour, &dimensions, &of_route)?;
             }
         }
+        (self.rows, self.requests) = (0, 0);
         Ok(())
     }
+}
+
+fn write_row(
+    statement: &mut Statement<'_>,
+    hour: i64,
+    dimensions: &Dimensions,
+    of_route: &OfRoute,
+) -> rusqlite::Result<()> {
+    let texts = [&*dimensions.consumer, &*dimensions.group, &*dimensions.model, &*of_route.route, &*of_route.host];
+    statement.raw_bind_parameter(1, hour)?;
+    for (at, text) in texts.into_iter().enumerate() {
+        statement.raw_bind_parameter(at + 2, text)?;
+    }
+    for (at, sum) in of_route.sums.values().into_iter().enumerate() {
+        statement.raw_bind_parameter(at + 2 + texts.len(), sum)?;
+    }
+    statement.raw_execute().map(drop)
 }
 
 fn upsert() -> String {

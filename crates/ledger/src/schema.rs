@@ -13,7 +13,7 @@ use crate::codec::{Encoder, Kind};
 use crate::record::{Intent, Outcome};
 
 /// The version of the segments' schema.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 
 /// Request ids are indexed inside blocks of this many sequence numbers (as a power of two).
 ///
@@ -21,7 +21,9 @@ pub(crate) const VERSION: i64 = 2;
 /// one block it stays within some 60 pages, so that filing writes few pages
 /// however large the day grows; a look-up asks block after block, newest
 /// first: 150 of them in ten million rows.
-pub(crate) const REQUEST_BLOCK_BITS: u32 = 16;
+///
+/// So are the indexes over consumers and routes, which may be thousands.
+pub(crate) const BLOCK_BITS: u32 = 16;
 
 /// Columns of `intents`, without the hash.
 pub(crate) const INTENT: [(&str, &str); 26] = [
@@ -183,14 +185,14 @@ impl Kind {
     }
 }
 
-/// Four indexes, each for one question that the console and the API ask.
-const INDEXES: &str = "
+/// Four indexes, each for one question that the console and the API ask. 16 is [`BLOCK_BITS`].
+pub(crate) const INDEXES: &str = "
     -- GET decisions/{request_id}, explain, and the list's request_id filter.
     CREATE INDEX intents_by_request ON intents (request_key);
-    -- The page of one consumer: its newest decisions.
-    CREATE INDEX intents_by_consumer ON intents (consumer, seq) WHERE consumer IS NOT NULL;
-    -- The page of one route (and, route by route, of one host): its newest decisions.
-    CREATE INDEX outcomes_by_route ON outcomes (route_id, seq) WHERE route_id IS NOT NULL;
+    -- The page of one consumer: its newest decisions, block by block.
+    CREATE INDEX intents_by_consumer ON intents (seq >> 16, consumer) WHERE consumer IS NOT NULL;
+    -- The page of one route (and, route by route, of one host): its newest decisions, block by block.
+    CREATE INDEX outcomes_by_route ON outcomes (seq >> 16, route_id) WHERE route_id IS NOT NULL;
     -- The list of what went wrong. Complete answers, nearly all rows, are left out.
     CREATE INDEX outcomes_by_verdict ON outcomes (verdict, seq) WHERE verdict <> 'complete';
 ";
@@ -208,7 +210,11 @@ const META: &str = "
         outcomes INTEGER NOT NULL,
         -- No row below this sequence number waits for its outcome.
         settled_seq INTEGER NOT NULL,
-        head BLOB NOT NULL
+        head BLOB NOT NULL,
+        -- Rows up to this entry are counted in the roll-ups …
+        rolled_entries INTEGER NOT NULL,
+        -- … and so is every row below this sequence number.
+        rolled_seq INTEGER NOT NULL
     ) STRICT;
 ";
 
@@ -317,7 +323,7 @@ pub(crate) fn encode_intent(buffer: &mut Vec<u8>, seq: u64, entry: u64, intent: 
     row.unsigned(entry);
     row.integer(intent.at.as_microsecond());
     row.text(&intent.request_id);
-    row.integer(request_key(&intent.request_id, seq >> REQUEST_BLOCK_BITS));
+    row.integer(request_key(&intent.request_id, seq >> BLOCK_BITS));
     row.optional_text(intent.client_request_id.as_deref());
     row.unsigned(intent.generation);
     row.text(intent.surface);

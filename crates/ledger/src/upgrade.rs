@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::day;
 use crate::retention::ARCHIVE;
-use crate::schema::{self, OUTCOME_ADDED, VERSION};
+use crate::schema::{self, INDEXES, OUTCOME_ADDED, VERSION};
 
 /// Every segment, and the archive of roll-ups.
 ///
@@ -34,10 +34,14 @@ pub(crate) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
         names.query_map([], |row| row.get(0))?.collect()
     };
     let has = |columns: &[String], name: &str| columns.iter().any(|column| column == name);
-    let (outcomes, rollups) = (columns("outcomes")?, columns("rollups")?);
+    let (outcomes, rollups, segment) = (columns("outcomes")?, columns("rollups")?, columns("segment")?);
     let mut steps = Vec::new();
     if !outcomes.is_empty() && !has(&outcomes, OUTCOME_ADDED[0]) {
         steps.extend(OUTCOME_ADDED.iter().map(|column| format!("ALTER TABLE outcomes ADD COLUMN {column} INTEGER;")));
+    }
+    if !segment.is_empty() && !has(&segment, "rolled_entries") {
+        steps.push(ROLLED_UP.to_owned());
+        steps.push(format!("{OLD_INDEXES} {INDEXES}"));
         steps.push(format!("UPDATE segment SET schema = {VERSION};"));
     }
     if !rollups.is_empty() && !has(&rollups, "host_id") {
@@ -51,6 +55,19 @@ pub(crate) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
     }
     connection.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", steps.concat()))
 }
+
+/// Two of them went over all rows, not block by block.
+const OLD_INDEXES: &str = "
+    DROP INDEX IF EXISTS intents_by_request;
+    DROP INDEX IF EXISTS intents_by_consumer;
+    DROP INDEX IF EXISTS outcomes_by_route;
+    DROP INDEX IF EXISTS outcomes_by_verdict;";
+
+/// Roll-ups were complete with every transaction then.
+const ROLLED_UP: &str = "
+    ALTER TABLE segment ADD COLUMN rolled_entries INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE segment ADD COLUMN rolled_seq INTEGER NOT NULL DEFAULT 0;
+    UPDATE segment SET rolled_entries = entries, rolled_seq = settled_seq;";
 
 /// Roll-ups had no host and no money then; whether a usage was told is not known of each.
 const ROLLUPS_FROM_BEFORE: &str = "
@@ -68,8 +85,12 @@ mod tests {
     #[test]
     fn a_file_of_the_first_schema_is_brought_to_this_one_once() {
         let connection = Connection::open_in_memory().expect("opens");
-        let before = "CREATE TABLE segment (schema INTEGER) STRICT; INSERT INTO segment VALUES (1);
-            CREATE TABLE outcomes (seq INTEGER PRIMARY KEY, hash BLOB) STRICT; INSERT INTO outcomes VALUES (1, x'00');
+        let before = "CREATE TABLE segment (schema INTEGER, entries INTEGER, settled_seq INTEGER) STRICT;
+            INSERT INTO segment VALUES (1, 2, 1);
+            CREATE TABLE intents (seq INTEGER PRIMARY KEY, request_key INTEGER, consumer TEXT) STRICT;
+            CREATE INDEX intents_by_consumer ON intents (consumer, seq) WHERE consumer IS NOT NULL;
+            CREATE TABLE outcomes (seq INTEGER PRIMARY KEY, hash BLOB, route_id TEXT, verdict TEXT) STRICT;
+            INSERT INTO outcomes VALUES (1, x'00', 'r', 'complete');
             CREATE TABLE rollups (hour INTEGER, consumer TEXT, logical_group_id TEXT, public_model TEXT, route_id TEXT,
                 requests INTEGER, complete INTEGER, resolved INTEGER, failed INTEGER, cut INTEGER, client_gone INTEGER,
                 interrupted INTEGER, latency_us_sum INTEGER, latency_us_max INTEGER, first_output_us_sum INTEGER,
@@ -88,10 +109,10 @@ mod tests {
             });
         assert_eq!(row.expect("one row"), (String::new(), 1, 18, 0));
         let found = connection.query_row(
-            "SELECT schema, price_nanos IS NULL, cost_nanos IS NULL FROM segment, outcomes",
+            "SELECT schema, price_nanos IS NULL, cost_nanos IS NULL, rolled_entries FROM segment, outcomes",
             [],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?)),
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?, row.get::<_, i64>(3)?)),
         );
-        assert_eq!(found.expect("reads"), (VERSION, true, true));
+        assert_eq!(found.expect("reads"), (VERSION, true, true, 2));
     }
 }

@@ -17,9 +17,10 @@ use serde::Serialize;
 
 use crate::codec::{Encoder, Hash, Kind, Value, chained};
 use crate::day::{self, Day};
-use crate::filing::{Meta, decode, parse_writer};
+use crate::filing::{decode, parse_writer};
 use crate::journal::{JournalImage, Link, next_record};
 use crate::ledger::is_written;
+use crate::meta::Meta;
 use crate::reader::ReadError;
 use crate::retention::retired_last_seq;
 use crate::schema::{self, outcome_at};

@@ -1,0 +1,61 @@
+//! What is filed and not yet rolled up is not lost with the process.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::journal::{begin_record, end_record};
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+use support::{intent, noon, outcome};
+
+const WRITER: WriterId = [7; 16];
+
+/// The journal's records of `requests` requests, from as many consumers.
+fn records(link: &mut Link, requests: std::ops::Range<u64>) -> Vec<u8> {
+    let mut records = Vec::new();
+    for seq in requests {
+        let mut intent = intent(&format!("r-{seq}"), noon());
+        intent.consumer = Some(Arc::from(format!("consumer-{seq}")));
+        let row_at = begin_record(&mut records);
+        schema::encode_intent(&mut records, seq, link.entry + 1, &intent);
+        end_record(&mut records, row_at, &mut link.head);
+        let row_at = begin_record(&mut records);
+        schema::encode_outcome(&mut records, seq, link.entry + 2, &outcome(Verdict::Complete, noon()));
+        end_record(&mut records, row_at, &mut link.head);
+        link.entry += 2;
+    }
+    records
+}
+
+/// Rows of the roll-up table, and the requests they count.
+fn rolled_up(segment: &Segment) -> (i64, i64) {
+    let counts = "SELECT count(*), coalesce(sum(requests), 0) FROM rollups";
+    segment.connection.query_row(counts, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("counts")
+}
+
+#[test]
+fn roll_ups_of_many_consumers_wait_and_survive_a_crash() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let day = Day::of(noon());
+    let mut segment = Segment::open(dir.path(), day, &WRITER).expect("opens");
+    let mut link = segment.meta().link;
+    let (few, many) = (records(&mut link, 1..101), records(&mut link, 101..1_001));
+
+    segment.file(&few, false).expect("files");
+    assert_eq!((rolled_up(&segment), segment.is_behind()), ((100, 100), false));
+    segment.file(&many, false).expect("files");
+    assert_eq!((rolled_up(&segment), segment.is_behind()), ((100, 100), true), "900 rows of one request each wait");
+
+    drop(segment);
+    let mut segment = Segment::open(dir.path(), day, &WRITER).expect("opens again");
+    segment.file(&many, false).expect("what is filed already is skipped");
+    assert!(segment.is_behind());
+    for _ in 0..2 {
+        segment.roll_up().expect("rolls up");
+        assert_eq!((rolled_up(&segment), segment.is_behind()), ((1_000, 1_000), false));
+    }
+    drop(segment);
+    let segment = Segment::open(dir.path(), day, &WRITER).expect("opens a third time");
+    assert!(segment.meta().is_settled() && segment.pending.is_empty());
+}
