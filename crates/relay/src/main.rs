@@ -66,8 +66,13 @@ fn ask(command: Command, output: Output) -> anyhow::Result<Exit> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(cli::run(command, output))
 }
 
-/// What belongs to the whole process: the crypto of TLS, and the number of files.
+/// What belongs to the whole process: the crypto of TLS, the number of files, the size of pages.
 fn prepare_process() {
+    // The allocator asks for huge pages, and each is resident and zeroed as a whole: that doubles the memory of a
+    // small server and makes the unlucky request wait for 2 MiB of zeros.
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "huge pages stay allowed");
+    }
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
