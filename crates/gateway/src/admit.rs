@@ -90,7 +90,7 @@ impl Gateway {
         let Some(pool) = pool(&facts, owner.as_ref()) else {
             return Err(self.unroutable(&facts, started).await.into());
         };
-        let (charge, standing) = match self.pass_limits(&facts, &pool, body.len()).await {
+        let (charge, standing) = match self.pass_limits(&facts, caller.place, &pool, body.len()).await {
             Ok(passed) => passed,
             Err(refused) => return Err(self.limited(&facts, &pool, &refused, started).await.into()),
         };
@@ -200,14 +200,14 @@ impl Gateway {
     async fn pass_limits(
         &self,
         facts: &IntentFacts<'_>,
+        place: usize,
         pool: &Pool<'_>,
         body_bytes: usize,
     ) -> Result<(Charge, Standing), Refused> {
         let (serving, key, group) = (facts.serving, facts.key, pool.group);
-        let key_gate = serving.key_gate(&key.id).expect("each key of a generation has its gate");
         let group_gate = serving.group_gate(&group.id).expect("each group of a generation has its gate");
         let (admission, standing) = Admission::ask(
-            Limited { gate: key_gate, limits: &key.limits },
+            Limited { gate: serving.key_gate(place), limits: &key.limits },
             Limited { gate: group_gate, limits: &group.limits },
             body_bytes as u64 / BYTES_PER_TOKEN,
             facts.at,

@@ -18,6 +18,8 @@ use crate::surface::RequestLine;
 /// A consumer, and the secret it presented.
 pub(crate) struct Caller {
     pub(crate) key: Arc<ConsumerKey>,
+    /// Where the key is among the keys of its generation.
+    pub(crate) place: usize,
     pub(crate) secret: Secret,
 }
 
@@ -65,7 +67,7 @@ impl Gateway {
             return Err(refusal("You didn't provide an API key. Send it as Authorization: Bearer YOUR_KEY."));
         };
         let hash = (self.hash_key)(&presented);
-        let Some(key) = serving.snapshot.key_by_hash(&hash) else {
+        let Some((place, key)) = serving.snapshot.key_by_hash(&hash) else {
             return Err(refusal("Incorrect API key provided."));
         };
         if !key.enabled {
@@ -80,7 +82,7 @@ impl Gateway {
             let message = "This API key may not be used from this address.";
             return Err(GatewayError::new(StatusCode::FORBIDDEN, "address_not_allowed", message));
         }
-        Ok(Caller { key: Arc::clone(key), secret: Secret::new(&presented) })
+        Ok(Caller { key: Arc::clone(key), place, secret: Secret::new(&presented) })
     }
 }
 

@@ -1,5 +1,6 @@
 //! How limits are told to clients: `Retry-After`, `x-ratelimit-*`, and the 429.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -18,8 +19,10 @@ const UNKNOWN_WAIT: Duration = Duration::from_secs(1);
 
 /// Writes the fields of each rate that is limited.
 pub(crate) fn tell(standing: &Standing, lines: &mut ResponseHeadWriter) {
-    for (name, value) in fields(standing) {
-        lines.field(name, value.as_bytes());
+    for (names, quota) in quotas(standing) {
+        lines.number(names[0], quota.limit);
+        lines.number(names[1], quota.remaining);
+        lines.display(names[2], Span(quota.reset));
     }
 }
 
@@ -28,18 +31,17 @@ pub(crate) fn is_told(standing: &Standing) -> bool {
     standing.requests.is_some() || standing.tokens.is_some()
 }
 
-fn fields(standing: &Standing) -> impl Iterator<Item = (&'static str, String)> {
-    let requests = standing.requests.map(|quota| quota_fields(&names::REQUESTS, quota));
-    let tokens = standing.tokens.map(|quota| quota_fields(&names::TOKENS, quota));
-    requests.into_iter().chain(tokens).flatten()
+fn quotas(standing: &Standing) -> impl Iterator<Item = (&'static [&'static str; 3], Quota)> {
+    let requests = standing.requests.map(|quota| (&names::REQUESTS, quota));
+    requests.into_iter().chain(standing.tokens.map(|quota| (&names::TOKENS, quota)))
 }
 
-fn quota_fields(names: &[&'static str; 3], quota: Quota) -> [(&'static str, String); 3] {
-    [
-        (names[0], quota.limit.to_string()),
-        (names[1], quota.remaining.to_string()),
-        (names[2], duration_text(quota.reset)),
-    ]
+/// The same for an error's answer, which is put together elsewhere.
+fn fields(standing: &Standing) -> impl Iterator<Item = (&'static str, String)> {
+    quotas(standing).flat_map(|(names, quota)| {
+        let values = [quota.limit.to_string(), quota.remaining.to_string(), Span(quota.reset).to_string()];
+        names.iter().copied().zip(values)
+    })
 }
 
 /// The field names of each limit: OpenAI's where it has them.
@@ -57,15 +59,19 @@ mod names {
 }
 
 /// A span as OpenAI writes it: `120ms`, `59s`, `6m0s`. Rounded up, so that who waits so long has waited enough.
-fn duration_text(span: Duration) -> String {
-    if span < Duration::from_secs(1) {
-        return format!("{}ms", span.as_micros().div_ceil(1_000));
-    }
-    let seconds = seconds(span);
-    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
-        (hours, minutes, seconds) => format!("{hours}h{minutes}m{seconds}s"),
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < Duration::from_secs(1) {
+            return write!(f, "{}ms", self.0.as_micros().div_ceil(1_000));
+        }
+        let seconds = seconds(self.0);
+        match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+            (0, 0, seconds) => write!(f, "{seconds}s"),
+            (0, minutes, seconds) => write!(f, "{minutes}m{seconds}s"),
+            (hours, minutes, seconds) => write!(f, "{hours}h{minutes}m{seconds}s"),
+        }
     }
 }
 
@@ -107,12 +113,12 @@ pub(crate) fn refusal_error(refused: &Refused, concurrency: Option<u32>) -> Gate
             ("budget_exhausted", what, Some((&names::BUDGET, Some(amount_text(budget)))))
         }
     };
-    let message = format!("{what} Try again in {}.", duration_text(wait));
+    let message = format!("{what} Try again in {}.", Span(wait));
     let mut error = GatewayError::new(StatusCode::TOO_MANY_REQUESTS, code, message).retry_after(seconds(wait).max(1));
     error.fields.extend(fields(standing));
     if let Some((names, limit)) = own {
         error.fields.extend(limit.map(|limit| (names[0], limit)));
-        error.fields.extend([(names[1], "0".to_owned()), (names[2], duration_text(wait))]);
+        error.fields.extend([(names[1], "0".to_owned()), (names[2], Span(wait).to_string())]);
     }
     if matches!(refusal.kind, Kind::Budget(_)) {
         // Clients retry a 429 on their own; this one does not pass in their time.
@@ -141,7 +147,7 @@ mod tests {
             (Duration::from_mins(6), "6m0s"),
             (Duration::from_secs(3_661), "1h1m1s"),
         ] {
-            assert_eq!(duration_text(span), text);
+            assert_eq!(Span(span).to_string(), text);
         }
     }
 

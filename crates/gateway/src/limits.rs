@@ -51,6 +51,11 @@ impl Clocks {
         Self { began: Instant::now(), wall }
     }
 
+    /// The moment of `now`.
+    fn instant(&self, now: Now) -> Instant {
+        self.began + Duration::from_micros(now.micros)
+    }
+
     fn now(&self) -> Now {
         Now { micros: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX), wall: self.wall.now() }
     }
@@ -83,6 +88,8 @@ struct Ask<'a> {
     /// Tokens that it may use.
     estimate: u64,
     clocks: &'a Clocks,
+    /// When it came here.
+    now: Now,
     until: Instant,
 }
 
@@ -105,10 +112,9 @@ impl Drop for Waiting<'_> {
 impl Gate {
     /// Lets a request through, if need be after a wait; when it went through.
     async fn pass(&self, ask: Ask<'_>) -> Result<Now, Refusal> {
-        let now = ask.clocks.now();
         if self.waiting.load(Ordering::Acquire) == 0 {
-            match self.admit(ask, now) {
-                Ok(()) => return Ok(now),
+            match self.admit(ask, ask.now) {
+                Ok(()) => return Ok(ask.now),
                 Err(refusal) if !ask.is_worth_waiting(&refusal) => return Err(refusal),
                 Err(_) => {}
             }
@@ -151,11 +157,11 @@ impl Gate {
         self.lock().restore(arrived, used, now);
     }
 
-    fn standing(&self, limits: &Limits, clocks: &Clocks) -> Standing {
+    fn standing(&self, limits: &Limits, now: Now) -> Standing {
         if limits.rpm.is_none() && limits.tpm.is_none() {
             return Standing::default();
         }
-        self.lock().standing(limits, clocks.now())
+        self.lock().standing(limits, now)
     }
 
     fn tell_first(&self) {
@@ -210,24 +216,28 @@ impl Admission {
         arrived: Timestamp,
         clocks: &Arc<Clocks>,
     ) -> Result<(Self, Standing), Refused> {
-        let ask = |limits| Ask { limits, estimate, clocks, until: Instant::now() + LONGEST_WAIT };
-        let standing = || key.gate.standing(key.limits, clocks).tighter(group.gate.standing(group.limits, clocks));
-        let of_key = ask(key.limits);
+        let now = clocks.now();
+        let until = clocks.instant(now) + LONGEST_WAIT;
+        let of_key = Ask { limits: key.limits, estimate, clocks, now, until };
+        let standing = |now| key.gate.standing(key.limits, now).tighter(group.gate.standing(group.limits, now));
         let admitted = match key.gate.pass(of_key).await {
             Ok(admitted) => admitted,
-            Err(refusal) => return Err(Refused { refusal, standing: standing() }),
+            Err(refusal) => return Err(Refused { refusal, standing: standing(clocks.now()) }),
         };
         // Given back unless the group lets it through too, also when this future is dropped.
         let passed = Passed { gate: key.gate, ask: of_key, admitted };
-        let of_group = Ask { until: of_key.until, ..ask(group.limits) };
-        if let Err(refusal) = group.gate.pass(of_group).await {
-            drop(passed);
-            return Err(Refused { refusal, standing: standing() });
-        }
+        let of_group = Ask { limits: group.limits, now: admitted, ..of_key };
+        let admitted = match group.gate.pass(of_group).await {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                drop(passed);
+                return Err(Refused { refusal, standing: standing(clocks.now()) });
+            }
+        };
         std::mem::forget(passed);
         let gates = [Arc::clone(key.gate), Arc::clone(group.gate)];
         let admission = Self { gates, estimate, arrived, clocks: Arc::clone(clocks), is_settled: false };
-        Ok((admission, standing()))
+        Ok((admission, standing(admitted)))
     }
 
     /// The tokens that were taken for granted.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use relay_domain::{GroupId, KeyId};
+use relay_domain::GroupId;
 use relay_health::{CredentialId, FleetHealth, GenerationHealth};
 use relay_hosts::{Endpoint, HostClient, HostPool};
 use relay_routing::{RouteIndex, Snapshot};
@@ -18,7 +18,8 @@ pub(crate) struct Serving {
     pub(crate) health: GenerationHealth,
     hosts: Vec<Reached>,
     routes: Vec<RouteWire>,
-    key_gates: HashMap<KeyId, Arc<Gate>>,
+    /// In the order of the snapshot's keys.
+    key_gates: Vec<Arc<Gate>>,
     group_gates: HashMap<GroupId, Arc<Gate>>,
 }
 
@@ -74,15 +75,15 @@ impl Serving {
                 shadow_name: (!entry.route.shadow_model.is_empty()).then(|| ModelName::new(&entry.route.shadow_model)),
             })
             .collect();
-        let key_gates = snapshot.keys().iter().map(|key| (key.id.clone(), gates.keys.of(&key.id.shared()))).collect();
+        let key_gates = snapshot.keys().iter().map(|key| gates.keys.of(&key.id.shared())).collect();
         let group_gates =
             snapshot.groups().map(|group| (group.id.clone(), gates.groups.of(&group.id.shared()))).collect();
         Self { health: health.generation(&snapshot), snapshot, hosts, routes, key_gates, group_gates }
     }
 
-    /// What is counted for a key of this generation.
-    pub(crate) fn key_gate(&self, key: &KeyId) -> Option<&Arc<Gate>> {
-        self.key_gates.get(key)
+    /// What is counted for the key at `place` of this generation.
+    pub(crate) fn key_gate(&self, place: usize) -> &Arc<Gate> {
+        &self.key_gates[place]
     }
 
     /// What is counted for a group of this generation.

@@ -71,6 +71,16 @@ impl ResponseHeadWriter {
         put_number(&mut self.0, value);
         self.0.put_slice(b"\r\n");
     }
+
+    /// A field whose value is what `value` displays, which cannot have a line break in it.
+    pub fn display(&mut self, name: &str, value: impl std::fmt::Display) {
+        use std::fmt::Write as _;
+        self.0.put_slice(name.as_bytes());
+        self.0.put_slice(b": ");
+        // Writing to memory does not fail.
+        let _ = write!(self.0, "{value}");
+        self.0.put_slice(b"\r\n");
+    }
 }
 
 /// Writes `name: value`, unless the value would break the head.

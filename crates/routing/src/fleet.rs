@@ -227,8 +227,9 @@ impl Snapshot {
 
     /// The key whose secret, or the one before its rotation, has this keyed hash. A match
     /// says who calls; whether that secret is still good is for the caller to check.
-    pub fn key_by_hash(&self, hash: &KeyHash) -> Option<&Arc<ConsumerKey>> {
-        self.key_by_hash.get(&hash.0).map(|index| &self.keys[*index as usize])
+    pub fn key_by_hash(&self, hash: &KeyHash) -> Option<(usize, &Arc<ConsumerKey>)> {
+        let place = *self.key_by_hash.get(&hash.0)? as usize;
+        Some((place, &self.keys[place]))
     }
 
     /// The key of this id.
