@@ -32,6 +32,18 @@ pub(crate) struct DocumentBody(pub(crate) FleetDocument);
 /// A JSON object.
 pub(crate) struct ObjectBody(pub(crate) serde_json::Map<String, Value>);
 
+/// Nothing, or a JSON object with nothing in it: what would be in it would be ignored.
+pub(crate) struct NoBody;
+
+impl FromRequest<AdminState> for NoBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
+        let RawBody(body) = RawBody::from_request(request, state).await?;
+        Members::read(&body)?.finish().map(|()| Self)
+    }
+}
+
 /// The segment of the path that names a thing, percent-decoded.
 pub(crate) struct Id(pub(crate) String);
 

@@ -5,20 +5,22 @@
 //! it alone knows the request's id.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use relay_control::actions::{ActionError, FieldFault, InvalidRequest};
+use relay_control::edit::EditError;
 use relay_control::fleet_document::Faults;
 use relay_control::generations::GenerationError;
-use relay_control::hosts::{AddHostError, HostError};
-use relay_control::keys::KeyError;
+use relay_control::hosts::HostError;
 use relay_control::managed::{AccessError, EnsureError};
 use relay_control::notifications::ChannelError;
 use relay_control::page::QueryError;
 use relay_control::publication::{ApplyError, PublishError};
 use relay_control::records::{RecordError, StoreError};
 use relay_domain::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::conditions::entity_tag;
 
 /// An error on its way out; boxed, since most handlers have none.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ struct Parts {
     details: Option<Value>,
     request_id: Option<String>,
     retry_after: Option<u64>,
+    /// The version that a change was not made to.
+    current: Option<String>,
 }
 
 /// Outcome of a handler.
@@ -40,7 +44,8 @@ pub(crate) type ApiResult<T> = Result<T, ApiError>;
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Parts { status, code, message, details: None, request_id: None, retry_after: None }))
+        let (details, request_id, retry_after, current) = (None, None, None, None);
+        Self(Box::new(Parts { status, code, message, details, request_id, retry_after, current }))
     }
 
     /// 400 with all faults.
@@ -56,6 +61,14 @@ impl ApiError {
     /// 404 of a thing that has a name.
     pub(crate) fn no_such(noun: &str, id: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {noun} \"{id}\""))
+    }
+
+    /// 412 with the version that the thing has now.
+    pub(crate) fn outdated(message: impl Into<String>, current: String) -> Self {
+        let mut error = Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", message)
+            .with_details(Some(json!({ "etag": entity_tag(&current) })));
+        error.0.current = Some(current);
+        error
     }
 
     fn with_details(mut self, details: Option<Value>) -> Self {
@@ -109,6 +122,9 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.0.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(Ok(tag)) = self.0.current.as_deref().map(|current| HeaderValue::try_from(entity_tag(current))) {
+            headers.insert(ETAG, tag);
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -151,6 +167,7 @@ impl From<ApplyError> for ApiError {
     fn from(error: ApplyError) -> Self {
         match error {
             ApplyError::Faults(faults) => faults.into(),
+            ApplyError::Outdated { current } => Self::outdated(error.to_string(), current.to_string()),
             ApplyError::Publish(error) => error.into(),
         }
     }
@@ -173,21 +190,26 @@ impl From<GenerationError> for ApiError {
         match error {
             GenerationError::Unknown(number) => Self::no_such("generation", &number.to_string()),
             GenerationError::Forgotten(_) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            GenerationError::Outdated { current } => Self::outdated(error.to_string(), current.to_string()),
             GenerationError::Publish(error) => error.into(),
         }
     }
 }
 
-impl From<KeyError> for ApiError {
-    fn from(error: KeyError) -> Self {
+impl From<EditError> for ApiError {
+    fn from(error: EditError) -> Self {
+        let told = error.to_string();
         match error {
-            KeyError::Unknown(id) => Self::no_such("key", &id),
-            KeyError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", error.to_string()),
-            KeyError::SecretElsewhere(..) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
-            KeyError::Fixed { field, why } => Self::invalid_field(field, why),
-            KeyError::Faults(faults) => Self::new(StatusCode::BAD_REQUEST, "invalid_request", "the key has faults")
+            EditError::Unknown { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", told),
+            EditError::Exists { .. } => Self::new(StatusCode::CONFLICT, "already_exists", told),
+            EditError::Referred { by, .. } => {
+                Self::new(StatusCode::CONFLICT, "conflict", told).with_details(Some(json!({ "referred_to_by": by })))
+            }
+            EditError::Outdated { current, .. } => Self::outdated(told, current),
+            EditError::SecretElsewhere(..) => Self::new(StatusCode::CONFLICT, "conflict", told),
+            EditError::Faults(faults) => Self::new(StatusCode::BAD_REQUEST, "invalid_request", told)
                 .with_details(serde_json::to_value(faults).ok()),
-            KeyError::Publish(error) => error.into(),
+            EditError::Publish(error) => error.into(),
         }
     }
 }
@@ -227,17 +249,8 @@ impl From<HostError> for ApiError {
             HostError::NoAccess(_) => Self::new(StatusCode::CONFLICT, "no_admin_access", told),
             HostError::Admin { .. } => Self::new(StatusCode::BAD_GATEWAY, "host_error", told),
             HostError::Log(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", told),
-            HostError::Apply(error) => error.into(),
+            HostError::Edit(error) => error.into(),
             HostError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<AddHostError> for ApiError {
-    fn from(error: AddHostError) -> Self {
-        match error {
-            AddHostError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", error.to_string()),
-            AddHostError::Apply(error) => error.into(),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod body;
 mod caller;
+mod conditions;
 mod endpoints;
 mod error;
 mod middleware;

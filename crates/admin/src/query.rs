@@ -89,6 +89,11 @@ impl Filters {
         }
     }
 
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.parsed(name, |text| text.parse::<bool>().map_err(|_| "must be true or false"))
+    }
+
     /// `limit` and `cursor`.
     pub(crate) fn page(&mut self) -> PageRequest {
         let limit = self.parsed("limit", |text| match text.parse() {

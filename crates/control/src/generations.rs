@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::Control;
 use crate::diff::{Diff, diff};
+use crate::expected::Expected;
 
 /// What differs between two generations.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +39,12 @@ pub enum GenerationError {
     /// Only its record is left: whole fleets are forgotten with the decisions that refer to them.
     #[error("the fleet of generation {0} is forgotten; only its record is left")]
     Forgotten(Generation),
+    /// The fleet is not of an expected generation.
+    #[error("the fleet is of generation {current} by now; look at what it changed and repeat this on top of it")]
+    Outdated {
+        /// The generation in force.
+        current: Generation,
+    },
     /// It could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -69,9 +76,26 @@ impl Control {
     /// # Errors
     /// See [`GenerationError`]. A dropped future may have published; the next read tells.
     pub async fn roll_back(&self, to: Generation, actor: &str) -> Result<RolledBack, GenerationError> {
+        self.roll_back_expecting(&Expected::default(), to, actor).await
+    }
+
+    /// [`Control::roll_back`], only from an expected generation.
+    ///
+    /// # Errors
+    /// As [`Control::roll_back`].
+    pub async fn roll_back_expecting(
+        &self,
+        expected: &Expected,
+        to: Generation,
+        actor: &str,
+    ) -> Result<RolledBack, GenerationError> {
         let _one_at_a_time = self.publishing.lock().await;
         let fleet = self.fleet_of(to).await?;
         let in_force = self.in_force.load_full();
+        let current = in_force.fleet.generation;
+        if !expected.admits(&current.to_string()) {
+            return Err(GenerationError::Outdated { current });
+        }
         let diff = diff(&in_force.fleet, &fleet);
         if diff.is_empty() {
             return Ok(RolledBack { generation: in_force.fleet.generation, published: false, diff });

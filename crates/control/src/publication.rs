@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::Control;
 use crate::control::InForce;
 use crate::diff::{Diff, diff};
-use crate::fleet_document::{Faults, FleetDocument, ReadFleet, Reading, SecretResolver, export, read};
+use crate::expected::Expected;
+use crate::fleet_document::{Faults, FleetDocument, GeneratedKey, ReadFleet, Reading, SecretResolver, export, read};
 
 /// A consumer key that was made by an apply. This is the only time it is shown.
 #[derive(Clone, Serialize)]
@@ -43,6 +44,25 @@ pub struct Applied {
     pub warnings: Vec<String>,
 }
 
+impl Applied {
+    /// Nothing differs, so nothing was published.
+    pub(crate) fn unchanged(generation: Generation, warnings: Vec<String>) -> Self {
+        Self { generation, published: false, diff: Diff::default(), generated_keys: Vec::new(), warnings }
+    }
+
+    /// A new generation.
+    pub(crate) fn published(
+        generation: Generation,
+        diff: Diff,
+        generated: Vec<GeneratedKey>,
+        warnings: Vec<String>,
+    ) -> Self {
+        let shown = |key: GeneratedKey| NewKey { key_id: key.key_id, key: key.secret.expose().to_owned() };
+        let generated_keys = generated.into_iter().map(shown).collect();
+        Self { generation, published: true, diff, generated_keys, warnings }
+    }
+}
+
 /// What an apply would do.
 #[derive(Clone, Debug, Serialize)]
 pub struct Planned {
@@ -64,6 +84,12 @@ pub enum ApplyError {
     /// The document has faults.
     #[error(transparent)]
     Faults(#[from] Faults),
+    /// The fleet is not of an expected generation.
+    #[error("the fleet is of generation {current} by now; look at what it changed and repeat this on top of it")]
+    Outdated {
+        /// The generation in force.
+        current: Generation,
+    },
     /// It could not be published: somebody else did, or the store failed.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -76,7 +102,20 @@ impl Control {
     /// # Errors
     /// See [`ApplyError`]. A dropped future may have published; the next read tells.
     pub async fn apply(&self, document: &FleetDocument, actor: &str) -> Result<Applied, ApplyError> {
-        self.apply_with(document, actor, &*self.parts.resolver).await
+        self.apply_expecting(&Expected::default(), document, actor).await
+    }
+
+    /// [`Control::apply`], only over an expected generation.
+    ///
+    /// # Errors
+    /// As [`Control::apply`].
+    pub async fn apply_expecting(
+        &self,
+        expected: &Expected,
+        document: &FleetDocument,
+        actor: &str,
+    ) -> Result<Applied, ApplyError> {
+        self.apply_as(expected, document, actor, &*self.parts.resolver).await
     }
 
     /// [`Control::apply`] with secret references looked up by `resolver`.
@@ -89,20 +128,29 @@ impl Control {
         actor: &str,
         resolver: &dyn SecretResolver,
     ) -> Result<Applied, ApplyError> {
+        self.apply_as(&Expected::default(), document, actor, resolver).await
+    }
+
+    async fn apply_as(
+        &self,
+        expected: &Expected,
+        document: &FleetDocument,
+        actor: &str,
+        resolver: &dyn SecretResolver,
+    ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.publishing.lock().await;
         let in_force = self.in_force.load_full();
+        let current = in_force.fleet.generation;
+        if !expected.admits(&current.to_string()) {
+            return Err(ApplyError::Outdated { current });
+        }
         let ReadFleet { fleet, generated, warnings } = self.read(document, &in_force, resolver)?;
         let diff = diff(&in_force.fleet, &fleet);
-        let based_on = in_force.fleet.generation;
         if diff.is_empty() {
-            return Ok(Applied { generation: based_on, published: false, diff, generated_keys: Vec::new(), warnings });
+            return Ok(Applied::unchanged(current, warnings));
         }
         let generation = self.publish(&in_force, fleet, &diff, actor).await?;
-        let generated_keys = generated
-            .into_iter()
-            .map(|key| NewKey { key_id: key.key_id, key: key.secret.expose().to_owned() })
-            .collect();
-        Ok(Applied { generation, published: true, diff, generated_keys, warnings })
+        Ok(Applied::published(generation, diff, generated, warnings))
     }
 
     /// What [`Control::apply`] would do; nothing is changed.
@@ -112,14 +160,20 @@ impl Control {
     pub fn plan(&self, document: &FleetDocument) -> Result<Planned, Faults> {
         let in_force = self.in_force.load_full();
         let read = self.read(document, &in_force, &*self.parts.resolver)?;
+        Ok(self.planned(&in_force, read))
+    }
+
+    /// What publishing `read` over the fleet in force would do.
+    #[expect(clippy::unused_self, reason = "what a plan tells grows with what the control plane knows")]
+    pub(crate) fn planned(&self, in_force: &InForce, read: ReadFleet) -> Planned {
         let diff = diff(&in_force.fleet, &read.fleet);
-        Ok(Planned {
+        Planned {
             generation: in_force.fleet.generation,
             changes: !diff.is_empty(),
             diff,
             generated_keys: read.generated.into_iter().map(|key| key.key_id).collect(),
             warnings: read.warnings,
-        })
+        }
     }
 
     /// The fleet in force as a fleet file.

@@ -23,7 +23,8 @@ fn stored(secret: Option<&StoredSecret>) -> Value {
     secret.map_or(Value::Null, |secret| origin(&secret.source))
 }
 
-fn fields(value: Value) -> Fields {
+/// The members of an object.
+pub(crate) fn fields(value: Value) -> Fields {
     match value {
         Value::Object(fields) => fields,
         _ => Fields::new(),

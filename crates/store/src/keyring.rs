@@ -24,6 +24,7 @@ const CONSUMER_KEY_CONTEXT: &str = "relay-manager 2026-10 consumer key hash";
 const ADMIN_TOKEN_CONTEXT: &str = "relay-manager 2026-10 admin token hash";
 const STICKY_CONTEXT: &str = "relay-manager 2026-10 sticky keys";
 const ACCESS_CONTEXT: &str = "relay-manager 2026-11 managed access";
+const VERSION_CONTEXT: &str = "relay-manager 2026-11 versions of entries";
 
 /// Leads every sealed value: version 1 is XChaCha20-Poly1305.
 const FORMAT: &str = "s1";
@@ -66,6 +67,7 @@ pub struct Keyring {
     admin_tokens: [u8; 32],
     sticky: [u8; 32],
     access: [u8; 32],
+    versions: [u8; 32],
 }
 
 impl Keyring {
@@ -79,6 +81,7 @@ impl Keyring {
             admin_tokens: derive(ADMIN_TOKEN_CONTEXT),
             sticky: derive(STICKY_CONTEXT),
             access: derive(ACCESS_CONTEXT),
+            versions: derive(VERSION_CONTEXT),
         }
     }
 
@@ -142,12 +145,13 @@ impl Keyring {
     /// hosts under it can be made again after a lost answer, and be recognized. `purpose` keeps
     /// uses apart; `parts` say for what.
     pub fn derive_access(&self, purpose: &str, parts: &[&str]) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.access);
-        for part in std::iter::once(&purpose).chain(parts) {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
-        *hasher.finalize().as_bytes()
+        *hash_parts(&self.access, std::iter::once(&purpose).chain(parts)).as_bytes()
+    }
+
+    /// Names a state of something that may hold secrets: another state has another name, and the name
+    /// tells nobody the secrets, however short they are. 32 hex digits, the same on every replica.
+    pub fn version(&self, parts: &[&str]) -> String {
+        hash_parts(&self.versions, parts).to_hex()[..32].to_owned()
     }
 
     /// The secret that sticky keys are hashed with, the same on every replica.
@@ -160,6 +164,16 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring({})", self.sealing.id)
     }
+}
+
+/// A keyed hash of texts that is another one when they are cut elsewhere.
+fn hash_parts<'a>(key: &[u8; 32], parts: impl IntoIterator<Item = &'a &'a str>) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize()
 }
 
 /// The id of the master key that sealed a value, and the value's text.

@@ -4,6 +4,7 @@
 mod access;
 mod access_grants;
 mod decisions;
+mod edits;
 mod failover;
 mod fleet;
 mod forward;

@@ -169,7 +169,22 @@ impl Server {
     }
 
     pub(crate) async fn send(&self, token: &str, method: Method, path: &str, body: impl Into<Bytes>) -> Answer {
+        self.send_with(token, method, path, body, &[]).await
+    }
+
+    /// With more headers.
+    pub(crate) async fn send_with(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -26,12 +26,18 @@ pub(super) fn read(mut entry: Entry<'_>) -> Option<Group> {
     Some(Group { id: id?, enabled, sticky, failback, retry_on_timeout, on_disconnect, limits, price_ratio })
 }
 
-/// `drain_limit` says nothing without `drain`, and is refused then.
+/// `drain_limit` says nothing without `drain`, and is refused then, unless it is null as it is shown.
 fn on_disconnect(entry: &mut Entry<'_>) -> OnDisconnect {
     let drain = OnDisconnect::Drain(OnDisconnect::DRAIN_LIMIT);
     let choices = [OnDisconnect::Drop, drain].map(|choice| (choice.as_str(), choice));
     match entry.choice("on_disconnect", OnDisconnect::default(), &choices) {
-        OnDisconnect::Drop => OnDisconnect::Drop,
+        OnDisconnect::Drop => {
+            if entry.value("drain_limit").is_some() {
+                let message = "drain_limit says nothing with on_disconnect = \"drop\"";
+                entry.fault("drain_limit", message, "remove it, or write on_disconnect = \"drain\"");
+            }
+            OnDisconnect::Drop
+        }
         OnDisconnect::Drain(limit) => OnDisconnect::Drain(entry.span("drain_limit", limit)),
     }
 }

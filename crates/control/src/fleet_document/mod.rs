@@ -17,6 +17,7 @@ mod route;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -28,7 +29,8 @@ use entry::Entry;
 pub(crate) use entry::type_name;
 pub use export::export;
 pub use fault::{Fault, Faults};
-pub use secrets::{NoSecrets, ProcessSecrets, SecretResolver, Unresolved};
+pub use secrets::{NoReferences, NoSecrets, ProcessSecrets, SecretResolver, Unresolved};
+pub(crate) use written::{SECRET_FIELDS, written};
 
 /// The four arrays of a document, with the id field of each.
 const SECTIONS: [(&str, &str); 4] =
@@ -47,12 +49,18 @@ impl fmt::Debug for FleetDocument {
 }
 
 impl FleetDocument {
-    /// Adds an entry to a section; answers its place there.
-    pub(crate) fn push(&mut self, section: &str, entry: Value) -> usize {
-        let entries = self.0.entry(section).or_insert_with(|| Value::Array(Vec::new()));
-        let Value::Array(entries) = entries else { return 0 };
-        entries.push(entry);
-        entries.len() - 1
+    /// The entries of a section.
+    pub(crate) fn entries(&self, section: &str) -> &[Value] {
+        self.0.get(section).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The entries of a section, to be changed.
+    pub(crate) fn entries_mut(&mut self, section: &str) -> &mut Vec<Value> {
+        let entries = self.0.entry(section).or_insert(Value::Null);
+        if !entries.is_array() {
+            *entries = Value::Array(Vec::new());
+        }
+        entries.as_array_mut().expect("it was made one")
     }
 
     /// Parses TOML text.
@@ -149,11 +157,29 @@ struct HostFacts {
     has_admin_access: bool,
 }
 
-/// Reads a document into a fleet.
+/// Reads a fleet file into a fleet: keys made over the API that it does not name stay as they are.
 ///
 /// # Errors
 /// Every fault of the document.
 pub fn read(document: &FleetDocument, reading: &Reading<'_>) -> Result<ReadFleet, Faults> {
+    let kept = reading.current.keys.iter().filter(|key| key.origin == KeyOrigin::Api);
+    read_beside(document, reading, kept)
+}
+
+/// Reads a document that names everything: what it does not name is gone.
+///
+/// # Errors
+/// Every fault of the document.
+pub(crate) fn read_complete(document: &FleetDocument, reading: &Reading<'_>) -> Result<ReadFleet, Faults> {
+    read_beside(document, reading, [])
+}
+
+/// Reads a document into a fleet that also has the keys of `kept` that it does not name.
+fn read_beside<'a>(
+    document: &FleetDocument,
+    reading: &Reading<'_>,
+    kept: impl IntoIterator<Item = &'a ConsumerKey>,
+) -> Result<ReadFleet, Faults> {
     let mut faults = Vec::new();
     let hosts = section(&document.0, "host", &mut faults);
     let groups = section(&document.0, "group", &mut faults);
@@ -181,7 +207,7 @@ pub fn read(document: &FleetDocument, reading: &Reading<'_>) -> Result<ReadFleet
             generated.extend(new);
         }
     });
-    carry_api_keys(reading.current, &declared, &mut seen, &mut fleet.keys, &mut faults);
+    carry_keys(kept, &declared, &mut seen, &mut fleet.keys, &mut faults);
     if !faults.is_empty() {
         return Err(Faults(faults));
     }
@@ -189,16 +215,16 @@ pub fn read(document: &FleetDocument, reading: &Reading<'_>) -> Result<ReadFleet
     Ok(ReadFleet { fleet, generated, warnings })
 }
 
-/// Keys made over the API that the document does not name stay as they are.
-fn carry_api_keys(
-    current: &Fleet,
+/// Keys that the document does not name stay as they are.
+fn carry_keys<'a>(
+    kept: impl IntoIterator<Item = &'a ConsumerKey>,
     declared: &Declared<'_>,
     seen: &mut key::Seen,
     keys: &mut Vec<ConsumerKey>,
     faults: &mut Vec<Fault>,
 ) {
     let named: HashSet<&str> = keys.iter().map(|key| key.id.as_str()).collect();
-    let kept = current.keys.iter().filter(|key| key.origin == KeyOrigin::Api && !named.contains(key.id.as_str()));
+    let kept = kept.into_iter().filter(|key| !named.contains(key.id.as_str()));
     let kept: Vec<ConsumerKey> = kept.cloned().collect();
     for key in &kept {
         let mut fault = |message: String, remedy: &str| {
@@ -216,32 +242,6 @@ fn carry_api_keys(
         }
     }
     keys.extend(kept);
-}
-
-/// Reads one key by itself, in the fields of the fleet file, against the fleet in force.
-///
-/// # Errors
-/// Every fault of it.
-pub(crate) fn read_key(
-    fields: &Map<String, Value>,
-    reading: &Reading<'_>,
-) -> Result<(ConsumerKey, Option<GeneratedKey>), Faults> {
-    let declared = Declared {
-        hosts: BTreeMap::new(),
-        groups: reading.current.groups.iter().map(|group| group.id.as_str()).collect(),
-        current_hosts: HashMap::new(),
-        current_keys: reading.current.keys.iter().map(|key| (key.id.as_str(), key)).collect(),
-    };
-    let own = id_text(fields, "key_id");
-    let others = reading.current.keys.iter().filter(|key| Some(key.id.as_str()) != own);
-    let mut seen: key::Seen = others.map(|key| (key.hash, key.id.as_str().to_owned())).collect();
-    let mut faults = Vec::new();
-    let label = own.map_or_else(|| "key".to_owned(), |id| format!("key \"{id}\""));
-    let read = key::read(Entry::new(&mut faults, "key".to_owned(), label, fields), reading, &declared, &mut seen);
-    match read {
-        Some(read) if faults.is_empty() => Ok(read),
-        _ => Err(Faults(faults)),
-    }
 }
 
 impl HostFacts {

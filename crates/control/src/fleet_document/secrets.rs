@@ -25,6 +25,9 @@ pub enum Unresolved {
     /// It is there and may not be used.
     #[error("{0}")]
     Refused(&'static str),
+    /// Nothing is read because a document names it; its value has to come along.
+    #[error("is named without its value")]
+    Unsent,
     /// It is there and cannot be read.
     #[error("cannot be read ({0})")]
     Unreadable(String),
@@ -108,6 +111,21 @@ impl SecretResolver for NoSecrets {
 
     fn file(&self, _: &str) -> Result<Secret, Unresolved> {
         Err(Unresolved::Missing)
+    }
+}
+
+/// Reads nothing: for what callers of the API send, since naming a variable or a file must not
+/// make the server read it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoReferences;
+
+impl SecretResolver for NoReferences {
+    fn env(&self, _: &str) -> Result<Secret, Unresolved> {
+        Err(Unresolved::Unsent)
+    }
+
+    fn file(&self, _: &str) -> Result<Secret, Unresolved> {
+        Err(Unresolved::Unsent)
     }
 }
 
@@ -211,6 +229,11 @@ fn read_reference(
         Err(Unresolved::Missing) => {
             let message = format!("{field}: environment variable {name} is not set");
             entry.fault(field, message, format!("set {name} where this command or the server runs"));
+            None
+        }
+        Err(why @ Unresolved::Unsent) => {
+            let remedy = "send the value itself, or beside the reference as \"value\": the server reads no variable and no file because a call names it";
+            entry.fault(field, format!("{field}: {kind} {name} {why}"), remedy);
             None
         }
         Err(why) => {

@@ -1,10 +1,9 @@
-//! What operators do with a host as a whole: add it, probe it, compare it with what is
+//! What operators do with a host as a whole: probe it, compare it with what is
 //! meant to be on it, watch what it costs, and reconcile its bill with our log.
 //!
 //! Nothing here writes to a host. What is to be mended there by us is left to
 //! [`crate::managed`], which changes only what carries our tag.
 
-mod add;
 mod drift;
 mod models;
 mod objects;
@@ -19,7 +18,6 @@ use relay_domain::{Host, HostId};
 use relay_hosts::admin::AdminError;
 use relay_store::StoreError;
 
-pub use add::{AddHostError, AddedHost};
 pub use drift::Drift;
 pub use models::{ModelChange, ModelSync};
 pub use probe::HostCapabilities;
@@ -28,8 +26,8 @@ pub use sync::Synced;
 pub use watch::{WatchSettings, Watched};
 
 use crate::Control;
+use crate::edit::EditError;
 use crate::managed::is_managed;
-use crate::publication::ApplyError;
 
 /// What was asked of a host cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +52,9 @@ pub enum HostError {
     /// Our log cannot be read.
     #[error("the decision log cannot be read: {0}")]
     Log(String),
-    /// The fleet could not be published.
+    /// The fleet could not be changed.
     #[error(transparent)]
-    Apply(#[from] ApplyError),
+    Edit(#[from] EditError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

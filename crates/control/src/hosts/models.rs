@@ -10,8 +10,8 @@ use serde_json::json;
 use super::HostError;
 use super::objects::GONE;
 use crate::Control;
-use crate::fleet_document::FleetDocument;
-use crate::publication::ApplyError;
+use crate::edit::{Edit, Noun};
+use crate::view;
 
 /// One model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -91,8 +91,7 @@ impl Control {
         (host, shadow_group, logical_group): (&relay_domain::HostId, &str, &str),
         actor: &str,
     ) -> Result<u64, HostError> {
-        let mut document = FleetDocument::from_toml(&self.export()).map_err(ApplyError::Faults)?;
-        for change in added {
+        let create = |change: &ModelChange| {
             let mut route = json!({
                 "route_id": change.route_id, "logical_group_id": logical_group, "public_model": change.public_model,
                 "shadow_host_id": host.as_str(), "shadow_group_id": shadow_group, "shadow_model": change.shadow_model,
@@ -102,9 +101,10 @@ impl Control {
                 route["priority"] = like.priority.into();
                 route["weight"] = like.weight.into();
             }
-            document.push("route", route);
-        }
-        Ok(self.apply(&document, actor).await?.generation)
+            Edit::create(Noun::Route, view::fields(route))
+        };
+        let edits: Vec<Edit> = added.iter().map(create).collect();
+        Ok(self.edit(&edits, actor).await?.generation)
     }
 }
 

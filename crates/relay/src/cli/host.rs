@@ -1,6 +1,7 @@
 //! `host`: the fleet's hosts, and what is done with one as a whole.
 
 use clap::{Args, Subcommand};
+use relay_control::fleet_document::{FleetDocument, ProcessSecrets};
 use serde_json::{Map, Value, json};
 
 use super::api::Api;
@@ -44,13 +45,13 @@ pub(crate) struct AddArgs {
     /// `sub2api` or `openai`
     #[arg(long, default_value = "sub2api")]
     kind: String,
-    /// Name of an environment variable of the server that holds the admin key
+    /// Name of an environment variable that holds the admin key; it is read here
     #[arg(long, value_name = "VARIABLE", conflicts_with = "admin_key_file")]
     admin_key_env: Option<String>,
-    /// File on the server that holds the admin key
+    /// File that holds the admin key; it is read here
     #[arg(long, value_name = "FILE")]
     admin_key_file: Option<String>,
-    /// Name of an environment variable of the server that holds the gateway key
+    /// Name of an environment variable that holds the gateway key; it is read here
     #[arg(long, value_name = "VARIABLE")]
     gateway_key_env: Option<String>,
     /// The host may be at a loopback or private address
@@ -156,7 +157,11 @@ async fn add(args: AddArgs, output: Output) -> anyhow::Result<Exit> {
     secret("admin_key", "env", args.admin_key_env);
     secret("admin_key", "file", args.admin_key_file);
     secret("gateway_key", "env", args.gateway_key_env);
-    let added = args.api.client()?.post("/api/v1/hosts", &Value::Object(host)).await?;
+    // The server reads no variable because a call names it, so values go along with their references.
+    let mut document = FleetDocument::from_json(json!({ "host": [host] }))?;
+    document.inline_secrets(&ProcessSecrets::default());
+    let host = document.into_json()["host"][0].take();
+    let added = args.api.client()?.post("/api/v1/hosts", &host).await?;
     output.value(&added, || nouns::flat_facts(&added))?;
     Ok(Exit::Done)
 }

@@ -121,6 +121,9 @@ pub(crate) struct Terms {
     no_budgets: bool,
 }
 
+/// The limits that there are.
+const LIMITS: [&str; 4] = ["rpm", "tpm", "tpd", "concurrency"];
+
 fn limit(text: &str) -> Result<(String, u64), String> {
     let (name, number) = text.split_once('=').ok_or("write it as rpm=600")?;
     let number = number.trim().parse().map_err(|_| format!("{number:?} is no whole number"))?;
@@ -147,7 +150,9 @@ impl Terms {
             let values: Vec<String> = values.into_iter().filter(|value| !value.trim().is_empty()).collect();
             json!(values)
         };
-        let limits: BTreeMap<String, u64> = self.limits.iter().cloned().collect();
+        // A patch merges tables: what is not said is taken away by name.
+        let mut limits: BTreeMap<String, Value> = LIMITS.map(|name| (name.to_owned(), Value::Null)).into();
+        limits.extend(self.limits.iter().map(|(name, limit)| (name.clone(), (*limit).into())));
         let fields = [
             ("label", self.label.map(Value::from)),
             ("logical_groups", (!self.groups.is_empty()).then(|| list(self.groups))),

@@ -1,4 +1,7 @@
 //! Groups of the generation in force.
 
+pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod update;

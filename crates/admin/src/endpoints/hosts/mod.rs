@@ -2,6 +2,7 @@
 
 pub(crate) mod capabilities;
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod models;
@@ -9,3 +10,4 @@ pub(crate) mod objects;
 pub(crate) mod probe;
 pub(crate) mod reconcile;
 pub(crate) mod sync;
+pub(crate) mod update;

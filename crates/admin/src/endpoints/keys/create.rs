@@ -2,19 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use relay_control::keys::IssuedKey;
+use relay_control::edit::Noun;
 
-use crate::body::ObjectBody;
-use crate::caller::Admin;
+use crate::endpoints::entries::{self, Create};
 use crate::error::ApiResult;
 use crate::state::AdminState;
 
-pub(crate) async fn handle(
-    State(state): State<AdminState>,
-    Admin(access): Admin,
-    ObjectBody(fields): ObjectBody,
-) -> ApiResult<(StatusCode, Json<IssuedKey>)> {
-    let made = state.control.create_key(fields, &access.actor).await?;
-    Ok((StatusCode::CREATED, Json(made)))
+pub(crate) async fn handle(State(state): State<AdminState>, asked: Create) -> ApiResult<Response> {
+    if asked.dry_run {
+        return entries::create(&state, Noun::Key, asked).await;
+    }
+    let made = state.control.create_key(asked.fields, &asked.access.actor).await?;
+    Ok((StatusCode::CREATED, Json(made)).into_response())
 }

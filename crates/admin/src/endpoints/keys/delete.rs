@@ -1,14 +1,13 @@
 //! `DELETE /api/v1/keys/{id}`
 
 use axum::extract::State;
-use http::StatusCode;
+use axum::response::Response;
+use relay_control::edit::Noun;
 
-use crate::body::Id;
-use crate::caller::Admin;
+use crate::endpoints::entries::{Delete, delete};
 use crate::error::ApiResult;
 use crate::state::AdminState;
 
-pub(crate) async fn handle(State(state): State<AdminState>, Admin(access): Admin, Id(id): Id) -> ApiResult<StatusCode> {
-    state.control.delete_key(&id, &access.actor).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(crate) async fn handle(State(state): State<AdminState>, asked: Delete) -> ApiResult<Response> {
+    delete(&state, Noun::Key, asked).await
 }

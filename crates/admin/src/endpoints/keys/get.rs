@@ -1,21 +1,13 @@
 //! `GET /api/v1/keys/{id}`
 
-use axum::Json;
 use axum::extract::State;
-use relay_control::view::Fields;
+use axum::response::Response;
+use relay_control::edit::Noun;
 
-use crate::body::Id;
-use crate::caller::Viewer;
-use crate::error::{ApiError, ApiResult};
-use crate::query::Params;
+use crate::endpoints::entries::{Show, show};
+use crate::error::ApiResult;
 use crate::state::AdminState;
 
-pub(crate) async fn handle(
-    State(state): State<AdminState>,
-    _: Viewer,
-    Id(id): Id,
-    params: Params,
-) -> ApiResult<Json<Fields>> {
-    params.none()?;
-    state.control.key(&id).map(Json).ok_or_else(|| ApiError::no_such("key", &id))
+pub(crate) async fn handle(State(state): State<AdminState>, asked: Show) -> ApiResult<Response> {
+    show(&state, Noun::Key, &asked)
 }

@@ -1,19 +1,13 @@
-//! `PATCH /api/v1/keys/{id}`: the fields that change, as a JSON merge patch (RFC 7396) at the top level.
+//! `PATCH /api/v1/keys/{id}`: the fields that change, as a JSON merge patch (RFC 7396).
 
-use axum::Json;
 use axum::extract::State;
-use relay_control::view::Fields;
+use axum::response::Response;
+use relay_control::edit::Noun;
 
-use crate::body::{Id, ObjectBody};
-use crate::caller::Admin;
+use crate::endpoints::entries::{Update, update};
 use crate::error::ApiResult;
 use crate::state::AdminState;
 
-pub(crate) async fn handle(
-    State(state): State<AdminState>,
-    Admin(access): Admin,
-    Id(id): Id,
-    ObjectBody(patch): ObjectBody,
-) -> ApiResult<Json<Fields>> {
-    Ok(Json(state.control.update_key(&id, patch, &access.actor).await?))
+pub(crate) async fn handle(State(state): State<AdminState>, asked: Update) -> ApiResult<Response> {
+    update(&state, Noun::Key, asked).await
 }

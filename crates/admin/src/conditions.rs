@@ -1,0 +1,136 @@
+//! Conditional requests (RFC 9110, section 13): `ETag` on what is shown, `If-Match` on what changes it,
+//! `If-None-Match` for who has it already.
+
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use relay_control::expected::Expected;
+use serde::Serialize;
+
+use crate::error::ApiError;
+use crate::state::AdminState;
+
+/// The strong entity tag of a version.
+pub(crate) fn entity_tag(version: &str) -> String {
+    format!("\"{version}\"")
+}
+
+/// Which versions a change may be made to; without the header any.
+pub(crate) struct IfMatch(pub(crate) Expected);
+
+impl FromRequestParts<AdminState> for IfMatch {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AdminState) -> Result<Self, ApiError> {
+        match tags(&parts.headers, &IF_MATCH)? {
+            Tags::Absent | Tags::Any => Ok(Self(Expected::default())),
+            // A weak tag equals nothing here (RFC 9110, section 13.1.1).
+            Tags::Some(tags) => {
+                let strong = tags.into_iter().filter(|tag| !tag.weak).map(|tag| tag.version);
+                Ok(Self(Expected::one_of(strong.collect())))
+            }
+        }
+    }
+}
+
+/// Which versions the caller has.
+pub(crate) struct IfNoneMatch(Tags);
+
+impl FromRequestParts<AdminState> for IfNoneMatch {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AdminState) -> Result<Self, ApiError> {
+        tags(&parts.headers, &IF_NONE_MATCH).map(Self)
+    }
+}
+
+impl IfNoneMatch {
+    /// 304 when the caller has this version, else the thing itself.
+    pub(crate) fn answer<T: Serialize>(&self, version: &str, thing: T) -> Response {
+        let is_known = match &self.0 {
+            Tags::Absent => false,
+            Tags::Any => true,
+            Tags::Some(tags) => tags.iter().any(|tag| tag.version == version),
+        };
+        let answer = if is_known { StatusCode::NOT_MODIFIED.into_response() } else { Json(thing).into_response() };
+        tagged(version, answer)
+    }
+}
+
+/// An answer with the entity tag of what it shows.
+pub(crate) fn tagged(version: &str, answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    if let Ok(tag) = HeaderValue::try_from(entity_tag(version)) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+enum Tags {
+    Absent,
+    Any,
+    Some(Vec<Tag>),
+}
+
+struct Tag {
+    weak: bool,
+    version: String,
+}
+
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Tags, ApiError> {
+    let mut found = Vec::new();
+    let mut is_there = false;
+    for value in headers.get_all(name) {
+        is_there = true;
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(Tags::Any);
+        }
+        for tag in text.split(',') {
+            found.push(tag_of(tag.trim()).ok_or_else(|| {
+                ApiError::invalid_field(name.as_str(), "must be entity tags in quotes, as ETag has them, or *")
+            })?);
+        }
+    }
+    Ok(if is_there { Tags::Some(found) } else { Tags::Absent })
+}
+
+/// Our versions have neither quotes nor commas in them, so a list can be cut at its commas.
+fn tag_of(text: &str) -> Option<Tag> {
+    let (weak, quoted) = text.strip_prefix("W/").map_or((false, text), |quoted| (true, quoted));
+    let version = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    (!version.contains('"')).then(|| Tag { weak, version: version.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[&str]) -> Result<Tags, ApiError> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(IF_MATCH, HeaderValue::from_str(value).unwrap());
+        }
+        tags(&headers, &IF_MATCH)
+    }
+
+    #[test]
+    fn entity_tags_are_read_as_the_rfc_writes_them() {
+        let versions = |values: &[&str]| match read(values) {
+            Ok(Tags::Some(tags)) => tags.into_iter().map(|tag| (tag.weak, tag.version)).collect(),
+            _ => Vec::new(),
+        };
+        assert!(matches!(read(&[]), Ok(Tags::Absent)));
+        assert!(matches!(read(&["*"]), Ok(Tags::Any)));
+        assert_eq!(
+            versions(&["\"a\", W/\"b\"", "\"c\""]),
+            [(false, "a".into()), (true, "b".into()), (false, "c".into())]
+        );
+        for broken in ["a", "\"a", "\"a\"b\"", "", "\"a\","] {
+            assert!(read(&[broken]).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Hosts, groups, routes and keys, one at a time: made, changed and removed over the API.
+//!
+//! An edit is laid over the fleet in force as a document, and the whole is read like any fleet
+//! file: the same checks, the same faults, the same linter. What comes of it is a generation
+//! like any other, written with its audit entry and in force when the answer is given (spec §8).
+//!
+//! A call cannot make the server read a variable or a file of its own: secrets come by value, with
+//! or without the reference that an export is to write.
+
+mod change;
+mod document;
+mod error;
+mod noun;
+mod patch;
+
+use relay_domain::KeyOrigin;
+use serde_json::Value;
+
+pub use error::EditError;
+pub use noun::{Entry, Noun};
+
+use crate::Control;
+use crate::expected::Expected;
+use crate::publication::{Applied, Planned};
+use crate::view::Fields;
+
+/// What an edit does.
+#[derive(Clone)]
+enum Act {
+    Create(Fields),
+    Update(Fields),
+    /// With `cascade`, also what refers to it.
+    Delete {
+        cascade: bool,
+    },
+}
+
+/// A change of one entry. It may hold secrets, so it has no readable `Debug`.
+#[derive(Clone)]
+pub struct Edit {
+    noun: Noun,
+    id: String,
+    act: Act,
+    expected: Expected,
+}
+
+impl std::fmt::Debug for Edit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Edit({} \"{}\")", self.noun, self.id)
+    }
+}
+
+impl Edit {
+    /// Makes an entry from the fields of the fleet file. A key is kept apart from the fleet file, unless it says
+    /// otherwise, and is given an id when it has none.
+    pub fn create(noun: Noun, mut fields: Fields) -> Self {
+        if noun == Noun::Key {
+            fields.entry("key_id").or_insert_with(|| format!("key-{}", uuid::Uuid::now_v7().simple()).into());
+            fields.entry("origin").or_insert_with(|| KeyOrigin::Api.as_str().into());
+        }
+        let id = fields.get(noun.id_field()).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+        Self { noun, id, act: Act::Create(fields), expected: Expected::default() }
+    }
+
+    /// Changes the named fields, as a JSON merge patch does. A secret that is not named stays.
+    pub fn update(noun: Noun, id: &str, patch: Fields) -> Self {
+        Self { noun, id: id.to_owned(), act: Act::Update(patch), expected: Expected::default() }
+    }
+
+    /// Removes an entry. What refers to it forbids that, unless `cascade` takes it away too.
+    pub fn delete(noun: Noun, id: &str, cascade: bool) -> Self {
+        Self { noun, id: id.to_owned(), act: Act::Delete { cascade }, expected: Expected::default() }
+    }
+
+    /// Only when the entry is in an expected state.
+    #[must_use]
+    pub fn expecting(self, expected: Expected) -> Self {
+        Self { expected, ..self }
+    }
+
+    /// The kind of the entry that it is about.
+    pub fn noun(&self) -> Noun {
+        self.noun
+    }
+
+    /// The entry that it is about.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Control {
+    /// Makes the edits in one generation, all or none of them.
+    ///
+    /// # Errors
+    /// See [`EditError`]. A dropped future may have published; the next read tells.
+    pub async fn edit(&self, edits: &[Edit], actor: &str) -> Result<Applied, EditError> {
+        let made = self.change(actor, |in_force| Ok((self.edited(in_force, edits)?, ()))).await;
+        made.map(|(applied, ())| applied)
+    }
+
+    /// What [`Control::edit`] would do; nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Control::edit`], but for what publishing can meet.
+    pub fn plan_edit(&self, edits: &[Edit]) -> Result<Planned, EditError> {
+        let in_force = self.in_force.load_full();
+        let edited = self.edited(&in_force, edits)?;
+        Ok(self.planned(&in_force, edited))
+    }
+}
