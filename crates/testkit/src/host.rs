@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::admin::{AdminFault, FakeGroup, FakePanel, FakeUser, Panel};
+use crate::admin::{AdminFault, FakeGroup, FakePanel, FakeUser, Panel, path_fits};
 use crate::gateway::Personality;
 use crate::received::{Ending, Journal, Received};
 use crate::reply::Reply;
@@ -153,6 +153,17 @@ impl FakeHost {
     /// Waits until request `index` has ended in whatever way, and returns it.
     pub async fn wait_ended(&self, index: usize) -> Received {
         self.journal().request(index, "the end", |request| request.ending != Ending::Open).await
+    }
+
+    /// Waits until `count` calls of this method and path have come, `*` for any one segment of the path.
+    pub async fn wait_calls(&self, method: &str, path: &str, count: usize) {
+        let what = format!("{count} calls of {method} {path}");
+        self.journal().until_calls(&what, count, |it| it.method == method && path_fits(path, it.path())).await;
+    }
+
+    /// Calls of this method and path so far, `*` for any one segment of the path.
+    pub fn calls(&self, method: &str, path: &str) -> usize {
+        self.received().iter().filter(|it| it.method == method && path_fits(path, it.path())).count()
     }
 
     /// Waits until exactly `count` requests are being read or answered.

@@ -27,6 +27,7 @@ mod wire_query;
 
 pub use admin::{
     AdminFault, Captcha, FakeAccount, FakeGroup, FakeKey, FakePanel, FakeSubscription, FakeUsageRow, FakeUser, Limits,
+    Making,
 };
 pub use errors::HostError;
 pub use fixtures::{FleetFixture, RouteFixture, SecretSource};

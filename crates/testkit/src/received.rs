@@ -233,6 +233,11 @@ impl Journal {
         self.until(&format!("{count} requests"), |entries| (whole(entries) >= count).then_some(())).await;
     }
 
+    pub(crate) async fn until_calls(&self, what: &str, count: usize, fits: impl Fn(&Received) -> bool) {
+        let whole = |entries: &mut Entries| entries.requests.iter().filter(|it| it.complete && fits(it)).count();
+        self.until(what, |entries| (whole(entries) >= count).then_some(())).await;
+    }
+
     pub(crate) async fn until_in_flight(&self, count: usize) {
         let open = |entries: &mut Entries| entries.requests.iter().filter(|r| r.ending == Ending::Open).count();
         self.until(&format!("{count} requests in flight"), |entries| (open(entries) == count).then_some(())).await;

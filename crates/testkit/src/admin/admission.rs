@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::groups::FakeGroup;
 use super::panel::FakePanel;
-use super::rows::{FakeKey, FakeUsageRow, time};
+use super::rows::{FakeKey, FakeSubscription, FakeUsageRow, time};
 use crate::errors::{self, HostError};
 use crate::reply::Reply;
 
@@ -67,6 +68,10 @@ impl FakePanel {
         self.bill(key)?;
         match group {
             Some(group) if group.subscription && subscription.is_none() => Err(errors::SUBSCRIPTION_NOT_FOUND),
+            // At the limit it is let in, and refused after queueing.
+            Some(group) if subscription.is_some_and(|row| left_today(group, row).is_some_and(|left| left < 0.0)) => {
+                Err(errors::DAILY_LIMIT_EXCEEDED)
+            }
             Some(group) if group.subscription => Ok(owner),
             _ if user.balance <= 0.0 => Err(errors::INSUFFICIENT_BALANCE),
             None if self.is_n() && checks == Checks::All => Err(errors::KEY_WITHOUT_GROUP),
@@ -96,18 +101,23 @@ impl FakePanel {
         let Some(group) = group.filter(|group| group.subscription) else {
             return self.wallet(owner.user);
         };
+        if let Some(key) = self.keys.iter().find(|key| key.id == owner.key && self.is_n() && key.quota > 0.0) {
+            return limited_key(key);
+        }
         let row = self.subscriptions.iter().find(|row| Some(row.id) == owner.subscription);
         let mut usage = json!({"isValid": true, "planName": group.name, "unit": "USD"});
         if row.is_some() || !self.is_n() {
-            usage["remaining"] = group.daily_limit_usd.unwrap_or(-1.0).into();
+            let left = row.and_then(|row| left_today(group, row));
+            usage["remaining"] = left.map_or(-1.0, |left| left.max(0.0)).into();
         }
         if self.is_n() {
             usage["mode"] = "unrestricted".into();
             usage["daily_usage"] = json!([]);
             if let Some(row) = row {
                 usage["subscription"] = json!({
-                    "daily_usage_usd": 0, "weekly_usage_usd": 0, "monthly_usage_usd": 0,
-                    "daily_limit_usd": group.daily_limit_usd, "expires_at": time(row.expires_at),
+                    "daily_usage_usd": used(row), "weekly_usage_usd": used(row), "monthly_usage_usd": used(row),
+                    "daily_limit_usd": group.daily_limit_usd, "weekly_limit_usd": null, "monthly_limit_usd": null,
+                    "weekly_window_start": time(row.starts_at), "expires_at": time(row.expires_at),
                 });
             }
         }
@@ -173,6 +183,30 @@ impl FakePanel {
             created_at: self.now(),
         });
     }
+}
+
+/// USD of a subscription that were used today.
+fn used(row: &FakeSubscription) -> f64 {
+    f64::from(row.daily_usage_cents) / 100.0
+}
+
+/// USD that are left today; below 0 when more was used than there was.
+fn left_today(group: &FakeGroup, row: &FakeSubscription) -> Option<f64> {
+    Some(group.daily_limit_usd.filter(|limit| *limit > 0.0)? - used(row))
+}
+
+/// What `[N]` tells a key that has a limit of its own: of that limit, and nothing of the subscription.
+fn limited_key(key: &FakeKey) -> Reply {
+    let remaining = (key.quota - key.quota_used).max(0.0);
+    let mut usage = json!({
+        "mode": "quota_limited", "isValid": true, "status": key.status, "remaining": remaining, "unit": "USD",
+        "quota": {"limit": key.quota, "used": key.quota_used, "remaining": remaining, "unit": "USD"},
+        "daily_usage": [],
+    });
+    if let Some(end) = key.expires_at {
+        usage["expires_at"] = time(end);
+    }
+    Reply::json(&usage)
 }
 
 /// The model data of a key's own calls that is the same for every key.

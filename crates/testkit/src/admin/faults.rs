@@ -109,11 +109,15 @@ impl AdminFault {
     }
 
     fn fits(&self, method: &str, path: &str) -> bool {
-        let (mine, theirs) = (self.path.split('/'), path.trim_matches('/').split('/'));
-        self.method == method
-            && mine.clone().count() == theirs.clone().count()
-            && mine.zip(theirs).all(|(mine, theirs)| mine == "*" || mine == theirs)
+        self.method == method && path_fits(&self.path, path)
     }
+}
+
+/// Whether a path fits a pattern, in which `*` stands for any one segment.
+pub(crate) fn path_fits(pattern: &str, path: &str) -> bool {
+    let (mine, theirs) = (pattern.trim_matches('/').split('/'), path.trim_matches('/').split('/'));
+    mine.clone().count() == theirs.clone().count()
+        && mine.zip(theirs).all(|(mine, theirs)| mine == "*" || mine == theirs)
 }
 
 /// The fault for a call, if there is one; every fault that fits counts the call.

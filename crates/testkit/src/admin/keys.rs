@@ -103,6 +103,10 @@ fn create_for(panel: &mut FakePanel, ask: &Ask<'_>, user: i64) -> Outcome {
         if let Some(group) = group {
             may_bind(panel, user, group)?;
         }
+        let has = panel.keys.iter().filter(|key| key.user_id == user && !key.deleted).count();
+        if panel.keys_per_user.is_some_and(|most| has >= most) {
+            return Err(refuse(400, "API_KEY_LIMIT_REACHED", "maximum number of api keys reached"));
+        }
         let text = match text(&body, "custom_key") {
             Some(custom) => custom_key(panel, user, custom)?,
             None => format!("sk-{}{}", uuid::Uuid::now_v7().simple(), uuid::Uuid::now_v7().simple()),

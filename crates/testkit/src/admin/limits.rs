@@ -21,6 +21,8 @@ pub struct Limits {
     pub refresh: u32,
     /// What a minute is; shorter for tests that would fill many.
     pub window: SignedDuration,
+    /// Calls that were over a limit.
+    pub refused: u64,
     windows: HashMap<String, (Timestamp, u32)>,
 }
 
@@ -33,6 +35,7 @@ impl Default for Limits {
             two_factor: 20,
             refresh: 30,
             window: WINDOW,
+            refused: 0,
             windows: HashMap::new(),
         }
     }
@@ -53,6 +56,7 @@ impl Limits {
         if window.1 <= limit {
             return Ok(());
         }
+        self.refused += 1;
         let left = length - now.duration_since(window.0);
         Err((left.as_millis() as i64 + 999) / 1000)
     }

@@ -14,6 +14,7 @@ mod groups;
 mod idempotency;
 mod keys;
 mod limits;
+mod makings;
 mod panel;
 mod records;
 mod rows;
@@ -29,8 +30,10 @@ use http::request::Parts;
 
 pub(crate) use self::admission::{Checks, KeyOwner, unknown_key_usage};
 pub use self::faults::AdminFault;
+pub(crate) use self::faults::path_fits;
 pub use self::groups::FakeGroup;
 pub use self::limits::Limits;
+pub use self::makings::Making;
 pub use self::panel::FakePanel;
 pub use self::rows::{Captcha, FakeAccount, FakeKey, FakeSubscription, FakeUsageRow, FakeUser};
 
@@ -147,7 +150,10 @@ pub(crate) async fn reply(host: &HostState, parts: &Parts, body: &[u8]) -> Reply
             handle(host, parts, body);
             *subscriptions::already_exists()
         }
-        Some(What::Answer(reply)) => *reply,
+        Some(What::Answer(reply)) => {
+            host.panel.lock().note(parts, body, false);
+            *reply
+        }
         Some(What::HoldBefore(gate)) => {
             gate.pass().await;
             handle(host, parts, body)
@@ -182,7 +188,9 @@ fn handle(host: &HostState, parts: &Parts, body: &[u8]) -> Reply {
         caller: caller.user,
         by_admin_key: caller.by_admin_key,
     };
-    match handler(&mut panel, &ask) {
+    let outcome = handler(&mut panel, &ask);
+    panel.note(parts, body, outcome.is_ok());
+    match outcome {
         Ok(data) => envelope::success(&data),
         Err(reply) => *reply,
     }

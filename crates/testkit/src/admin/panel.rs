@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::groups::FakeGroup;
 use super::limits::Limits;
+use super::makings::Making;
 use super::rows::{Captcha, FakeAccount, FakeKey, FakeSubscription, FakeUsageRow, FakeUser};
 use super::sessions::Sessions;
 use crate::gateway::Personality;
@@ -37,6 +38,8 @@ pub struct FakePanel {
     pub idempotency_required: bool,
     /// A fork in which administrators make keys for users.
     pub admin_creates_keys: bool,
+    /// A fork in which a user may have so many keys.
+    pub keys_per_user: Option<usize>,
     /// `[N]` What a new user is subscribed to: group and days.
     pub default_subscriptions: Vec<(i64, i64)>,
     /// How far the host's clock is ahead of ours. Moving it lets subscriptions and sessions end.
@@ -55,6 +58,8 @@ pub struct FakePanel {
     pub keys: Vec<FakeKey>,
     /// Upstream accounts.
     pub accounts: Vec<FakeAccount>,
+    /// Calls that made users, subscriptions and keys, or tried to.
+    pub makings: Vec<Making>,
     /// Billed requests.
     pub usage: Vec<FakeUsageRow>,
     pub(crate) personality: Personality,
@@ -80,6 +85,7 @@ impl FakePanel {
             monitoring: true,
             idempotency_required: false,
             admin_creates_keys: false,
+            keys_per_user: None,
             default_subscriptions: Vec::new(),
             clock_skew: SignedDuration::ZERO,
             session_length: SignedDuration::from_hours(24),
@@ -89,6 +95,7 @@ impl FakePanel {
             subscriptions: Vec::new(),
             keys: Vec::new(),
             accounts: Vec::new(),
+            makings: Vec::new(),
             usage: Vec::new(),
             personality: Personality::default(),
             sessions: Sessions::default(),

@@ -32,6 +32,10 @@ fn account_json(panel: &FakePanel, account: &FakeAccount) -> Value {
         json["temp_unschedulable_until"] = Value::Null;
         json["current_concurrency"] = 0.into();
     }
+    if !account.model_mapping.is_empty() {
+        let mapping = account.model_mapping.iter().map(|(asked, model)| (asked.clone(), Value::from(model.as_str())));
+        json["credentials"]["model_mapping"] = Value::Object(mapping.collect());
+    }
     json
 }
 

@@ -200,6 +200,8 @@ pub struct FakeAccount {
     pub api_key: String,
     /// Groups it serves.
     pub group_ids: Vec<i64>,
+    /// Model asked for → model of the upstream; `[N]` takes a `*` at the end for whatever follows. Empty: every model.
+    pub model_mapping: Vec<(String, String)>,
 }
 
 impl FakeAccount {
@@ -214,7 +216,15 @@ impl FakeAccount {
             schedulable: true,
             api_key: "sk-of-the-upstream".to_owned(),
             group_ids: vec![group],
+            model_mapping: Vec::new(),
         }
+    }
+
+    /// With these names of models, and no others.
+    #[must_use]
+    pub fn mapping(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.model_mapping = pairs.iter().map(|(asked, model)| ((*asked).to_owned(), (*model).to_owned())).collect();
+        self
     }
 }
 

@@ -1,5 +1,7 @@
 //! The cheap authenticated calls: models and usage (sub2api-host-api.md §4.1, §3.4).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::Personality;
@@ -14,14 +16,28 @@ fn names(host: &HostState) -> Vec<String> {
     if host.models.is_empty() { DEFAULT_MODELS.iter().map(ToString::to_string).collect() } else { host.models.clone() }
 }
 
-pub(crate) fn models(host: &HostState) -> Reply {
+/// Names that the accounts of a key's group take, patterns among them; `[N]` lists these where an account has any.
+fn mapped(host: &HostState, owner: Option<KeyOwner>) -> Vec<String> {
+    let Some(group) = owner.and_then(|owner| owner.group).filter(|_| host.personality == Personality::N) else {
+        return Vec::new();
+    };
+    let panel = host.panel.lock();
+    let accounts = panel.accounts.iter().filter(|it| it.schedulable && it.group_ids.contains(&group));
+    let names: BTreeSet<String> =
+        accounts.flat_map(|account| account.model_mapping.iter().map(|(asked, _)| asked.clone())).collect();
+    names.into_iter().collect()
+}
+
+pub(crate) fn models(host: &HostState, owner: Option<KeyOwner>) -> Reply {
+    let mapped = mapped(host, owner);
+    let is_configured = !host.models.is_empty() || !mapped.is_empty();
     let entry = |id: &String| -> Value {
         match host.personality {
             Personality::OpenAi => {
                 json!({"id": id, "object": "model", "created": CREATED, "owned_by": host.name})
             }
             // Configured models of accounts; without them, as on [S] always, the static list.
-            Personality::N if !host.models.is_empty() => {
+            Personality::N if is_configured => {
                 json!({"id": id, "type": "model", "display_name": id, "created_at": "2024-01-01T00:00:00Z"})
             }
             Personality::S | Personality::N => json!({
@@ -29,7 +45,8 @@ pub(crate) fn models(host: &HostState) -> Reply {
             }),
         }
     };
-    let data: Vec<Value> = names(host).iter().map(entry).collect();
+    let names = if mapped.is_empty() { names(host) } else { mapped };
+    let data: Vec<Value> = names.iter().map(entry).collect();
     Reply::json(&json!({"data": data, "object": "list"}))
 }
 

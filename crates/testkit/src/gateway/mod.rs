@@ -137,7 +137,7 @@ pub(crate) fn fixed_reply(
 ) -> Reply {
     match place {
         Place::Models(Surface::Gemini) => catalog::gemini_models(host),
-        Place::Models(_) => catalog::models(host),
+        Place::Models(_) => catalog::models(host, owner),
         Place::Usage => catalog::usage(host, owner),
         Place::Billing => host.panel.lock().key_billing(owner),
         Place::Health => Reply::json(&serde_json::json!({"status": "ok"})),
