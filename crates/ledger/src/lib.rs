@@ -38,6 +38,7 @@ mod recovery;
 mod retention;
 mod rollup;
 mod schema;
+mod traffic;
 mod upgrade;
 mod verify;
 mod writer;
@@ -48,4 +49,5 @@ pub use ledger::{IntentRef, Ledger, LedgerOptions, LedgerStats, OnStall, OpenErr
 pub use reader::{LedgerReader, Page, ReadError, Rollup, RollupFilter};
 pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict};
 pub use rollup::RollupSums;
+pub use traffic::{Passage, PassageEnd, Traffic, TrafficWindow};
 pub use verify::{Fault, InterruptedRow, SegmentReport, VerifyReport, verify};

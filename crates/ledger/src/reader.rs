@@ -31,7 +31,7 @@ const FIRST_WINDOW: u64 = 1_024;
 const LONGEST_ROWS_WINDOW: u64 = 2_048;
 /// Arrival times follow sequence numbers but for the time between arrival and plan, in microseconds. A request
 /// whose body took longer to arrive may be missing at the edge of a list that is bounded by time.
-const DISORDER: i64 = 30_000_000;
+pub(crate) const DISORDER: i64 = 30_000_000;
 /// Connections kept for the next call.
 const IDLE_CONNECTIONS: usize = 6;
 /// Rows of a page at most.
@@ -103,11 +103,11 @@ pub struct LedgerReader {
 }
 
 /// An open segment, with its own row.
-struct Opened {
-    day: Day,
+pub(crate) struct Opened {
+    pub(crate) day: Day,
     name: String,
-    connection: Connection,
-    meta: Meta,
+    pub(crate) connection: Connection,
+    pub(crate) meta: Meta,
 }
 
 impl LedgerReader {
@@ -263,14 +263,14 @@ impl LedgerReader {
         if is_written(&self.dir) { "open" } else { "interrupted" }
     }
 
-    fn days(&self) -> Result<Vec<Day>, ReadError> {
+    pub(crate) fn days(&self) -> Result<Vec<Day>, ReadError> {
         let days = day::databases(&self.dir)?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).retain(|(day, _)| days.contains(day));
         Ok(days)
     }
 
     /// Opens a segment; `None` when retention was faster, or it has no row yet.
-    fn segment(&self, day: Day) -> Result<Option<Opened>, ReadError> {
+    pub(crate) fn segment(&self, day: Day) -> Result<Option<Opened>, ReadError> {
         let idle = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             idle.iter().position(|(known, _)| *known == day).map(|at| idle.swap_remove(at).1)
@@ -290,7 +290,7 @@ impl LedgerReader {
         Ok(meta.filter(|meta| meta.intents > 0).map(|meta| Opened { day, name: day.segment(), connection, meta }))
     }
 
-    fn put_back(&self, segment: Opened) {
+    pub(crate) fn put_back(&self, segment: Opened) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() >= IDLE_CONNECTIONS {
             idle.remove(0);
@@ -305,7 +305,7 @@ impl Opened {
     }
 
     /// The first sequence number whose request arrived after `at`, give or take [`DISORDER`].
-    fn first_after(&self, at: i64) -> Result<u64, ReadError> {
+    pub(crate) fn first_after(&self, at: i64) -> Result<u64, ReadError> {
         let mut statement =
             self.connection.prepare_cached("SELECT seq, at FROM intents WHERE seq >= ? ORDER BY seq LIMIT 1")?;
         let (mut low, mut high) = (self.meta.first_seq, self.meta.last_seq + 1);

@@ -1,0 +1,100 @@
+//! The log as traffic: what a replay sees of it.
+
+use std::ops::ControlFlow;
+
+use jiff::{SignedDuration, Timestamp};
+use relay_ledger::{Ledger, LedgerReader, TrafficWindow, Verdict};
+
+mod support;
+
+use support::{intent, noon, open, outcome};
+
+/// Two days, ten requests each; those of an even number have ended, the higher ones of each pair first.
+async fn two_days(dir: &std::path::Path) -> LedgerReader {
+    let ledger = open(dir);
+    for day in 0..2 {
+        for pair in 0..5 {
+            let at = |number: i64| noon() + SignedDuration::from_hours(24 * day) + SignedDuration::from_secs(number);
+            let mut tickets = Vec::new();
+            for number in [2 * pair, 2 * pair + 1] {
+                let ticket = ledger.intent(intent(&format!("r-{day}-{number}"), at(number))).await.unwrap();
+                ticket.committed().await.unwrap();
+                tickets.push((number, ticket));
+            }
+            for (number, ticket) in tickets.iter().rev().filter(|(number, _)| number % 2 == 0) {
+                ledger.outcome(ticket.reference(), outcome(Verdict::Complete, at(number + 1)));
+            }
+        }
+    }
+    close(ledger).await;
+    LedgerReader::open(dir.join("log"))
+}
+
+async fn close(ledger: Ledger) {
+    ledger.close().await;
+}
+
+fn seen(reader: &LedgerReader, window: TrafficWindow) -> Vec<(u64, bool)> {
+    let mut seen = Vec::new();
+    let traffic = reader.traffic(window).unwrap();
+    traffic
+        .each(|passage| {
+            assert_eq!(passage.sticky_key, Some("k1:8f7a8c7d6e5f4a3b"));
+            assert_eq!((passage.consumer, passage.seed), (Some("team-a"), u64::MAX - 7));
+            if let Some(end) = passage.end {
+                assert_eq!((end.input, end.cached_input, end.cache_write), (Some(1_000), Some(900), None));
+                assert_eq!((end.route_id, end.latency_us), (Some("gpt-tokyo"), 1_234_567));
+            }
+            seen.push((passage.seq, passage.end.is_some()));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    seen
+}
+
+const ALL: TrafficWindow = TrafficWindow { from: Timestamp::MIN, to: Timestamp::MAX, at_most: u64::MAX };
+
+#[tokio::test]
+async fn traffic_passes_oldest_first_each_request_with_its_own_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let reader = two_days(dir.path()).await;
+    // A process that ended left every second request to its successor, which found it interrupted: no end is made up.
+    let seen = seen(&reader, TrafficWindow { from: noon() - SignedDuration::from_hours(1), ..ALL });
+    assert_eq!(seen.len(), 20);
+    assert!(seen.is_sorted());
+    assert!(seen.iter().all(|(seq, ended)| *ended == (seq % 2 == 1)), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_window_and_a_bound_leave_out_what_is_older() {
+    let dir = tempfile::tempdir().unwrap();
+    let reader = two_days(dir.path()).await;
+    let second_day = noon() + SignedDuration::from_hours(24);
+    let window = TrafficWindow { from: second_day + SignedDuration::from_secs(3), ..ALL };
+    let numbers = |window| seen(&reader, window).into_iter().map(|(seq, _)| seq).collect::<Vec<_>>();
+    assert_eq!(numbers(window), [14, 15, 16, 17, 18, 19, 20]);
+    let until = TrafficWindow { to: second_day + SignedDuration::from_secs(5), ..window };
+    assert_eq!(numbers(until), [14, 15]);
+    let capped = TrafficWindow { at_most: 12, ..ALL };
+    assert_eq!(numbers(capped), (9..=20).collect::<Vec<_>>());
+    assert!(reader.traffic(capped).unwrap().is_capped());
+    assert!(!reader.traffic(TrafficWindow { at_most: 20, ..ALL }).unwrap().is_capped());
+}
+
+#[tokio::test]
+async fn a_visitor_may_stop_and_an_empty_log_has_no_traffic() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = LedgerReader::open(dir.path().join("nowhere")).traffic(ALL).unwrap();
+    assert!(empty.is_empty());
+    let reader = two_days(dir.path()).await;
+    let mut count = 0;
+    reader
+        .traffic(ALL)
+        .unwrap()
+        .each(|_| {
+            count += 1;
+            if count == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+    assert_eq!(count, 3);
+}
