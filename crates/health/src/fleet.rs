@@ -1,6 +1,6 @@
 //! The health of the whole fleet, kept over its generations.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -16,6 +16,7 @@ use crate::host::HostCell;
 use crate::report::{self, Report};
 use crate::route::RouteCell;
 use crate::siblings::Siblings;
+use crate::tally::{self, HostTally};
 
 /// The health of the fleet. One for each process.
 #[derive(Debug)]
@@ -112,6 +113,15 @@ impl FleetHealth {
         hosts.sort_by(|a, b| a.id.cmp(&b.id));
         routes.sort_by(|a, b| a.id.cmp(&b.id));
         report::of(&hosts, &routes, now, wall)
+    }
+
+    /// How everything is, in numbers for each host.
+    pub fn tally(&self, now: Instant) -> BTreeMap<HostId, HostTally> {
+        let book = self.lock();
+        let hosts: Vec<_> = book.hosts.values().cloned().collect();
+        let routes: Vec<_> = book.routes.values().cloned().collect();
+        drop(book);
+        tally::of(hosts.iter().map(|host| &**host), routes.iter().map(|route| &**route), now)
     }
 
     /// An operator clears what is left alone: open breakers become half-open, cool-downs

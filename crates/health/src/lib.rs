@@ -20,6 +20,7 @@ mod permit;
 mod report;
 mod route;
 mod siblings;
+mod tally;
 
 pub use fleet::{Cleared, FleetHealth, Lookup, Selection};
 pub use generation::{GenerationHealth, View};
@@ -27,3 +28,4 @@ pub use permit::Permit;
 pub use relay_routing::breaker::{BreakerSettings, Refused};
 pub use report::{BreakerReport, CoolingReport, FlagReport, HostReport, Report, RouteReport};
 pub use route::CredentialId;
+pub use tally::{Breakers, HostTally};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use relay_domain::{HostId, RouteId, Timestamp};
-use relay_health::{BreakerSettings, Cleared, CredentialId, FleetHealth, GenerationHealth, Selection};
+use relay_health::{BreakerSettings, Breakers, Cleared, CredentialId, FleetHealth, GenerationHealth, Selection};
 use relay_routing::health::RouteHealth;
 use relay_routing::{AnswerHead, Ending, HealthView, Outcome, RouteIndex, Snapshot, classify};
 
@@ -288,4 +288,20 @@ fn the_report_says_how_a_route_has_been_doing() {
     let p50 = report.ttft_p50.expect("is known").as_millis();
     assert!((170..240).contains(&p50), "{p50}");
     assert_eq!(report.last_used, Some(world.wall));
+}
+
+#[test]
+fn a_tally_counts_each_hosts_routes_by_how_they_are() {
+    let world = World::new(2, 3, 3);
+    world.fail("m0-r0", 5);
+    assert!(world.attempt("m1-r0", &limited(60)));
+    assert!(world.attempt("m0-r1", &classify(&Ending::Redirect(302))));
+    let tallies = world.health.tally(world.now);
+    let tally = |host: &str| tallies[&HostId::new(host).expect("is an id")].clone();
+    assert_eq!(tallies.len(), 3);
+    assert_eq!(tally("h0").routes, Breakers { closed: 1, open: 1, half_open: 0 });
+    assert_eq!(tally("h0").breaker, Breakers { closed: 1, ..Breakers::default() });
+    assert_eq!(tally("h0").cooling.into_iter().collect::<Vec<_>>(), [("rate_limited", 1)]);
+    assert_eq!((tally("h1").drifting, tally("h2").drifting), (1, 0));
+    assert_eq!(tally("h2").routes, Breakers { closed: 2, ..Breakers::default() });
 }

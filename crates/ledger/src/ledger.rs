@@ -120,6 +120,8 @@ pub struct LedgerStats {
     pub written: u64,
     /// Rows in their segment, where lists see them.
     pub filed: u64,
+    /// The age of the oldest row that is on disk and not yet where lists see it, in milliseconds.
+    pub lag_ms: u64,
     /// Requests refused because the log kept them waiting.
     pub stalled: u64,
     /// Requests that went on although the log kept them waiting.
@@ -382,6 +384,7 @@ impl Ledger {
             accepted: counters.accepted.load(Ordering::Relaxed),
             written: counters.written.load(Ordering::Relaxed),
             filed: counters.filed.load(Ordering::Relaxed),
+            lag_ms: self.0.progress.lag().as_millis() as u64,
             stalled: counters.stalled.load(Ordering::Relaxed),
             continued: counters.continued.load(Ordering::Relaxed),
             lost: counters.lost.load(Ordering::Relaxed),

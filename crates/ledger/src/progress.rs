@@ -32,6 +32,10 @@ pub(crate) struct Chunk {
 struct State {
     chunks: Vec<Chunk>,
     unfiled_bytes: u64,
+    /// When the oldest row that no round has taken up was written.
+    unfiled_since: Option<Instant>,
+    /// The same of those that the running round files.
+    filing_since: Option<Instant>,
     asleep: bool,
     hurry: bool,
     writer_done: bool,
@@ -81,6 +85,9 @@ impl Progress {
     /// Tells how far a file is written, by `added` bytes more than before.
     pub(crate) fn wrote(&self, chunk: Chunk, added: u64) {
         let mut state = self.lock();
+        if added > 0 && state.unfiled_since.is_none() {
+            state.unfiled_since = Some(Instant::now());
+        }
         state.unfiled_bytes += added;
         match state.chunks.iter_mut().rfind(|known| known.day == chunk.day && known.number == chunk.number) {
             Some(known) => *known = chunk,
@@ -114,6 +121,7 @@ impl Progress {
     /// Waits for something to file, at most `longest`; after a round that `filed`, no sooner than [`FILE_EVERY`].
     pub(crate) fn next_round(&self, filed: bool, longest: Duration) -> Round {
         let mut state = self.lock();
+        state.filing_since = None;
         if filed {
             state = self
                 .wake
@@ -135,6 +143,7 @@ impl Progress {
         }
         state.asleep = false;
         state.unfiled_bytes = 0;
+        state.filing_since = state.unfiled_since.take();
         Round { chunks: state.chunks.clone(), hurry: std::mem::take(&mut state.hurry), last: state.writer_done }
     }
 
@@ -147,7 +156,15 @@ impl Progress {
 
     /// Has the next round look at everything again, after one that failed.
     pub(crate) fn retry(&self) {
-        self.lock().hurry = true;
+        let mut state = self.lock();
+        state.hurry = true;
+        state.unfiled_since = state.filing_since.take().or(state.unfiled_since);
+    }
+
+    /// The age of the oldest row that is written and not filed; zero when there is none.
+    pub(crate) fn lag(&self) -> Duration {
+        let state = self.lock();
+        state.filing_since.or(state.unfiled_since).map(|since| since.elapsed()).unwrap_or_default()
     }
 
     /// Notes that writing fails.
@@ -178,4 +195,28 @@ impl Progress {
 /// Adds to a counter that only informs.
 pub(crate) fn count(counter: &AtomicU64, by: u64) {
     counter.fetch_add(by, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_lag_from_their_writing_until_a_round_has_filed_them() {
+        let progress = Progress::default();
+        let chunk = Chunk { day: Day::of(jiff::Timestamp::UNIX_EPOCH), number: 1, end: 10, sealed: false };
+        assert_eq!(progress.lag(), Duration::ZERO);
+        progress.wrote(chunk, 10);
+        let written = Instant::now();
+        progress.next_round(false, Duration::ZERO);
+        let at_least = written.elapsed();
+        assert!(progress.lag() >= at_least, "while they are being filed");
+        progress.retry();
+        progress.next_round(false, Duration::ZERO);
+        let at_least = written.elapsed();
+        assert!(progress.lag() >= at_least, "after a round that failed, from the first writing on");
+        progress.writer_done();
+        progress.next_round(true, Duration::ZERO);
+        assert_eq!(progress.lag(), Duration::ZERO);
+    }
 }

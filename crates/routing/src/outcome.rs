@@ -24,6 +24,9 @@ pub enum AttemptEnd {
 }
 
 impl AttemptEnd {
+    /// Every end.
+    pub const ALL: [Self; 4] = [Self::NotSent, Self::Refused, Self::MaybeExecuted, Self::Answered];
+
     /// The label used in decisions and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -77,6 +77,11 @@ impl RetryBudget {
         Self { retries: self.retries.saturating_sub(1), ..self }
     }
 
+    /// Requests in flight.
+    pub fn requests(self) -> u32 {
+        self.requests
+    }
+
     /// Retries in flight.
     pub fn retries(self) -> u32 {
         self.retries

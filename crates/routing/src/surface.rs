@@ -22,6 +22,17 @@ pub enum Surface {
 }
 
 impl Surface {
+    /// Every surface, each at the place of its number.
+    pub const ALL: [Self; 7] = [
+        Self::ChatCompletions,
+        Self::Responses,
+        Self::Messages,
+        Self::CountTokens,
+        Self::Embeddings,
+        Self::Images,
+        Self::Gemini,
+    ];
+
     /// The label used in decisions and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
