@@ -18,4 +18,4 @@ mod state;
 
 pub use routes::router;
 pub use serve::serve;
-pub use state::Unready;
+pub use state::{Process, Scrape, Unready};

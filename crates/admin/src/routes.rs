@@ -11,15 +11,15 @@ use relay_control::Control;
 
 use crate::endpoints::{
     access, actions, audit, bindings, decisions, events, fleet, generations, groups, health, hosts, keys,
-    managed_resources, notifications, observations, prices, probes, routes, usage, verify_log,
+    managed_resources, metrics, notifications, observations, prices, probes, routes, usage, verify_log,
 };
 use crate::error::ApiError;
 use crate::middleware::{authenticate, envelope};
-use crate::state::{AdminState, Unready};
+use crate::state::{AdminState, Process};
 
-/// The admin API. `unready` says why the process as a whole takes no requests.
-pub fn router(control: Arc<Control>, unready: Unready) -> Router {
-    let state = AdminState { control, unready };
+/// The admin API, and what `process` says of itself.
+pub fn router(control: Arc<Control>, process: Process) -> Router {
+    let state = AdminState { control, process };
     let api = Router::new()
         .route("/resolve-route", post(actions::resolve_route::handle))
         .route("/proxy-route-chat-completions", post(actions::proxy_route_chat_completions::handle))
@@ -92,6 +92,7 @@ pub fn router(control: Arc<Control>, unready: Unready) -> Router {
         .nest("/api/v1", api)
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
+        .route("/metrics", get(metrics::handle))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(envelope))

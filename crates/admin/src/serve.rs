@@ -13,7 +13,7 @@ use relay_control::Control;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use crate::{Unready, router};
+use crate::{Process, router};
 
 /// Connections at once; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 1024;
@@ -33,10 +33,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn serve(
     listener: TcpListener,
     control: Arc<Control>,
-    unready: Unready,
+    process: Process,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let service = TowerToHyperService::new(router(control, unready));
+    let service = TowerToHyperService::new(router(control, process));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(MAX_HEAD_BYTES);
     let graceful = GracefulShutdown::new();

@@ -1,5 +1,7 @@
 //! What every handler can reach.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use relay_control::Control;
@@ -8,9 +10,21 @@ use relay_control::Control;
 /// control plane knows; empty when it does.
 pub type Unready = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
+/// Answers a scrape: what the process counts, in Prometheus' text format.
+pub type Scrape = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync>;
+
+/// What the process around the control plane says of itself.
+#[derive(Clone)]
+pub struct Process {
+    /// See [`Unready`].
+    pub unready: Unready,
+    /// See [`Scrape`].
+    pub scrape: Scrape,
+}
+
 /// State of the router; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct AdminState {
     pub(crate) control: Arc<Control>,
-    pub(crate) unready: Unready,
+    pub(crate) process: Process,
 }

@@ -25,6 +25,7 @@ pub mod generations;
 pub mod hosts;
 pub mod keys;
 pub mod managed;
+mod metrics;
 pub mod notifications;
 pub mod page;
 pub mod prices;

@@ -7,7 +7,7 @@ use http::StatusCode;
 use relay_bindings::ResponseOwner;
 use relay_domain::{CredentialMode, ModelPattern};
 use relay_http1::RequestHead;
-use relay_ledger::Intent;
+use relay_ledger::{Intent, Ticket};
 use relay_limits::Standing;
 use relay_routing::retry::RetryPolicy;
 use relay_routing::{Hard, Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
@@ -21,7 +21,7 @@ use crate::client::Client;
 use crate::coding::Takes;
 use crate::credentials::{Credentials, Subscriber};
 use crate::error::{GatewayError, Interrupted, log_stalled, overloaded};
-use crate::exchange::{Ending, Exchange};
+use crate::exchange::{Ending, Exchange, Opening};
 use crate::headers;
 use crate::limit_fields;
 use crate::limits::{Admission, Limited, Refused};
@@ -102,7 +102,7 @@ impl Gateway {
         let plan = self.plan(&facts, &pool, key, own_key.as_ref(), owner.as_ref()).await;
         let intent = facts.planned(&pool, subject.as_ref(), key, &plan);
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
-        let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
+        let mut exchange = self.open(&facts, ticket, started);
         exchange.charge(charge);
         exchange.request_bytes(body.len());
         let stream = envelope.is_stream();
@@ -145,6 +145,17 @@ impl Gateway {
             expose_routing: caller.key.expose_routing,
             drain,
             standing,
+        })
+    }
+
+    fn open(&self, facts: &IntentFacts<'_>, ticket: Ticket, started: Instant) -> Exchange {
+        Exchange::new(Opening {
+            ledger: self.ledger.clone(),
+            clock: Arc::clone(&self.clock),
+            serving: Arc::clone(facts.serving),
+            surface: facts.dialect.surface,
+            ticket,
+            started,
         })
     }
 
@@ -217,7 +228,6 @@ impl Gateway {
         let charge = Charge {
             admission,
             prices: Arc::clone(&self.prices),
-            serving: Arc::clone(serving),
             public_model: pool.public_model.into(),
             price_ratio: group.price_ratio,
             is_budgeted: key.limits.has_budget() || group.limits.has_budget(),
@@ -236,7 +246,7 @@ impl Gateway {
         let intent = Intent { logical_group_id: pool.group.id.shared(), ..facts.unroutable() };
         let concurrency = [facts.key.limits.concurrency, pool.group.limits.concurrency].into_iter().flatten().min();
         let error = limit_fields::refusal_error(refused, concurrency);
-        self.refuse(intent, limit_fields::class(&refused.refusal), error, started).await
+        self.refuse(facts, intent, limit_fields::class(&refused.refusal), error, started).await
     }
 
     /// A model that the key may not call, or a response that nobody here knows, is
@@ -246,13 +256,20 @@ impl Gateway {
             Some(response) if facts.envelope.model.is_empty() => response.gone(),
             _ => unknown_model(&facts.envelope.model),
         };
-        self.refuse(facts.unroutable(), error.code, error, started).await
+        self.refuse(facts, facts.unroutable(), error.code, error, started).await
     }
 
     /// Logs a decision that ends here, and gives `error` once it is on disk.
-    async fn refuse(&self, intent: Intent, class: &'static str, error: GatewayError, started: Instant) -> GatewayError {
+    async fn refuse(
+        &self,
+        facts: &IntentFacts<'_>,
+        intent: Intent,
+        class: &'static str,
+        error: GatewayError,
+        started: Instant,
+    ) -> GatewayError {
         let Ok(ticket) = self.ledger.intent(Box::new(intent)).await else { return log_stalled() };
-        let mut exchange = Exchange::new(self.ledger.clone(), Arc::clone(&self.clock), ticket, started);
+        let mut exchange = self.open(facts, ticket, started);
         let committed = exchange.committed().await;
         exchange.settle(Ending::failed(Some(class), error.status));
         committed.map_or_else(|stalled| stalled, |()| error)

@@ -35,6 +35,11 @@ impl Buffers {
         Held { buffers: Arc::clone(self), bytes: 0 }
     }
 
+    /// Bytes taken now.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
     /// No further request fits.
     pub(crate) fn are_full(&self) -> bool {
         self.held.load(Ordering::Relaxed) >= self.most

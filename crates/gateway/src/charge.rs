@@ -7,15 +7,14 @@ use relay_domain::{Money, Ratio};
 use relay_ledger::{Outcome, Usage, Verdict};
 use relay_limits::Used;
 use relay_pricing::{PriceTable, Tokens};
+use relay_routing::RouteEntry;
 
 use crate::limits::Admission;
-use crate::serving::Serving;
 
 /// The open account of one request.
 pub(crate) struct Charge {
     pub(crate) admission: Admission,
     pub(crate) prices: Arc<PriceTable>,
-    pub(crate) serving: Arc<Serving>,
     pub(crate) public_model: Arc<str>,
     /// What the group's consumers pay of the list price.
     pub(crate) price_ratio: Ratio,
@@ -24,9 +23,9 @@ pub(crate) struct Charge {
 }
 
 impl Charge {
-    /// Completes the outcome, and settles the limits by it.
-    pub(crate) fn settle(self, outcome: &mut Outcome) {
-        self.price(outcome);
+    /// Completes the outcome of what was served by `route`, and settles the limits by it.
+    pub(crate) fn settle(self, outcome: &mut Outcome, route: Option<&RouteEntry>) {
+        self.price(outcome, route);
         let tokens = total(&outcome.usage);
         // A host that answered and tells no usage: the estimate stands, for the minute alone.
         let is_untold = tokens.is_none() && !matches!(outcome.verdict, Verdict::Failed | Verdict::Resolved);
@@ -35,7 +34,7 @@ impl Charge {
         self.admission.settle(rate_tokens, Used { tokens: tokens.unwrap_or(0), money });
     }
 
-    fn price(&self, outcome: &mut Outcome) {
+    fn price(&self, outcome: &mut Outcome, route: Option<&RouteEntry>) {
         let usage = &outcome.usage;
         if total(usage).is_none() {
             return;
@@ -50,10 +49,8 @@ impl Charge {
         let rates = self.prices.rates(&[&self.public_model, shadow_model], tokens.input, self.admission.arrived());
         let Some(rates) = rates else { return };
         outcome.price_nanos = Some(rates.worth(tokens, &[self.price_ratio]).total.nanos());
-        let snapshot = &self.serving.snapshot;
-        let route = outcome.route_id.as_deref().and_then(|id| snapshot.route_by_id(id));
         if let Some(route) = route {
-            let cost = snapshot.route(route).route.cost;
+            let cost = route.route.cost;
             let worth = rates.worth(tokens, &[cost.multiplier, cost.recharge_ratio]);
             outcome.cost_nanos = Some(worth.total.nanos());
             outcome.cache_saved_nanos = Some(worth.cache_saved.nanos());

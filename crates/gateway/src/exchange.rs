@@ -7,10 +7,12 @@ use std::time::Duration;
 use http::StatusCode;
 use relay_domain::Clock;
 use relay_ledger::{AttemptRecord, Ledger, Outcome, Ticket, Usage, Verdict};
+use relay_routing::{RouteIndex, Surface};
 use tokio::time::Instant;
 
 use crate::charge::Charge;
 use crate::error::{GatewayError, log_stalled};
+use crate::serving::Serving;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +43,16 @@ impl Ending {
 pub(crate) struct Exchange {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
+    serving: Arc<Serving>,
+    surface: Surface,
     ticket: Arc<Ticket>,
     started: Instant,
     first_output: Option<Instant>,
     /// Time spent waiting for hosts.
     upstream_us: u64,
     current: Option<Current>,
+    /// The route of the last attempt.
+    last: Option<RouteIndex>,
     /// The answer was read to its end, whatever the client got of it.
     usage_is_whole: bool,
     /// Settled with the outcome.
@@ -57,13 +63,23 @@ pub(crate) struct Exchange {
 
 /// The attempt that is running.
 struct Current {
-    route_id: Arc<str>,
-    host_id: Arc<str>,
+    route: RouteIndex,
     since: Instant,
 }
 
+/// What a decision is opened with.
+pub(crate) struct Opening {
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) serving: Arc<Serving>,
+    pub(crate) surface: Surface,
+    pub(crate) ticket: Ticket,
+    pub(crate) started: Instant,
+}
+
 impl Exchange {
-    pub(crate) fn new(ledger: Ledger, clock: Arc<dyn Clock>, ticket: Ticket, started: Instant) -> Self {
+    pub(crate) fn new(opening: Opening) -> Self {
+        let Opening { ledger, clock, serving, surface, ticket, started } = opening;
         let outcome = Box::new(Outcome {
             at: clock.now(),
             verdict: Verdict::ClientGone,
@@ -98,11 +114,14 @@ impl Exchange {
         Self {
             ledger,
             clock,
+            serving,
+            surface,
             ticket: Arc::new(ticket),
             started,
             first_output: None,
             upstream_us: 0,
             current: None,
+            last: None,
             usage_is_whole: false,
             charge: None,
             outcome: Some(outcome),
@@ -139,8 +158,8 @@ impl Exchange {
     }
 
     /// An attempt begins.
-    pub(crate) fn begin_attempt(&mut self, route_id: Arc<str>, host_id: Arc<str>) {
-        self.current = Some(Current { route_id, host_id, since: Instant::now() });
+    pub(crate) fn begin_attempt(&mut self, route: RouteIndex) {
+        self.current = Some(Current { route, since: Instant::now() });
     }
 
     /// The running attempt failed, or its answer is committed.
@@ -155,12 +174,16 @@ impl Exchange {
         let took = current.since.elapsed();
         let us = micros(took);
         self.upstream_us += us;
+        self.last = Some(current.route);
         if let Some(outcome) = &mut self.outcome {
-            outcome.route_id = Some(Arc::clone(&current.route_id));
-            outcome.host_id = Some(Arc::clone(&current.host_id));
+            let wire = self.serving.wire(current.route);
+            let (route_id, host_id) = (Arc::clone(&wire.route_id), Arc::clone(&wire.host_id));
+            outcome.route_id = Some(Arc::clone(&route_id));
+            outcome.host_id = Some(Arc::clone(&host_id));
             outcome.upstream_status = status;
-            let (route_id, host_id) = (current.route_id, current.host_id);
-            outcome.attempts.push(AttemptRecord { route_id, host_id, end, class, status, us });
+            let attempt = AttemptRecord { route_id, host_id, end, class, status, us };
+            self.serving.meters.attempted(&wire.of_host, &attempt);
+            outcome.attempts.push(attempt);
         }
         took
     }
@@ -229,8 +252,10 @@ impl Exchange {
             outcome.usage.provenance = Some("partial");
         }
         if let Some(charge) = self.charge.take() {
-            charge.settle(&mut outcome);
+            charge.settle(&mut outcome, self.last.map(|route| self.serving.snapshot.route(route)));
         }
+        let last = self.last.map(|route| self.serving.wire(route));
+        self.serving.meters.settled(self.surface, &outcome, last);
         self.ledger.outcome(self.ticket.reference(), outcome);
     }
 }

@@ -30,6 +30,7 @@ mod host_body;
 mod limit_fields;
 mod limits;
 mod listener;
+mod metrics;
 mod models;
 mod options;
 mod percent;
@@ -59,9 +60,11 @@ use relay_ledger::Ledger;
 pub use relay_limits::Used;
 use relay_pricing::PriceTable;
 use relay_routing::{Snapshot, StickySecret};
+use tokio::sync::Semaphore;
 
 use limits::Clocks;
 pub use listener::Shutdown;
+use metrics::Meters;
 pub use options::GatewayOptions;
 use retries::Retries;
 use serving::{AllGates, Serving};
@@ -108,6 +111,9 @@ pub struct Gateway {
     retries: Arc<Retries>,
     buffers: Arc<Buffers>,
     gates: AllGates,
+    meters: Arc<Meters>,
+    /// One for each client connection that may still be opened.
+    places: Arc<Semaphore>,
     limit_clocks: Arc<Clocks>,
     prices: Arc<PriceTable>,
     clock: Arc<dyn Clock>,
@@ -121,9 +127,13 @@ impl Gateway {
     /// Puts the parts together; nothing listens until [`Gateway::serve`].
     pub fn new(parts: GatewayParts) -> Self {
         let gates = AllGates::default();
+        let meters = Arc::new(Meters::default());
+        let serving = Serving::new(parts.snapshot, &parts.hosts, &parts.health, &gates, &meters);
         Self {
-            serving: ArcSwap::from_pointee(Serving::new(parts.snapshot, &parts.hosts, &parts.health, &gates)),
+            serving: ArcSwap::from_pointee(serving),
             gates,
+            meters,
+            places: Arc::new(Semaphore::new(parts.options.max_connections)),
             limit_clocks: Arc::new(Clocks::new(Arc::clone(&parts.clock))),
             prices: parts.prices,
             bindings: parts.bindings,
@@ -144,7 +154,8 @@ impl Gateway {
     /// Serves new requests from `snapshot`; those in flight keep the generation
     /// that they began with.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
-        self.serving.store(Arc::new(Serving::new(snapshot, &self.hosts, &self.health, &self.gates)));
+        let serving = Serving::new(snapshot, &self.hosts, &self.health, &self.gates, &self.meters);
+        self.serving.store(Arc::new(serving));
         self.gates.forget_unused();
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,7 +41,6 @@ impl Gateway {
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let connections = TaskTracker::new();
         let open = Arc::new(OpenConnections::default());
-        let places = Arc::new(Semaphore::new(self.options().max_connections));
         let stop = self.shutdown().stop_accepting.clone();
         loop {
             let (socket, address) = tokio::select! {
@@ -57,13 +56,11 @@ impl Gateway {
                     }
                 },
             };
-            match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => {
-                    connections.spawn(drive(Arc::clone(&self), socket, address, open.enter(), place));
-                }
-                Err(_) => {
-                    connections.spawn(turn_away(socket));
-                }
+            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                connections.spawn(drive(Arc::clone(&self), socket, address, open.enter(), place));
+            } else {
+                self.meters.turned_away.increment();
+                connections.spawn(turn_away(socket));
             }
         }
         drop(listener);
@@ -165,7 +162,10 @@ async fn drive(
             Err(error) => Err((error.into(), RequestId::new(gateway.clock.now()))),
         };
         let answered = match served {
-            Err((Interrupted::Refused(error), id)) => client.reply(error.reply(&id, gateway.clock.now())).await,
+            Err((Interrupted::Refused(error), id)) => {
+                gateway.meters.refused(error.code);
+                client.reply(error.reply(&id, gateway.clock.now())).await
+            }
             Err((Interrupted::Gone, _)) => Err(Gone),
             Ok(()) => Ok(()),
         };

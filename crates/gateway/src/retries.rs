@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use relay_metrics::Counter;
 use relay_routing::retry_budget::{Allowance, RetryBudget};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -19,6 +20,16 @@ pub(crate) struct Retries {
     allowance: Allowance,
     /// One that waits for a place is woken when one comes back.
     freed: Notify,
+    refused: Counter,
+}
+
+/// How the budget is used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) requests: u32,
+    pub(crate) retries: u32,
+    /// Retries so far that found no place in time.
+    pub(crate) refused: u64,
 }
 
 /// A request in flight, for as long as it lives.
@@ -32,7 +43,13 @@ pub(crate) struct Retry(Arc<Retries>);
 impl Retries {
     pub(crate) fn new(percent: u32) -> Self {
         let budget = AtomicU64::new(RetryBudget::default().to_bits());
-        Self { budget, allowance: Allowance { percent, ..Allowance::default() }, freed: Notify::new() }
+        let allowance = Allowance { percent, ..Allowance::default() };
+        Self { budget, allowance, freed: Notify::new(), refused: Counter::new() }
+    }
+
+    pub(crate) fn load(&self) -> Load {
+        let budget = RetryBudget::from_bits(self.budget.load(Ordering::Relaxed));
+        Load { requests: budget.requests(), retries: budget.retries(), refused: self.refused.get() }
     }
 
     /// A request came.
@@ -49,7 +66,10 @@ impl Retries {
                 return Some(retry);
             }
             // A place that came back in between has left its mark there.
-            timeout_at(until, self.freed.notified()).await.ok()?;
+            if timeout_at(until, self.freed.notified()).await.is_err() {
+                self.refused.increment();
+                return None;
+            }
         }
     }
 
@@ -100,6 +120,7 @@ mod tests {
         let since = Instant::now();
         assert!(retries.withdraw(Duration::from_secs(7)).await.is_none());
         assert_eq!(since.elapsed(), Duration::from_secs(7));
+        assert_eq!(retries.load().refused, 1);
         let waiting = (0..5).map(|_| retries.withdraw(Duration::from_secs(7)));
         let waiting = futures_util::future::join_all(waiting.map(|retry| async { drop(retry.await.expect("comes")) }));
         let (_, ()) = tokio::join!(waiting, async { drop(taken.pop()) });

@@ -226,7 +226,7 @@ impl Job {
             }
             (None, _) => (None, endpoint.fingerprint()),
         };
-        exchange.begin_attempt(Arc::clone(&wire.route_id), Arc::clone(&wire.host_id));
+        exchange.begin_attempt(route);
         if let Some(outcome) = exchange.outcome() {
             outcome.shadow_group_id.clone_from(&wire.shadow_group);
             outcome.shadow_model = Some(Arc::clone(&wire.shadow_model)).filter(|model| !model.is_empty());
@@ -430,8 +430,7 @@ impl Job {
         let had = match self.present_key(route) {
             Ok(Some(key)) => return Some(key),
             Ok(None) => {
-                let wire = self.serving.wire(route);
-                exchange.begin_attempt(Arc::clone(&wire.route_id), Arc::clone(&wire.host_id));
+                exchange.begin_attempt(route);
                 let entry = &self.serving.snapshot.route(route).route;
                 let (limit, now) = (self.gateway.options().managed_wait, self.gateway.clock.now());
                 self.subscriber().obtained(entry, limit, now).await

@@ -10,12 +10,14 @@ use relay_hosts::{Endpoint, HostClient, HostPool};
 use relay_routing::{RouteIndex, Snapshot};
 
 use crate::limits::{Gate, Gates};
+use crate::metrics::{GroupMeters, HostMeters, Meters};
 use crate::surface::ModelName;
 
 /// A generation as the data plane uses it.
 pub(crate) struct Serving {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) health: GenerationHealth,
+    pub(crate) meters: Arc<Meters>,
     hosts: Vec<Reached>,
     routes: Vec<RouteWire>,
     /// In the order of the snapshot's keys.
@@ -53,10 +55,18 @@ pub(crate) struct RouteWire {
     pub(crate) shadow_model: Arc<str>,
     /// How the host knows the model; `None` when by the public name.
     pub(crate) shadow_name: Option<ModelName>,
+    pub(crate) of_host: Arc<HostMeters>,
+    pub(crate) of_group: Arc<GroupMeters>,
 }
 
 impl Serving {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, hosts: &HostClient, health: &FleetHealth, gates: &AllGates) -> Self {
+    pub(crate) fn new(
+        snapshot: Arc<Snapshot>,
+        hosts: &HostClient,
+        health: &FleetHealth,
+        gates: &AllGates,
+        meters: &Arc<Meters>,
+    ) -> Self {
         let reached = |host| {
             let endpoint = Endpoint::new(host);
             let pool = hosts.pool(endpoint.base_url(), endpoint.allow_private());
@@ -64,6 +74,7 @@ impl Serving {
             Reached { pool, key: fingerprint.map(|fingerprint| CredentialId::of(&fingerprint)), endpoint }
         };
         let hosts = snapshot.hosts().iter().map(reached).collect();
+        meters.keep_those_of(&snapshot);
         let routes = snapshot
             .routes()
             .iter()
@@ -73,12 +84,15 @@ impl Serving {
                 shadow_group: (!entry.route.shadow_group.is_empty()).then(|| entry.route.shadow_group.as_str().into()),
                 shadow_model: entry.route.shadow_model.as_str().into(),
                 shadow_name: (!entry.route.shadow_model.is_empty()).then(|| ModelName::new(&entry.route.shadow_model)),
+                of_host: meters.hosts.of(&entry.route.host.shared()),
+                of_group: meters.groups.of(&entry.route.group.shared()),
             })
             .collect();
         let key_gates = snapshot.keys().iter().map(|key| gates.keys.of(&key.id.shared())).collect();
         let group_gates =
             snapshot.groups().map(|group| (group.id.clone(), gates.groups.of(&group.id.shared()))).collect();
-        Self { health: health.generation(&snapshot), snapshot, hosts, routes, key_gates, group_gates }
+        let (health, meters) = (health.generation(&snapshot), Arc::clone(meters));
+        Self { snapshot, health, meters, hosts, routes, key_gates, group_gates }
     }
 
     /// What is counted for the key at `place` of this generation.

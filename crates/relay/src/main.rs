@@ -11,6 +11,7 @@ mod data_dir;
 mod demo;
 mod failure;
 mod housekeeping;
+mod metrics;
 mod output;
 mod serve;
 mod signals;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use relay_admin::Unready;
+use relay_admin::{Process, Unready};
 use relay_bindings::{BindingStore, DEFAULT_CAPACITY, FlushError, MemoryBindings, SqliteBindings};
 use relay_control::fleet_document::{FleetDocument, ProcessSecrets, SecretResolver};
 use relay_control::hosts::WatchSettings;
@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{BindingsLocation, Config, OnStall, ProbeMode, StoreLocation};
 use crate::data_dir::DataDir;
 use crate::housekeeping::Housekeeping;
+use crate::metrics;
 use crate::output::Output;
 
 /// The label of the token that the first start makes.
@@ -390,5 +391,7 @@ pub(crate) fn serve_admin(
         let reason = draining.is_cancelled().then(|| "the server is shutting down".to_owned());
         reason.into_iter().collect()
     });
-    relay_admin::serve(listener, Arc::clone(&server.control), unready, cancelled.cancelled_owned())
+    let scrape = metrics::scrape(Arc::clone(&server.gateway), Arc::clone(&server.control));
+    let process = Process { unready, scrape };
+    relay_admin::serve(listener, Arc::clone(&server.control), process, cancelled.cancelled_owned())
 }

@@ -14,6 +14,7 @@ pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod managed_resources;
+pub(crate) mod metrics;
 pub(crate) mod notifications;
 pub(crate) mod observations;
 pub(crate) mod prices;

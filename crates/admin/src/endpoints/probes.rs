@@ -12,7 +12,7 @@ pub(crate) async fn healthz() -> Json<Value> {
 }
 
 pub(crate) async fn readyz(State(state): State<AdminState>) -> (StatusCode, Json<Value>) {
-    let mut reasons = (state.unready)();
+    let mut reasons = (state.process.unready)();
     reasons.extend(state.control.unready().await);
     if reasons.is_empty() {
         return (StatusCode::OK, Json(json!({ "status": "ready" })));

@@ -157,8 +157,11 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let told = Arc::clone(&unready);
-        let told = Arc::new(move || told.lock().expect("unpoisoned").clone());
-        tokio::spawn(relay_admin::serve(listener, Arc::clone(&control), told, std::future::pending()));
+        let process = relay_admin::Process {
+            unready: Arc::new(move || told.lock().expect("unpoisoned").clone()),
+            scrape: Arc::new(|| Box::pin(async { "relay_generation 7\n".to_owned() })),
+        };
+        tokio::spawn(relay_admin::serve(listener, Arc::clone(&control), process, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { url, control, store, clock, health, published, unready, directory, client }
     }
