@@ -274,7 +274,7 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// Requests for each row written, when there are many rows.
-    const REQUESTS_A_ROW: usize = 8;
+    const REQUESTS_A_ROW: usize = 16;
     /// Rows that are few enough to be written at any time.
     const FEW_ROWS: usize = 256;
     /// Rows kept in memory at most: some 4 MiB.

@@ -171,7 +171,20 @@ impl Snapshot {
         groups.sort_by(|a, b| a.group.id.cmp(&b.group.id));
         let group_by_id = index(groups.iter().map(|entry| entry.group.id.clone()));
 
-        let mut keys: Vec<_> = fleet.keys.iter().cloned().map(Arc::new).collect();
+        let mut keys: Vec<_> = fleet
+            .keys
+            .iter()
+            .cloned()
+            .map(|mut key| {
+                // The groups' own ids: a copy for each of ten thousand keys would miss the caches at each request.
+                for id in &mut key.groups {
+                    if let Some(group) = group_by_id.get(id) {
+                        *id = groups[*group as usize].group.id.clone();
+                    }
+                }
+                Arc::new(key)
+            })
+            .collect();
         keys.sort_by(|a, b| a.id.cmp(&b.id));
         let key_by_id = index(keys.iter().map(|key| key.id.clone()));
         let key_by_hash = keys.iter().zip(0..).flat_map(|(key, index)| hashes(key).map(move |hash| (hash, index)));
