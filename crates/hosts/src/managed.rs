@@ -93,6 +93,8 @@ pub enum Why {
     Host,
     /// The store fails, or a stored key cannot be decrypted.
     Store,
+    /// A fault of ours broke the work on it off; it is tried again.
+    Internal,
 }
 
 impl Why {
@@ -111,6 +113,7 @@ impl Why {
             Self::Quota => "quota",
             Self::Host => "host",
             Self::Store => "store",
+            Self::Internal => "internal",
         }
     }
 }
@@ -130,6 +133,7 @@ impl fmt::Display for Why {
             Self::Quota => "the quota on the host is used up",
             Self::Host => "the host's admin API fails",
             Self::Store => "the key cannot be read from the store",
+            Self::Internal => "a fault of Relay Manager broke the work on the key off",
         })
     }
 }

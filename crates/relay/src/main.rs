@@ -13,6 +13,7 @@ mod failure;
 mod housekeeping;
 mod metrics;
 mod output;
+mod progress;
 mod serve;
 mod signals;
 mod telemetry;

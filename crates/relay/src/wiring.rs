@@ -363,6 +363,7 @@ fn managed_policy(config: &Config) -> Policy {
         renew_ahead: managed.renew_ahead,
         overlap: managed.overlap,
         user_concurrency: NonZeroU32::new(managed.user_concurrency).unwrap_or(NonZeroU32::MIN),
+        keys_per_user: NonZeroU32::new(managed.keys_per_user),
         jobs: managed.jobs,
         ..Policy::default()
     }

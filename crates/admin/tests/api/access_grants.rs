@@ -29,13 +29,11 @@ async fn put(server: &Server, path: &str) -> crate::support::Answer {
 
 /// Waits until nothing is worked on.
 async fn settled(server: &Server) -> Value {
-    loop {
-        let counts = server.get("/api/v1/access-counts").await.ok();
-        if counts["pending"] == 0 && counts["changing"] == 0 {
-            return counts;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let mut counts = server.get("/api/v1/access-counts").await.ok();
+    while counts["pending"] != 0 || counts["changing"] != 0 {
+        counts = server.get(&format!("/api/v1/access-counts?changed_since={}", counts["change"])).await.ok();
     }
+    counts
 }
 
 #[tokio::test]
@@ -78,9 +76,9 @@ async fn the_whole_fleets_access_is_asked_for_and_exchanged() {
     assert_eq!(rotated, json!({ "grants": 1, "leaked": true }));
     settled(&server).await;
     assert_eq!(server.get(PATH).await.ok()["generation"], 2);
-    while host.panel(|panel| panel.keys.iter().filter(|key| !key.deleted).count()) > 1 {
-        tokio::task::yield_now().await;
-    }
+    host.wait_calls("DELETE", "/api/v1/keys/*", 1).await;
+    host.wait_in_flight(0).await;
+    assert_eq!(host.panel(|panel| panel.keys.iter().filter(|key| !key.deleted).count()), 1);
 }
 
 #[tokio::test]

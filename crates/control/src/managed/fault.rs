@@ -43,6 +43,9 @@ pub enum EnsureError {
     /// An operator asked for something else meanwhile.
     #[error("it was asked for something else meanwhile")]
     Overtaken,
+    /// The job panicked.
+    #[error("a fault of Relay Manager broke the work on it off")]
+    Panicked,
 }
 
 /// When to try again.
@@ -69,6 +72,7 @@ impl EnsureError {
             Self::Stuck { why, .. } => *why,
             Self::NotServed(_) => Why::Rejected,
             Self::Overtaken => Why::Host,
+            Self::Panicked => Why::Internal,
             Self::Admin(error) => match error.fault() {
                 Fault::Configuration => Why::NoAccess,
                 Fault::Operator => Why::Barrier,
@@ -87,7 +91,9 @@ impl EnsureError {
 
     pub(super) fn again(&self) -> Again {
         match self {
-            Self::Store(StoreError::Unavailable(_)) | Self::NotServed(_) | Self::Overtaken => Again::Soon,
+            Self::Store(StoreError::Unavailable(_)) | Self::NotServed(_) | Self::Overtaken | Self::Panicked => {
+                Again::Soon
+            }
             Self::NoHost | Self::Stuck { .. } | Self::Store(_) => Again::Later,
             Self::Admin(error) => match (error.retry_after(), error.is_transient()) {
                 (Some(wait), _) => Again::After(wait),
@@ -124,6 +130,7 @@ impl EnsureError {
                 ("not_served", "see the host's log of that key's requests; it is tried again".to_owned())
             }
             Self::Overtaken => ("overtaken", "nothing: it is worked on".to_owned()),
+            Self::Panicked => ("internal", "report what the server's log says of it; it is tried again".to_owned()),
         };
         Problem { code: code.to_owned(), message: self.to_string(), remedy }
     }

@@ -93,6 +93,11 @@ impl Flights {
         job.done.send_replace(Some(landed));
     }
 
+    /// Whether there is a worker that takes jobs.
+    pub(super) fn is_open(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
     /// How many jobs are under way.
     pub(super) fn len(&self) -> usize {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner).len()
@@ -104,7 +109,7 @@ fn is_worked_on(waiting: &Waiting) -> bool {
     waiting.has_changed().is_ok()
 }
 
-/// Waits for a job to end; `None` when the worker ended before it.
+/// Waits for a job to end; `None` when it ended without a word: the worker is gone, or the job panicked twice.
 pub(super) async fn landed(mut waiting: Waiting) -> Option<Landed> {
     let landed = waiting.wait_for(Option::is_some).await.ok()?;
     landed.clone()

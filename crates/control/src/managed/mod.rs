@@ -34,8 +34,8 @@ use relay_hosts::admin::AdminClients;
 use relay_hosts::managed::{
     GatewaySaid, Lookup, ManagedKey, ManagedKeys, Obtaining, Refused, Unobtainable, Wanted, Why,
 };
-use relay_store::{AccessKey, Grant, GrantFilter, GrantName, Keyring, Store, StoreError, Want};
-use tokio::sync::{Notify, mpsc};
+use relay_store::{AccessChange, AccessKey, Grant, GrantFilter, GrantName, Keyring, Store, StoreError, Want};
+use tokio::sync::{Notify, mpsc, watch};
 
 pub use fault::EnsureError;
 pub use groups::GroupError;
@@ -85,6 +85,8 @@ pub struct ManagedAccess {
     flights: Flights,
     /// There may be grants that are due.
     wake: Notify,
+    /// How many changes of records there were: whoever waits for one need not look again and again.
+    changes: watch::Sender<u64>,
 }
 
 impl ManagedAccess {
@@ -108,6 +110,7 @@ impl ManagedAccess {
             sessions: Sessions::default(),
             flights,
             wake: Notify::new(),
+            changes: watch::Sender::new(0),
         });
         access.load().await?;
         let worker = Worker::new(Arc::clone(&access), jobs);
@@ -149,6 +152,22 @@ impl ManagedAccess {
     /// What is known of the fleet's hosts.
     pub fn hosts(&self) -> &KnownHosts {
         &self.hosts
+    }
+
+    /// The number of changes that this process made to records of grants; waited on, it tells of the next.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Writes a record, and tells those who wait for a change.
+    async fn record(&self, change: AccessChange<'_>) -> Result<Grant, StoreError> {
+        let recorded = self.store.change_access(change).await;
+        self.note_change();
+        recorded
+    }
+
+    fn note_change(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
     fn now(&self) -> Timestamp {
@@ -202,6 +221,10 @@ impl ManagedAccess {
         };
         match tokio::time::timeout(limit, flights::landed(waiting)).await {
             Ok(Some(landed)) => landed.map_err(Unobtainable::Refused),
+            Ok(None) if self.flights.is_open() => {
+                // The job died in a way that not even its failure could be written down; another one may begin.
+                Err(Unobtainable::Refused(Refused { why: Why::Internal, until: Some(self.now()) }))
+            }
             Ok(None) => Err(Unobtainable::ShuttingDown),
             Err(_) => Err(Unobtainable::NotInTime),
         }

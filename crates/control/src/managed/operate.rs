@@ -97,6 +97,12 @@ impl ManagedAccess {
         });
     }
 
+    /// Something was asked for and is on record: the worker looks, and so does whoever waits for a change.
+    fn asked(&self) {
+        self.note_change();
+        self.wake.notify_one();
+    }
+
     fn revoke_in_memory(&self, name: &GrantName) {
         self.table.put(name, State::Refused(Refused { why: Why::Revoked, until: None }));
     }
@@ -112,12 +118,25 @@ impl Control {
         Ok(Page::of(found, request.limit, |grant| grant.id.to_string()).map(Into::into))
     }
 
-    /// How many grants are in which state.
+    /// How many grants are in which state, and the number of the change up to which that is so. With the number of an
+    /// earlier answer it first waits for another change, at most `limit`; other processes' changes are not heard of.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn grant_counts(&self, filter: &GrantFilter) -> Result<GrantCounts, StoreError> {
-        self.parts.store.grant_counts(filter).await
+    pub async fn grant_counts(
+        &self,
+        filter: &GrantFilter,
+        changed_since: Option<u64>,
+        limit: Duration,
+    ) -> Result<(u64, GrantCounts), StoreError> {
+        let mut changes = self.parts.managed.changes();
+        if let Some(seen) = changed_since {
+            // Running out of time is an answer like any other.
+            let _ = tokio::time::timeout(limit, changes.wait_for(|change| *change != seen)).await;
+        }
+        // The number first: a change between the two is told again rather than missed.
+        let change = *changes.borrow_and_update();
+        Ok((change, self.parts.store.grant_counts(filter).await?))
     }
 
     /// Obtains access now: asks for it, also when it was taken away or refused before, and waits at most
@@ -156,7 +175,7 @@ impl Control {
         let new = self.parts.store.ask_for_grants(&names, false, self.now()).await?;
         let details = json!({ "host_id": host.map(HostId::as_str), "wanted": names.len(), "new": new });
         self.audit(actor, "access.ensure_fleet", format!("asked for {} grants", names.len()), details).await?;
-        self.parts.managed.wake.notify_one();
+        self.parts.managed.asked();
         Ok(AskedFor { wanted: names.len(), new, faults })
     }
 
@@ -261,7 +280,7 @@ impl Control {
             "group_id": filter.group_id, "leaked": leaked, "grants": grants,
         });
         self.audit(actor, "access.rotate", format!("asked for new keys of {grants} grants"), details).await?;
-        self.parts.managed.wake.notify_one();
+        self.parts.managed.asked();
         Ok(Rotation { grants, leaked })
     }
 

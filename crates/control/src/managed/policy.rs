@@ -16,6 +16,9 @@ pub struct Policy {
     /// Manager itself; a host's own limit is only to be out of the way, and is never left to the
     /// host, which would take 5 or none.
     pub user_concurrency: NonZeroU32,
+    /// Keys that a user of a host may have, over all groups. Neither known version limits them; forks and operators do,
+    /// and what refuses a key for their number is then met once for each grant and look.
+    pub keys_per_user: Option<NonZeroU32>,
     /// How long a replaced key stays good for what still uses it: requests in flight, and
     /// processes that have not heard of the new one.
     pub overlap: Duration,
@@ -50,6 +53,7 @@ impl Default for Policy {
             validity_days: 30,
             renew_ahead: Duration::from_hours(7 * 24),
             user_concurrency: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN),
+            keys_per_user: None,
             overlap: Duration::from_mins(10),
             tries: 3,
             pause: Duration::from_millis(250),

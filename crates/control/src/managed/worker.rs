@@ -3,9 +3,11 @@
 //! its end breaks jobs off, which every step allows for.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 use relay_domain::{HostId, Timestamp};
 use relay_hosts::managed::{ManagedKey, Refused, Why};
@@ -111,8 +113,24 @@ impl Worker {
     }
 
     async fn work(self: Arc<Self>, job: Job) {
-        let landed = self.attempt(&job.asked).await;
+        // What a panic leaves half done is in the record, like what a crash leaves; locks here hold no half-made state.
+        let landed = match AssertUnwindSafe(self.attempt(&job.asked)).catch_unwind().await {
+            Ok(landed) => landed,
+            Err(_) => Err(self.broken_off(&job.asked).await),
+        };
         self.access.flights.land(&job, landed);
+    }
+
+    /// Writes down that a job panicked, so that it is tried again later and not at once for ever.
+    async fn broken_off(&self, asked: &Asked) -> Refused {
+        let error = EnsureError::Panicked;
+        match self.access.table.group_id(&asked.host, &asked.group) {
+            Some(Named::Id(group_id)) => {
+                let name = GrantName { host: asked.host.clone(), user: Arc::clone(&asked.user), group_id };
+                self.failed(&name, &error).await
+            }
+            Some(Named::Refused(_)) | None => self.unnamed(asked, &error),
+        }
     }
 
     async fn attempt(&self, asked: &Asked) -> Landed {
@@ -223,9 +241,7 @@ impl Worker {
             updated_at: now,
             ..grant
         };
-        if let Err(error) =
-            self.access.store.change_access(AccessChange { grant: &failed, keys: &[], resources: &[] }).await
-        {
+        if let Err(error) = self.access.record(AccessChange { grant: &failed, keys: &[], resources: &[] }).await {
             tracing::warn!(%error, grant = %name, "a failure was not recorded");
         }
         tracing::warn!(grant = %name, code = problem.code, error = problem.message, "a grant failed");

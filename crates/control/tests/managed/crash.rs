@@ -28,12 +28,6 @@ fn ask(running: &Running) -> JoinHandle<()> {
     })
 }
 
-async fn arrives(world: &World, method: &str, path: &str, times: usize) {
-    while world.calls(method, path) < times {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
-}
-
 /// Dies while `call` is under way: before the host does it, or after.
 async fn dies_at(world: &World, (method, path): (&str, &str), before: bool) {
     let gate = Gate::new();
@@ -42,7 +36,7 @@ async fn dies_at(world: &World, (method, path): (&str, &str), before: bool) {
     let running = world.open().await;
     let calls = world.calls(method, path);
     let asking = ask(&running);
-    arrives(world, method, path, calls + 1).await;
+    world.host.wait_calls(method, path, calls + 1).await;
     if !before {
         // What the host does, it does before it holds its answer back.
         world.host.wait_in_flight(1).await;

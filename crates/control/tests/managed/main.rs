@@ -4,6 +4,7 @@
 #![expect(clippy::type_complexity, reason = "tables of changes to a host")]
 
 mod adoption;
+mod caps;
 mod crash;
 mod ensure;
 mod renewal;

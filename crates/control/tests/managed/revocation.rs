@@ -33,9 +33,7 @@ async fn it_is_taken_away_also_while_it_is_being_made() {
     world.host.fail(AdminFault::hold_before("POST", "/api/v1/keys", &gate));
     let running = world.open().await;
     running.store.ask_for_grants(&[name()], false, world.clock.now()).await.unwrap();
-    while world.calls("POST", "/api/v1/keys") == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
+    world.host.wait_calls("POST", "/api/v1/keys", 1).await;
     running.store.ask_for_revocation(&GrantFilter::default(), world.clock.now()).await.unwrap();
     gate.open();
     running.until("revoked", |view| view.state == "revoked").await;

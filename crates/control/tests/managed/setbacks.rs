@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::SignedDuration;
-use relay_hosts::managed::Unobtainable;
+use relay_hosts::managed::{ManagedKeys as _, Unobtainable, Wanted, Why};
 use relay_store::GrantName;
-use relay_testkit::{AdminFault, FakeGroup, Personality, Reply};
+use relay_testkit::{AdminFault, FakeGroup, Gate, Personality, Reply};
 
 use crate::support::{USER, World, builder, host_id, name};
 
@@ -19,19 +19,33 @@ fn broken_once() -> f64 {
 }
 
 #[tokio::test]
-async fn a_job_that_panics_does_not_block_its_grant() {
-    let world = World { jitter: broken_once, ..World::new(Personality::N).await };
+async fn a_job_that_panics_is_told_as_a_fault_of_ours_and_concerns_no_other() {
+    let host = builder(Personality::N).group(FakeGroup::new(9, "other")).start().await;
+    let world = World { jitter: broken_once, ..World::over(host) };
     let running = world.open().await;
+    // Another job of the same user is under way meanwhile.
+    let gate = Gate::new();
+    world.host.fail(AdminFault::hold_before("POST", "/api/v1/keys", &gate));
+    let (access, group) = (running.access.clone(), "9");
+    let other = tokio::spawn(async move {
+        access.obtain(Wanted { host: &host_id(), user: USER, group }, crate::support::PATIENCE).await
+    });
+    world.host.wait_calls("POST", "/api/v1/keys", 1).await;
+
     world.host.fail(AdminFault::internal_error("POST", ASSIGN));
     let (first, second) = tokio::join!(running.obtain(), running.obtain());
     for waited in [first, second] {
-        assert!(matches!(waited, Err(Unobtainable::ShuttingDown)), "whoever waited is let go: {waited:?}");
+        let Err(Unobtainable::Refused(refused)) = waited else { panic!("whoever waited is let go: {waited:?}") };
+        assert_eq!(refused.why, Why::Internal);
+        assert!(refused.until.is_some(), "it is worth asking again, and then");
     }
-    let key = running.key().await;
-    world.has_one_of_each(&key);
-    // Others were never concerned.
-    world.host.panel(|panel| panel.groups.push(FakeGroup::new(9, "other")));
-    running.obtain_for(USER, "9").await.unwrap();
+    let view = running.access.grant_view(&name()).await.unwrap().unwrap();
+    assert_eq!(view.problem.map(|problem| problem.code).as_deref(), Some("internal"));
+    gate.open();
+    other.await.unwrap().expect("the other job was never concerned");
+    world.pass(SignedDuration::from_mins(1));
+    running.until("worked on again by itself", |view| view.state == "ready").await;
+    assert_eq!((world.users().len(), world.subscriptions().len(), world.keys().len()), (1, 2, 2));
 }
 
 #[tokio::test]

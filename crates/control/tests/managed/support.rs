@@ -77,6 +77,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<Skewed>,
     pub(crate) policy: Policy,
     pub(crate) jitter: fn() -> f64,
+    /// What a minute of calls is.
+    pub(crate) window: Duration,
     pub(crate) directory: tempfile::TempDir,
 }
 
@@ -94,7 +96,7 @@ impl World {
 
     pub(crate) fn over(host: FakeHost) -> Self {
         let clock = Arc::new(Skewed::default());
-        Self { host, clock, policy: quick(), jitter: || 0.5, directory: tempfile::tempdir().unwrap() }
+        Self { host, clock, policy: quick(), jitter: || 0.5, window: WINDOW, directory: tempfile::tempdir().unwrap() }
     }
 
     /// Opens the database as a process that starts does.
@@ -106,7 +108,7 @@ impl World {
         let parts = ManagedParts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             keyring,
-            clients: AdminClients::new(http).with_window(WINDOW),
+            clients: AdminClients::new(http).with_window(self.window),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             policy: self.policy,
             jitter: self.jitter,
@@ -125,8 +127,7 @@ impl World {
 
     /// Calls of the panel so far: `POST /api/v1/keys`.
     pub(crate) fn calls(&self, method: &str, path: &str) -> usize {
-        let same = |request: &relay_testkit::Received| request.method == method && fits(path, request.path());
-        self.host.received().iter().filter(|request| same(request)).count()
+        self.host.calls(method, path)
     }
 
     /// Writes of the panel so far.
@@ -160,12 +161,6 @@ impl World {
         assert_eq!((keys[0].key.as_str(), keys[0].group_id), (key.secret.expose(), Some(GROUP)));
         assert!(subscriptions[0].status == "active" && subscriptions[0].expires_at > self.clock.now());
     }
-}
-
-/// Whether a path fits, `*` for any one segment.
-fn fits(pattern: &str, path: &str) -> bool {
-    let (pattern, path) = (pattern.split('/'), path.split('/'));
-    pattern.clone().count() == path.clone().count() && pattern.zip(path).all(|(a, b)| a == "*" || a == b)
 }
 
 impl Running {
@@ -209,13 +204,14 @@ impl Running {
         what: &str,
         wanted: impl Fn(&relay_control::managed::GrantView) -> bool,
     ) {
+        let mut changes = self.access.changes();
         let reached = async {
             loop {
                 let view = self.access.grant_view(name).await.unwrap();
                 if view.as_ref().is_some_and(&wanted) {
                     return;
                 }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                changes.changed().await.unwrap();
             }
         };
         let reached = tokio::time::timeout(PATIENCE, reached).await.is_ok();

@@ -211,6 +211,22 @@ impl AdminError {
         self.refusal().map(|refusal| refusal.code.as_str()).filter(|code| !code.is_empty())
     }
 
+    /// Whether it is about what a key or subscription may cost, which proves that the key is taken.
+    pub fn is_over_limit(&self) -> bool {
+        const CODES: [&str; 3] = ["USAGE_LIMIT_EXCEEDED", "API_KEY_QUOTA_EXHAUSTED", "insufficient_quota"];
+        matches!(self, Self::Refused(refusal) if CODES.contains(&refusal.code.as_str()))
+    }
+
+    /// Whether the host refused a key because its user has as many as it may have. No known version does; forks name it in
+    /// their own ways, with these words in the code.
+    pub fn is_of_key_number(&self) -> bool {
+        let Self::Refused(refusal) = self else { return false };
+        let code = refusal.code.to_ascii_uppercase();
+        let is_of_number =
+            ["LIMIT_REACHED", "LIMIT_EXCEEDED", "TOO_MANY", "MAX_"].iter().any(|word| code.contains(word));
+        is_of_number && code.contains("KEY") && !code.contains("RATE")
+    }
+
     /// What the host said, when it said something.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {

@@ -9,9 +9,13 @@ use super::Exit;
 use super::api::{Api, Page};
 use crate::client::{Client, encode, with_query};
 use crate::output::{self, Output, cell};
+use crate::progress::Progress;
 
-/// How often long work is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+/// Grants change faster than a person reads.
+const LEAST_PAUSE: Duration = Duration::from_millis(200);
+
+/// The states of which every grant has one.
+const STATES: [&str; 4] = ["pending", "ready", "refused", "revoked"];
 
 /// What can be asked about managed access.
 #[derive(Debug, Subcommand)]
@@ -127,30 +131,48 @@ async fn ensure(args: EnsureArgs, output: Output) -> anyhow::Result<Exit> {
     watch(&client, host.as_deref(), output).await
 }
 
-/// Shows how far the work is until none is left; what cannot be had is left to be looked at.
+/// Shows how far the work is until none is left, and then how it is; what cannot be had is left to be looked at.
 pub(super) async fn watch(client: &Client, host: Option<&str>, output: Output) -> anyhow::Result<Exit> {
-    let path = with_query("/api/v1/access-counts", &[("host_id", host.map(str::to_owned))]);
-    let mut before = Value::Null;
+    let progress = Progress::start(output, "obtaining");
+    let mut seen: Option<String> = None;
     loop {
-        let counts = client.get(&path).await?;
-        if counts != before {
-            output.event(&counts, || progress(&counts))?;
+        // The server answers when something has changed since.
+        let filters = [("host_id", host.map(str::to_owned)), ("changed_since", seen)];
+        let counts = client.get(&with_query("/api/v1/access-counts", &filters)).await?;
+        let Counts { open, total, refused } = Counts::of(&counts);
+        progress.at(total - open, total);
+        progress.say(&in_words(&counts));
+        if open == 0 {
+            drop(progress);
+            output.event(&counts, || in_words(&counts))?;
+            return Ok(if refused == 0 { Exit::Done } else { Exit::Failed });
         }
-        let count = |name: &str| counts[name].as_u64().unwrap_or_default();
-        if count("pending") == 0 && count("changing") == 0 {
-            return Ok(if count("refused") == 0 { Exit::Done } else { Exit::Failed });
-        }
-        before = counts;
-        tokio::time::sleep(LOOK).await;
+        seen = Some(output::plain(&counts["change"]));
+        tokio::time::sleep(LEAST_PAUSE).await;
     }
 }
 
-fn progress(counts: &Value) -> String {
+/// What of the counts decides how far the work is.
+struct Counts {
+    open: u64,
+    total: u64,
+    refused: u64,
+}
+
+impl Counts {
+    fn of(counts: &Value) -> Self {
+        let count = |name: &str| counts[name].as_u64().unwrap_or_default();
+        let total = STATES.map(count).iter().sum();
+        Self { open: (count("pending") + count("changing")).min(total), total, refused: count("refused") }
+    }
+}
+
+fn in_words(counts: &Value) -> String {
     let count = |name: &str| counts[name].as_u64().unwrap_or_default();
-    let total = ["pending", "ready", "refused", "revoked"].map(count).iter().sum::<u64>();
     format!(
-        "{} of {total} ready, {} pending, {} changing, {} refused, {} revoked",
+        "{} of {} ready, {} pending, {} changing, {} refused, {} revoked",
         count("ready"),
+        Counts::of(counts).total,
         count("pending"),
         count("changing"),
         count("refused"),

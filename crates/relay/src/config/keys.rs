@@ -231,6 +231,12 @@ pub(crate) const MANAGED_USER_CONCURRENCY: Key = Key {
     reason: "Hosts default to 5 or to no limit at all; consumers are limited by Relay Manager.",
     ..key("managed.user_concurrency", "100", Form::Count { least: 1, most: 1_000_000 })
 };
+pub(crate) const MANAGED_KEYS_PER_USER: Key = Key {
+    meaning: "Keys that a user may have on its host; 0 for no limit. A user that is full gets no key more: one that is there is \
+              used, or `access show` says what to do.",
+    reason: "The known versions of sub2api have no such limit; set it where yours does.",
+    ..key("managed.keys_per_user", "0", Form::Count { least: 0, most: 1_000_000 })
+};
 pub(crate) const MANAGED_JOBS: Key = Key {
     meaning: "Grants worked on at once beside those that requests wait for: renewals, exchanges, a fleet's first keys.",
     reason: "The pace of a host's admin API (180 calls a minute) is used up by fewer.",
@@ -293,6 +299,7 @@ pub(crate) const ALL: &[Key] = &[
     MANAGED_RENEW_AHEAD,
     MANAGED_OVERLAP,
     MANAGED_USER_CONCURRENCY,
+    MANAGED_KEYS_PER_USER,
     MANAGED_JOBS,
     MANAGED_WATCH,
     MANAGED_LOW_PERCENT,

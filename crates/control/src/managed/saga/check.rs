@@ -7,9 +7,6 @@ use relay_hosts::managed::Why;
 use super::Saga;
 use crate::managed::fault::EnsureError;
 
-/// Codes that are about what the key may cost, and so prove that it is taken.
-const OVER_LIMIT: [&str; 3] = ["USAGE_LIMIT_EXCEEDED", "API_KEY_QUOTA_EXHAUSTED", "insufficient_quota"];
-
 impl Saga<'_> {
     /// Asks with the key itself; answers until when its quota is used up.
     pub(super) async fn check_key(&mut self) -> Result<Option<Timestamp>, EnsureError> {
@@ -18,7 +15,7 @@ impl Saga<'_> {
         };
         let usage = match self.client.key_usage(secret).await {
             Ok(usage) => usage,
-            Err(AdminError::Refused(refusal)) if OVER_LIMIT.contains(&refusal.code.as_str()) => {
+            Err(error) if error.is_over_limit() => {
                 return Ok(self.now().checked_add(self.access.policy.quota_rest).ok());
             }
             Err(AdminError::Refused(refusal)) if refusal.code.starts_with("GROUP_") => {

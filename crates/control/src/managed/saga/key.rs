@@ -14,6 +14,7 @@ use relay_store::{AccessKey, KeyState, Severity, Step};
 use serde_json::json;
 
 use super::Saga;
+use super::room::Full;
 use crate::managed::fault::EnsureError;
 use crate::managed::mark;
 use crate::managed::sessions::HostUser;
@@ -105,6 +106,13 @@ impl Saga<'_> {
         row.group_id == Some(self.group()) && row.is_usable_at(self.now())
     }
 
+    /// Whether the host has an issue, good to be used; then it is the one.
+    pub(super) fn take_if_there(&mut self, begun: AccessKey, on_host: &[HostKey]) -> bool {
+        let Found::Good(id) = self.find(&begun, on_host) else { return false };
+        self.hold(begun, id);
+        true
+    }
+
     /// Takes an issue that is there for the one to be used.
     fn hold(&mut self, key: AccessKey, id: RemoteKeyId) {
         self.key = Some(AccessKey { remote_id: Some(id.0), ..key });
@@ -146,6 +154,9 @@ impl Saga<'_> {
             self.give_up(begun).await?;
             return Ok(false);
         };
+        if let Some(full) = self.room_for_a_key(user).await? {
+            return self.reuse(user, begun, &full).await;
+        }
         let login = match self.log_in(user).await {
             Ok(login) => login,
             Err(EnsureError::Admin(error)) => return self.or_adopt(user, error).await,
@@ -173,6 +184,10 @@ impl Saga<'_> {
                     Found::Unusable | Found::Nowhere => self.give_up(begun).await.map(|()| false),
                 }
             }
+            Err(error) if error.is_of_key_number() => {
+                let full = Full { keys: self.client.user_keys(user.id).await?, by: error.to_string() };
+                self.reuse(user, begun, &full).await
+            }
             Err(error) => self.or_adopt(user, error).await,
         }
     }
@@ -197,6 +212,11 @@ impl Saga<'_> {
     /// Takes a key of the group that somebody made by hand. It is used, and never changed.
     async fn adopt(&mut self, user: &HostUser, because: &str) -> Result<(), EnsureError> {
         let on_host = self.client.user_keys(user.id).await?;
+        if self.adopt_from(&on_host) { Ok(()) } else { Err(self.nothing_to_adopt(user, because)) }
+    }
+
+    /// Whether one of these could be adopted; then it is.
+    pub(super) fn adopt_from(&mut self, on_host: &[HostKey]) -> bool {
         let used = |row: &HostKey| {
             self.keys.iter().any(|key| {
                 key.generation < self.grant.wanted_generation
@@ -204,11 +224,9 @@ impl Saga<'_> {
             })
         };
         let good = on_host.iter().filter(|row| self.is_good(row) && !used(row)).min_by_key(|row| row.id);
-        let Some((id, secret)) = good.and_then(|row| Some((row.id, row.key.clone()?))) else {
-            return Err(self.nothing_to_adopt(user, because));
-        };
+        let Some((id, secret)) = good.and_then(|row| Some((row.id, row.key.clone()?))) else { return false };
         self.hold(self.adopted(secret), id);
-        Ok(())
+        true
     }
 
     fn adopted(&self, secret: Secret) -> AccessKey {

@@ -10,6 +10,7 @@ mod group;
 mod key;
 mod retire;
 mod revoke;
+mod room;
 mod subscription;
 mod user;
 
@@ -92,7 +93,7 @@ impl<'a> Saga<'a> {
         self.grant.step = step;
         self.grant.updated_at = self.now();
         let want = self.grant.want;
-        self.grant = self.access.store.change_access(AccessChange { grant: &self.grant, keys, resources }).await?;
+        self.grant = self.access.record(AccessChange { grant: &self.grant, keys, resources }).await?;
         for key in keys {
             self.keys.retain(|known| known.generation != key.generation);
             self.keys.push(key.clone());
