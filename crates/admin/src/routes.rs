@@ -32,6 +32,7 @@ pub fn router(control: Arc<Control>, process: Process) -> Router {
         .route("/hosts/{id}/capabilities", get(hosts::capabilities::handle))
         .route("/hosts/{id}/objects", get(hosts::objects::handle))
         .route("/hosts/{id}/probe", post(hosts::probe::handle))
+        .route("/hosts/{id}/progress", get(hosts::progress::handle))
         .route("/hosts/{id}/sync", post(hosts::sync::handle))
         .route("/hosts/{id}/models", post(hosts::models::handle))
         .route("/hosts/{id}/reconcile", post(hosts::reconcile::handle))

@@ -14,6 +14,7 @@ use relay_routing::{Snapshot, StickySecret};
 use relay_store::{Keyring, Store, StoreError};
 
 use crate::fleet_document::SecretResolver;
+use crate::hosts::{KeyLooks, WorkUnderWay};
 use crate::managed::ManagedAccess;
 use crate::notifications::Notifications;
 use crate::probing::{ProbeSettings, Probed};
@@ -101,6 +102,8 @@ pub struct Control {
     pub(crate) sticky_secret: StickySecret,
     pub(crate) probed: Probed,
     pub(crate) notifications: Notifications,
+    pub(crate) under_way: WorkUnderWay,
+    pub(crate) key_looks: KeyLooks,
     /// One publication at a time.
     pub(crate) publishing: tokio::sync::Mutex<()>,
 }
@@ -120,6 +123,8 @@ impl Control {
             sticky_secret: StickySecret(parts.keyring.sticky_secret()),
             probed: Probed::default(),
             notifications: Notifications::new(&parts),
+            under_way: WorkUnderWay::default(),
+            key_looks: KeyLooks::default(),
             publishing: tokio::sync::Mutex::new(()),
             parts,
         })

@@ -28,6 +28,11 @@ impl Progress {
         Self { bar }
     }
 
+    /// Whether anybody sees it.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.bar.is_hidden()
+    }
+
     /// So much of it is done. A total of 0 is an unknown one.
     pub(crate) fn at(&self, done: u64, total: u64) {
         match (self.bar.length(), total) {

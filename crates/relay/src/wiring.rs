@@ -230,7 +230,7 @@ impl Server {
             hosts: self.hosts.clone(),
             retention: self.config.log.retention,
             watch_every: self.config.managed.watch,
-            watch: WatchSettings { low_percent: self.config.managed.low_percent },
+            watch: WatchSettings::every(self.config.managed.watch, self.config.managed.low_percent),
         }
     }
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use http::Method;
-use relay_testkit::{FakeGroup, FakeHost, Personality};
+use relay_testkit::{FakeGroup, FakeHost, Personality, Reply};
 use serde_json::{Value, json};
 use support::http::try_send;
 use support::{CONSUMER_KEY, Server, stderr, stdout};
@@ -197,10 +197,24 @@ async fn reconcile_tells_what_is_on_one_side_only_and_exits_by_it() {
     let told = world.run(&["host", "reconcile", "tokyo", "--since", LONG_AGO], 1);
     assert!(told.contains("missing_here") && told.contains("1 missing here"), "{told}");
     world.run(&["host", "reconcile", "tokyo", "--since", "yesterday"], 1);
+}
 
-    let older = World::with_fleet(Personality::S).await;
-    assert!(older.serves().await);
-    older.host.panel(|panel| panel.usage[0].created_at -= hour);
-    let told = older.run(&["host", "reconcile", "tokyo", "--since", LONG_AGO], 1);
-    assert!(told.contains("only the sums can be compared"), "{told}");
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_hosts_bill_is_joined_by_the_upstreams_id_and_what_has_none_by_sums() {
+    let hour = jiff::SignedDuration::from_hours(1);
+    let reconcile = ["host", "reconcile", "tokyo", "--since", LONG_AGO];
+    for id in [Some("req_011CS"), None] {
+        let world = World::with_fleet(Personality::S).await;
+        let reply = Reply::echo();
+        world.host.script(if let Some(id) = id { reply.upstream_request_id(id) } else { reply });
+        assert!(world.serves().await);
+        // Within what is looked at: the decision is a moment old, and the last minute is left out.
+        world.host.panel(|panel| panel.usage[0].created_at -= hour);
+        let told = world.run(&reconcile, 1);
+        let expected = match id {
+            Some(_) => "joined by the upstream's x-request-id, which this older host hands on",
+            None => "only the sums can be compared, request by request nothing can be said",
+        };
+        assert!(told.contains(expected), "{told}");
+    }
 }

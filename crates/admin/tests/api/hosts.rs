@@ -1,15 +1,17 @@
 //! A host as a whole: added, probed, compared, watched, reconciled.
 
 use relay_control::hosts::WatchSettings;
-use relay_testkit::{FakeAccount, FakeGroup, FakeHost, FakeKey, FakeSubscription, FakeUser, Personality, Reply};
+use relay_testkit::{
+    AdminFault, FakeAccount, FakeGroup, FakeHost, FakeKey, FakeSubscription, FakeUser, Gate, Personality,
+};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Server, tiers};
 
 const ADMIN_KEY: &str = "admin-0123456789abcdef0123456789abcdef";
-const USER: &str = "team-a@relay.example";
+pub(crate) const USER: &str = "team-a@relay.example";
 
-async fn server(personality: Personality) -> (FakeHost, Server) {
+pub(crate) async fn server(personality: Personality) -> (FakeHost, Server) {
     let host = FakeHost::builder().personality(personality).admin_key(ADMIN_KEY).group(FakeGroup::new(7, "pool"));
     let host = host.group(FakeGroup::new(9, "spare")).start().await;
     let fields = format!("kind = \"sub2api\"\nadmin_key = \"{ADMIN_KEY}\"");
@@ -22,15 +24,15 @@ async fn server(personality: Personality) -> (FakeHost, Server) {
     (host, server)
 }
 
-async fn probe_over(server: &Server, id: &str) -> Value {
+pub(crate) async fn probe_over(server: &Server, id: &str) -> Value {
     server.proxy(&json!({ "request_id": id, "gateway_api_key": null, "subscription_user_id": USER })).await.ok()
 }
 
-async fn sync(server: &Server) -> Answer {
+pub(crate) async fn sync(server: &Server) -> Answer {
     server.post("/api/v1/hosts/a/sync", &json!({})).await
 }
 
-fn kinds(synced: &Value) -> Vec<String> {
+pub(crate) fn kinds(synced: &Value) -> Vec<String> {
     let drift = synced["drift"].as_array().cloned().unwrap_or_default();
     drift.iter().map(|item| item["kind"].as_str().unwrap_or_default().to_owned()).collect()
 }
@@ -100,9 +102,9 @@ async fn what_people_changed_by_hand_is_listed_and_what_is_ours_is_mended() {
     );
     assert_eq!(synced["ensured"], 1);
     // What is ours is obtained anew; the rest is as people left it.
-    while host.panel(|panel| panel.keys.iter().filter(|key| key.name.ends_with("g2")).count()) == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    host.wait_calls("POST", "/api/v1/keys", 2).await;
+    host.wait_in_flight(0).await;
+    assert_eq!(host.panel(|panel| panel.keys.iter().filter(|key| key.name.ends_with("g2")).count()), 1);
     assert!(host.panel(|panel| panel.keys.iter().all(|key| !key.deleted)));
 }
 
@@ -161,7 +163,7 @@ async fn quotas_and_prices_are_watched() {
     let (host, server) = server(Personality::N).await;
     host.panel(|panel| panel.groups[0].daily_limit_usd = Some(10.0));
     probe_over(&server, "r-1").await;
-    let settings = WatchSettings { low_percent: 10 };
+    let settings = WatchSettings::now(10);
     let watched = server.control.watch_host("a", settings).await.expect("is watched");
     assert_eq!((watched.quotas, watched.events), (1, 0), "{watched:?}");
     host.panel(|panel| {
@@ -186,7 +188,7 @@ async fn quotas_and_prices_are_watched() {
 async fn what_a_key_pays_and_the_accounts_behind_its_group_are_watched_where_hosts_tell() {
     let (host, server) = server(Personality::N).await;
     probe_over(&server, "r-1").await;
-    let watch = async || server.control.watch_host("a", WatchSettings { low_percent: 10 }).await.expect("is watched");
+    let watch = async || server.control.watch_host("a", WatchSettings::now(10)).await.expect("is watched");
     host.panel(|panel| {
         panel.accounts = vec![FakeAccount::new(1, 7), FakeAccount::new(2, 7), FakeAccount::new(3, 9)];
     });
@@ -228,7 +230,7 @@ async fn a_balance_that_runs_low_is_told_once() {
             panel.add_key(FakeKey::new(user, "sk-host-a", Some(8)));
             user
         });
-        let settings = WatchSettings { low_percent: 10 };
+        let settings = WatchSettings::now(10);
         for (balance, events) in [(40.0, 0), (4.0, 1), (3.0, 0), (20.0, 0), (1.0, 1)] {
             host.panel(|panel| {
                 let payer = panel.users.iter_mut().find(|it| it.id == user).expect("is there");
@@ -245,32 +247,20 @@ async fn a_balance_that_runs_low_is_told_once() {
 }
 
 #[tokio::test]
-async fn our_log_is_joined_with_the_hosts_bill() {
+async fn how_far_a_look_is_can_be_seen_while_it_lasts() {
     let (host, server) = server(Personality::N).await;
-    for id in ["r-1", "r-2", "r-3", "r-4"] {
-        probe_over(&server, id).await;
-    }
-    host.script(Reply::empty(503));
-    probe_over(&server, "r-5").await;
-    host.panel(|panel| {
-        let rows = &mut panel.usage;
-        assert_eq!(rows.len(), 4, "one for each answer");
-        rows.remove(0);
-        rows[0].output_tokens += 5;
-        let mut double = rows[1].clone();
-        double.id = 99;
-        rows.push(double);
-        let mut stranger = rows[1].clone();
-        (stranger.id, stranger.request_id) = (100, "client:nobody-knows".into());
-        rows.push(stranger);
-    });
-    let since = crate::support::start_of_time();
-    server.clock.advance(jiff::SignedDuration::from_mins(5));
-    let found = server.post("/api/v1/hosts/a/reconcile", &json!({ "since": since.to_string() })).await.ok();
-    let counts = ["matched", "missing_on_host", "missing_here", "double", "differing"].map(|name| found[name].clone());
-    assert_eq!(counts, [1, 1, 1, 1, 1].map(|count| json!(count)), "{found}");
-    assert_eq!((&found["ours"]["requests"], &found["theirs"]["requests"]), (&json!(4), &json!(5)));
-    assert_eq!(found["can_be_joined"], true);
-    let bad = server.post("/api/v1/hosts/a/reconcile", &json!({ "since": "yesterday" })).await;
-    assert_eq!(bad.status, 400);
+    probe_over(&server, "r-1").await;
+    let gate = Gate::new();
+    host.fail(AdminFault::hold_before("GET", "/api/v1/admin/accounts", &gate));
+    let look = async {
+        host.wait_calls("GET", "/api/v1/admin/accounts", 1).await;
+        let seen = server.get("/api/v1/hosts/a/progress").await.ok();
+        gate.open();
+        seen
+    };
+    let (synced, seen) = tokio::join!(sync(&server), look);
+    synced.ok();
+    assert_eq!(seen["items"], json!([{ "work": "sync", "stage": "reading accounts", "done": 2, "total": 3 }]));
+    assert_eq!(server.get("/api/v1/hosts/a/progress").await.ok()["items"], json!([]));
+    assert_eq!(server.get("/api/v1/hosts/nowhere/progress").await.status, 404);
 }

@@ -11,6 +11,7 @@ use relay_store::{AccessKey, Grant, GrantName, GrantState, HostObject, Want};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::mapping::fits;
 use super::objects::{GONE, Seen};
 
 /// One difference.
@@ -161,12 +162,15 @@ impl Compared<'_> {
             if !self.seen.is_complete("model", &name) || self.seen.get("model", &name).is_some() {
                 continue;
             }
-            let spelled =
-                self.seen.of("model", &prefix).find(|(name, _)| name[prefix.len()..].eq_ignore_ascii_case(model));
+            let names = || self.seen.of("model", &prefix).map(|(name, _)| &name[prefix.len()..]);
+            if names().any(|pattern| fits(pattern, model)) {
+                continue;
+            }
+            let folded = model.to_lowercase();
+            let spelled = names().find(|name| name.eq_ignore_ascii_case(model) || fits(&name.to_lowercase(), &folded));
             let three = |observed| [json!(model), self.recorded_document("model", &name), observed];
             let subject = format!("route {}", route.id);
-            if let Some((other, _)) = spelled {
-                let other = &other[prefix.len()..];
+            if let Some(other) = spelled {
                 let message = format!("group {id} lists \"{other}\", not \"{model}\"");
                 found.add("model_spelling", &subject, message, "correct shadow_model", three(json!(other)));
             } else {

@@ -5,9 +5,13 @@
 //! [`crate::managed`], which changes only what carries our tag.
 
 mod drift;
+mod key_quotas;
+mod mapping;
 mod models;
 mod objects;
 mod probe;
+mod progress;
+mod quota;
 mod reconcile;
 mod sync;
 mod watch;
@@ -19,9 +23,12 @@ use relay_hosts::admin::AdminError;
 use relay_store::StoreError;
 
 pub use drift::Drift;
+pub(crate) use key_quotas::KeyLooks;
 pub use models::{ModelChange, ModelSync};
 pub use probe::HostCapabilities;
-pub use reconcile::{Difference, Reconciled, Sums};
+pub use progress::WorkProgress;
+pub(crate) use progress::WorkUnderWay;
+pub use reconcile::{Difference, JoinedBy, Reconciled, Sums, Unjoined};
 pub use sync::Synced;
 pub use watch::{WatchSettings, Watched};
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::HostError;
+use super::mapping::{EVERY_MODEL, fits, is_pattern};
 use super::objects::GONE;
 use crate::Control;
 use crate::edit::{Edit, Noun};
@@ -16,10 +17,12 @@ use crate::view;
 /// One model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelChange {
-    /// The name that clients are given.
+    /// The name that clients are given; `gpt-5*` for all that begin so.
     pub public_model: String,
-    /// The name on the host.
+    /// The name on the host; empty with a pattern, where it is the one that is asked for.
     pub shadow_model: String,
+    /// What an account of the host makes of it, where that is another name.
+    pub maps_to: Option<String>,
     /// The route that has it, or would.
     pub route_id: String,
 }
@@ -63,7 +66,9 @@ impl Control {
         let prefix = format!("{group_id}/");
         let objects = self.parts.store.host_objects(&host.id).await?;
         let seen = objects.iter().filter(|object| object.kind == "model" && object.misses < GONE);
-        let models: Vec<&str> = seen.filter_map(|object| object.name.strip_prefix(&prefix)).collect();
+        let models: BTreeMap<&str, Option<&str>> = seen
+            .filter_map(|object| Some((object.name.strip_prefix(&prefix)?, object.document["maps_to"].as_str())))
+            .collect();
         if models.is_empty() {
             let message = format!(
                 "no models of group \"{shadow_group}\" of host \"{}\" are on record; `host sync` looks for them",
@@ -109,7 +114,8 @@ impl Control {
 }
 
 /// The three lists. Names are the same whatever their case.
-fn compare(models: &[&str], routes: &[&Route], prefix: &str) -> ModelSync {
+/// Of patterns too: a route by prefix is what makes one of a host's patterns a route of ours.
+fn compare(models: &BTreeMap<&str, Option<&str>>, routes: &[&Route], prefix: &str) -> ModelSync {
     let asked = |route: &Route| match (&*route.shadow_model, &route.public_model) {
         ("", relay_domain::ModelPattern::Exact(name)) => Some(name.clone()),
         ("", relay_domain::ModelPattern::Prefix(_)) => None,
@@ -117,28 +123,31 @@ fn compare(models: &[&str], routes: &[&Route], prefix: &str) -> ModelSync {
     };
     let routed: BTreeMap<String, &Route> =
         routes.iter().filter_map(|route| Some((asked(route)?.to_lowercase(), *route))).collect();
-    let listed: BTreeMap<String, &str> = models.iter().map(|model| (model.to_lowercase(), *model)).collect();
-    let known = |route: &Route, model: &str| ModelChange {
-        public_model: route.public_model.to_string(),
-        shadow_model: model.to_owned(),
-        route_id: route.id.to_string(),
+    let listed: BTreeMap<String, (&str, Option<&str>)> =
+        models.iter().map(|(model, target)| (model.to_lowercase(), (*model, *target))).collect();
+    let change = |model: &str, public_model: String, route_id: String| ModelChange {
+        public_model,
+        shadow_model: if is_pattern(model) { String::new() } else { model.to_owned() },
+        maps_to: listed.get(&model.to_lowercase()).and_then(|(_, target)| target.map(str::to_owned)),
+        route_id,
     };
-    let fresh = |model: &str| ModelChange {
-        public_model: model.to_owned(),
-        shadow_model: model.to_owned(),
-        route_id: slug(&format!("{prefix}-{model}")),
-    };
+    let known = |route: &Route, model: &str| change(model, route.public_model.to_string(), route.id.to_string());
     let (mut added, mut present, mut gone) = (Vec::new(), Vec::new(), Vec::new());
-    for (folded, model) in &listed {
-        // A prefix route serves a model that no route names.
-        let by_prefix =
-            || routes.iter().copied().find(|route| asked(route).is_none() && route.public_model.matches(model));
-        match routed.get(folded).copied().or_else(by_prefix) {
+    for (folded, (model, _)) in &listed {
+        // A prefix route serves a model that no route names, and a pattern that begins like it.
+        let serves = |route: &Route| {
+            let name = model.strip_suffix('*').unwrap_or(model);
+            asked(route).is_none() && route.public_model.matches(name)
+        };
+        match routed.get(folded).copied().or_else(|| routes.iter().copied().find(|route| serves(route))) {
             Some(route) => present.push(known(route, model)),
-            None => added.push(fresh(model)),
+            // That a group takes every name is no reason to give every name to customers.
+            None if *model == EVERY_MODEL => {}
+            None => added.push(change(model, (*model).to_owned(), slug(&format!("{prefix}-{model}")))),
         }
     }
-    for (folded, route) in routed.iter().filter(|(folded, _)| !listed.contains_key(*folded)) {
+    let is_listed = |folded: &String| listed.contains_key(folded) || listed.keys().any(|pattern| fits(pattern, folded));
+    for (folded, route) in routed.iter().filter(|(folded, _)| !is_listed(folded)) {
         gone.push(known(route, folded));
     }
     ModelSync { added, present, gone, generation: None }
@@ -151,4 +160,61 @@ fn slug(text: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '-' })
         .take(64)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use relay_domain::ModelPattern;
+
+    use super::*;
+
+    fn route(id: &str, public: &str, shadow: &str) -> Route {
+        Route {
+            id: relay_domain::RouteId::new(id).unwrap(),
+            name: id.to_owned(),
+            group: relay_domain::GroupId::new("gpt").unwrap(),
+            public_model: ModelPattern::parse(public).unwrap(),
+            host: relay_domain::HostId::new("a").unwrap(),
+            shadow_group: "7".to_owned(),
+            shadow_model: shadow.to_owned(),
+            priority: 1,
+            weight: 1,
+            credential: relay_domain::CredentialMode::Managed,
+            enabled: true,
+            cost: relay_domain::RouteCost::default(),
+        }
+    }
+
+    #[track_caller]
+    fn check(models: &[(&str, Option<&str>)], routes: &[Route], expected: [&[&str]; 3]) {
+        let routes: Vec<&Route> = routes.iter().collect();
+        let sync = compare(&models.iter().copied().collect(), &routes, "gpt-a");
+        let told = |changes: &[ModelChange]| {
+            let told = changes.iter().map(|it| {
+                let target = it.maps_to.as_ref().map(|target| format!(" > {target}")).unwrap_or_default();
+                format!("{}={}{target} {}", it.public_model, it.shadow_model, it.route_id)
+            });
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!([told(&sync.added), told(&sync.present), told(&sync.gone)], expected.map(<[&str]>::to_vec));
+    }
+
+    #[test]
+    fn a_pattern_of_the_host_becomes_a_route_by_prefix() {
+        check(
+            &[("gpt-5*", Some("gpt-5-2025")), ("o3", None), ("*", None)],
+            &[],
+            [&["gpt-5*= > gpt-5-2025 gpt-a-gpt-5-", "o3=o3 gpt-a-o3"], &[], &[]],
+        );
+    }
+
+    #[test]
+    fn what_a_pattern_takes_is_not_gone_and_what_a_prefix_route_serves_is_not_new() {
+        let routes = [route("mini", "mini", "GPT-5-mini"), route("all", "o3*", ""), route("old", "old", "gpt-4")];
+        check(
+            &[("gpt-5*", None), ("o3", None), ("o3-pro*", None)],
+            &routes,
+            [&["gpt-5*= gpt-a-gpt-5-"], &["o3*=o3 all", "o3*= all"], &["old=gpt-4 old"]],
+        );
+    }
 }

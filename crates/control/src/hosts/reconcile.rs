@@ -1,5 +1,9 @@
-//! Our decisions joined with what a host billed, by the host's `X-Client-Request-ID`
-//! (sub2api-host-api.md §2.6): what is on one side only, twice, or not the same.
+//! Our decisions joined with what a host billed (sub2api-host-api.md §2.6): what is on one side only, twice, or not
+//! the same.
+//!
+//! Newer hosts bill under the `X-Client-Request-ID` of their answer. Older ones bill under the upstream's
+//! `x-request-id`, which they also put on their answer; where an upstream sends none, neither side has a name, and
+//! what has none is compared by its sums.
 //!
 //! Hosts write their rows seconds after the answer, so the last of them are left out. Rows of keys that
 //! are not ours are nobody's business here.
@@ -13,6 +17,7 @@ use relay_ledger::{Decision, Filter};
 use serde::Serialize;
 use serde_json::json;
 
+use super::progress::Work;
 use super::{HostError, admin};
 use crate::Control;
 
@@ -41,6 +46,27 @@ pub struct Sums {
     pub cost_usd: f64,
 }
 
+/// By what the rows of both sides are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinedBy {
+    /// The host's `X-Client-Request-ID`.
+    ClientRequestId,
+    /// The upstream's `x-request-id`, which the host hands on.
+    UpstreamRequestId,
+    /// The host names no row.
+    Nothing,
+}
+
+/// Rows without a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Unjoined {
+    /// Decisions to whose answer the host gave no name.
+    pub ours: Sums,
+    /// Rows of the host without one.
+    pub theirs: Sums,
+}
+
 /// One row that is not the same on both sides.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
@@ -63,8 +89,10 @@ pub struct Reconciled {
     pub since: Timestamp,
     /// Until then.
     pub until: Timestamp,
-    /// Whether the host names requests in a way that can be joined; older ones do not.
+    /// Whether the host names requests in a way that can be joined.
     pub can_be_joined: bool,
+    /// By what.
+    pub joined_by: JoinedBy,
     /// Everything of ours that the host answered.
     pub ours: Sums,
     /// Everything that the host billed to keys of ours.
@@ -79,6 +107,8 @@ pub struct Reconciled {
     pub double: u64,
     /// On both sides with other numbers of tokens.
     pub differing: u64,
+    /// What has no name on either side, and is compared by its sums alone.
+    pub unjoined: Unjoined,
     /// What the rows cost that are missing here or double, in USD.
     pub unexplained_usd: f64,
     /// The first thousand of them.
@@ -95,8 +125,10 @@ impl Control {
     pub async fn reconcile_host(&self, id: &str, since: Timestamp, actor: &str) -> Result<Reconciled, HostError> {
         let host = self.reached(id)?;
         let until = self.now().checked_sub(LAG).unwrap_or(since);
+        let work = self.begin_work(&host, "reconcile");
+        work.at(0, 0, "reading the decision log");
         let (ours, was_cut) = self.answered_by(&host, since, until).await?;
-        let (theirs, rows_cut) = self.billed_by(&host, since, until, &ours).await?;
+        let (theirs, rows_cut) = self.billed_by(&host, (since, until), &ours, &work).await?;
         let mut reconciled = reconcile(&ours, &theirs);
         reconciled.host_id = host.id.to_string();
         (reconciled.since, reconciled.until) = (since, until);
@@ -140,9 +172,9 @@ impl Control {
     async fn billed_by(
         &self,
         host: &Host,
-        since: Timestamp,
-        until: Timestamp,
+        (since, until): (Timestamp, Timestamp),
         ours: &[Decision],
+        work: &Work,
     ) -> Result<(Vec<UsageRow>, bool), HostError> {
         let client = self.parts.managed.hosts().client(host);
         let managed: BTreeSet<i64> =
@@ -156,15 +188,19 @@ impl Control {
         };
         let filter =
             UsageFilter { start_date: Some(day(since, -24)), end_date: Some(day(until, 24)), ..UsageFilter::default() };
-        let (mut rows, mut page) = (Vec::new(), 1);
+        let (mut rows, mut page, mut looked_at) = (Vec::new(), 1, 0);
+        work.at(0, 0, "reading the host's bill");
         loop {
             let read = client.usage(&filter, page).await.map_err(admin(host))?;
             let is_last = read.items.is_empty() || u64::from(page) * u64::from(read.page_size.max(1)) >= read.total;
+            looked_at += read.items.len();
+            // On newer hosts the total is an estimate.
+            work.at(looked_at, looked_at.max(read.total as usize), "reading the host's bill");
             rows.extend(read.items.into_iter().filter(|row| {
                 let is_managed = row.api_key_id.is_some_and(|RemoteKeyId(id)| managed.contains(&id));
                 let is_within = row.created_at.is_none_or(|at| at >= since && at <= until);
                 // A request of that time may have ended after it. Of later ones we look at neither side.
-                is_managed && is_within || client_id(row).is_some_and(|id| known.contains(id))
+                is_managed && is_within || name_of(row).is_some_and(|id| known.contains(id))
             }));
             if is_last || rows.len() >= MOST {
                 return Ok((rows, !is_last));
@@ -179,16 +215,26 @@ fn client_id(row: &UsageRow) -> Option<&str> {
     row.request_id.strip_prefix("client:")
 }
 
-fn reconcile(ours: &[Decision], theirs: &[UsageRow]) -> Reconciled {
-    let mut billed: BTreeMap<&str, Vec<&UsageRow>> = BTreeMap::new();
-    for row in theirs {
-        billed.entry(client_id(row).unwrap_or(&row.request_id)).or_default().push(row);
+/// The name under which a row can be found on our side.
+fn name_of(row: &UsageRow) -> Option<&str> {
+    client_id(row).or(Some(&*row.request_id)).filter(|name| !name.is_empty())
+}
+
+fn joined_by(theirs: &[UsageRow]) -> JoinedBy {
+    if theirs.is_empty() || theirs.iter().any(|row| client_id(row).is_some()) {
+        return JoinedBy::ClientRequestId;
     }
+    if theirs.iter().any(|row| name_of(row).is_some()) { JoinedBy::UpstreamRequestId } else { JoinedBy::Nothing }
+}
+
+fn reconcile(ours: &[Decision], theirs: &[UsageRow]) -> Reconciled {
+    let joined_by = joined_by(theirs);
     let mut tally = Reconciled {
         host_id: String::new(),
         since: Timestamp::UNIX_EPOCH,
         until: Timestamp::UNIX_EPOCH,
-        can_be_joined: theirs.is_empty() || theirs.iter().any(|row| client_id(row).is_some()),
+        can_be_joined: joined_by != JoinedBy::Nothing,
+        joined_by,
         ours: Sums::default(),
         theirs: Sums::default(),
         matched: 0,
@@ -196,22 +242,31 @@ fn reconcile(ours: &[Decision], theirs: &[UsageRow]) -> Reconciled {
         missing_here: 0,
         double: 0,
         differing: 0,
+        unjoined: Unjoined::default(),
         unexplained_usd: 0.0,
         differences: Vec::new(),
         is_truncated: false,
     };
+    let mut billed: BTreeMap<&str, Vec<&UsageRow>> = BTreeMap::new();
     for row in theirs {
-        tally.theirs.add(input_of(row), row.output_tokens, row.actual_cost);
-    }
-    if !tally.can_be_joined {
-        for decision in ours {
-            tally.ours.add_decision(decision, 0.0);
+        tally.theirs.add_row(row);
+        match name_of(row) {
+            Some(name) => billed.entry(name).or_default().push(row),
+            None => tally.unjoined.theirs.add_row(row),
         }
-        return tally;
     }
     for decision in ours {
-        let rows = decision.upstream_request_id.as_deref().and_then(|id| billed.remove(id)).unwrap_or_default();
-        tally.join(decision, &rows);
+        // A host that names nothing on its bill may name answers all the same.
+        match decision.upstream_request_id.as_deref().filter(|_| tally.can_be_joined) {
+            Some(id) => {
+                let rows = billed.remove(id).unwrap_or_default();
+                tally.join(decision, &rows);
+            }
+            None => {
+                tally.ours.add_decision(decision, 0.0);
+                tally.unjoined.ours.add_decision(decision, 0.0);
+            }
+        }
     }
     for (id, rows) in billed {
         for row in rows {
@@ -271,6 +326,10 @@ impl Sums {
     fn add_decision(&mut self, decision: &Decision, cost: f64) {
         let number = |tokens: Option<u64>| i64::try_from(tokens.unwrap_or_default()).unwrap_or(i64::MAX);
         self.add(number(decision.usage.input), number(decision.usage.output), cost);
+    }
+
+    fn add_row(&mut self, row: &UsageRow) {
+        self.add(input_of(row), row.output_tokens, row.actual_cost);
     }
 
     fn add(&mut self, input: i64, output: i64, cost: f64) {

@@ -13,7 +13,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::drift::{Compared, Drift, compare};
+use super::mapping::Mappings;
 use super::objects::Seen;
+use super::progress::Work;
 use super::{HostError, admin};
 use crate::Control;
 
@@ -72,7 +74,8 @@ impl Control {
         let mut in_use: BTreeSet<i64> = grants.iter().map(|(grant, _)| grant.name.group_id).collect();
         in_use.extend(routes.iter().filter_map(|(_, group)| *group));
 
-        let look = self.look_at(&host, &in_use, &grants).await?;
+        let work = self.begin_work(&host, "sync");
+        let look = self.look_at(&host, &in_use, &grants, &work).await?;
         let now = self.now();
         let (drift, broken) = compare(&Compared {
             now,
@@ -140,15 +143,20 @@ impl Control {
         host: &Host,
         in_use: &BTreeSet<i64>,
         grants: &[(Grant, Option<AccessKey>)],
+        work: &Work,
     ) -> Result<Look, HostError> {
         let client = self.parts.managed.hosts().client(host);
+        // The groups, each of those in use, and the accounts.
+        let parts = in_use.len() + 2;
+        work.at(0, parts, "reading groups");
         let mut look = Look { groups: client.groups().await.map_err(admin(host))?, ..Look::default() };
         look.seen.all("group", "", look.groups.iter().map(|group| (group.id.to_string(), group_document(group))));
         let capabilities = self.parts.managed.hosts().capabilities(host).await.map_err(admin(host))?;
         if capabilities.capacity_summary == Support::Yes {
             look.capacities(&client).await;
         }
-        for group in in_use {
+        for (index, group) in in_use.iter().enumerate() {
+            work.at(index + 1, parts, format!("reading group {group}"));
             look.group(&client, *group).await;
             let key = grants.iter().find_map(|(grant, key)| {
                 let is_good = grant.name.group_id == *group && grant.state == GrantState::Ready;
@@ -162,7 +170,9 @@ impl Control {
                 None => look.problems.push(format!("the models of group {group}: no managed key to ask with")),
             }
         }
-        look.mapped_models(&client, in_use).await;
+        work.at(parts - 1, parts, "reading accounts");
+        let honors_wildcards = capabilities.honors_wildcards();
+        look.mapped_models(&client, in_use, honors_wildcards).await;
         Ok(look)
     }
 }
@@ -210,22 +220,29 @@ impl Look {
     }
 
     /// Names that accounts of a group take, also when no list shows them.
-    async fn mapped_models(&mut self, client: &AdminClient, in_use: &BTreeSet<i64>) {
+    async fn mapped_models(&mut self, client: &AdminClient, in_use: &BTreeSet<i64>, honors_wildcards: bool) {
         let accounts = match client.accounts(&AccountFilter::default()).await {
             Ok(accounts) => accounts,
             Err(error) => return self.problems.push(format!("the accounts' mappings of models: {error}")),
         };
-        let mut mapped: BTreeMap<String, Value> = BTreeMap::new();
-        for account in accounts.iter().filter(|account| account.schedulable) {
-            for group in account.group_ids.iter().filter(|group| in_use.contains(&group.0)) {
-                for (asked, model) in account.model_mapping.iter().filter(|(asked, _)| !asked.contains('*')) {
-                    let name = format!("{group}/{asked}");
-                    let listed = self.seen.get("model", &name).is_some();
-                    mapped.insert(name, json!({ "listed": listed, "maps_to": model }));
+        for group in in_use {
+            let mappings = Mappings::of(&accounts, *group, honors_wildcards);
+            let mut mapped: BTreeMap<String, Value> = BTreeMap::new();
+            for name in mappings.names() {
+                let name_on_host = format!("{group}/{name}");
+                let listed = self.seen.get("model", &name_on_host).is_some();
+                mapped.insert(name_on_host, json!({ "listed": listed, "maps_to": mappings.target(name) }));
+            }
+            // What a pattern does to a name that the host lists is seen there as well.
+            let prefix = format!("{group}/");
+            let listed = self.seen.of("model", &prefix).map(|(name, _)| name[prefix.len()..].to_owned());
+            for name in listed.collect::<Vec<_>>() {
+                if let Some(target) = mappings.target(&name) {
+                    mapped.insert(format!("{group}/{name}"), json!({ "listed": true, "maps_to": target }));
                 }
             }
+            self.seen.some("model", mapped);
         }
-        self.seen.some("model", mapped);
     }
 }
 

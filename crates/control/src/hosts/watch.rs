@@ -1,17 +1,20 @@
 //! Quotas, balances, prices and the accounts behind groups, looked at again and again. What
 //! differs from before is an observation, only ever added to; what somebody should hear of is an event.
 //!
-//! Subscriptions are read by group, a hundred a call, and not key by key: a thousand users cost ten calls.
+//! Subscriptions are read by group, a hundred a call; what each key is told of itself comes after it, a few keys at a
+//! time (`key_quotas`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use relay_domain::{Host, Secret, Timestamp};
 use relay_hosts::admin::{AdminClient, Capabilities, Group, RemoteGroupId, Subscription, SubscriptionFilter, Support};
 use relay_store::{AccessKey, Event, Grant, GrantState, Observation, Severity, StoreError, UsageRecord};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::quota::Quota;
 use super::{HostError, admin};
 use crate::Control;
 
@@ -23,6 +26,30 @@ const LOW_BALANCE_USD: f64 = 5.0;
 pub struct WatchSettings {
     /// A quota of which so little is left, in percent, is low.
     pub low_percent: u32,
+    /// Managed keys of a host that are asked about themselves in one look, the one that was asked longest ago first.
+    pub keys_a_look: usize,
+    /// A key that was asked within this time is not asked again.
+    pub fresh: Duration,
+    /// The keys of a look are spread over this time.
+    pub spread: Duration,
+}
+
+/// Keys of a host are asked this far apart: answering costs a host sums over its whole bill, and 30 a minute are half of what it
+/// allows a user of such pages.
+const KEY_GAP: Duration = Duration::from_secs(2);
+
+impl WatchSettings {
+    /// For a look every `every`: the keys take four fifths of the time until the next.
+    pub fn every(every: Duration, low_percent: u32) -> Self {
+        let spread = every.mul_f64(0.8);
+        let keys = spread.as_secs() / KEY_GAP.as_secs();
+        Self { low_percent, keys_a_look: usize::try_from(keys).unwrap_or(usize::MAX).max(1), fresh: spread, spread }
+    }
+
+    /// For one look now, at every key.
+    pub fn now(low_percent: u32) -> Self {
+        Self { low_percent, keys_a_look: usize::MAX, fresh: Duration::ZERO, spread: Duration::ZERO }
+    }
 }
 
 /// What one look brought.
@@ -30,6 +57,8 @@ pub struct WatchSettings {
 pub struct Watched {
     /// Grants whose quota was read.
     pub quotas: usize,
+    /// Keys that were asked about themselves.
+    pub keys: usize,
     /// Observations that differed from before.
     pub changes: usize,
     /// Events.
@@ -39,17 +68,18 @@ pub struct Watched {
 }
 
 impl Control {
-    /// Looks at every host that lets us in, one after the other.
+    /// Looks at every host that lets us in, all at the same time: each has a pace of its own.
     pub async fn watch_hosts(&self, settings: WatchSettings) {
-        for host in self.parts.managed.hosts().managed() {
-            match self.watch(&host, settings).await {
-                Ok(watched) => {
-                    let problems = watched.problems.len();
-                    tracing::debug!(host = %host.id, quotas = watched.quotas, problems, "watched a host");
+        let hosts = self.parts.managed.hosts().managed();
+        let looks = hosts.iter().map(|host| async move {
+            match self.watch(host, settings).await {
+                Ok(Watched { quotas, keys, problems, .. }) => {
+                    tracing::debug!(host = %host.id, quotas, keys, problems = problems.len(), "watched a host");
                 }
                 Err(error) => tracing::warn!(host = %host.id, %error, "a host was not watched"),
             }
-        }
+        });
+        join_all(looks).await;
     }
 
     /// Looks at one host now.
@@ -83,7 +113,10 @@ impl Control {
         if let Some(key) = &host.gateway_key {
             self.balance(host, &client, &key.secret, &mut watched).await?;
         }
+        self.capacity(host, &client, &capabilities, &mut watched).await?;
         self.availability(host, &client, &capabilities, &mut watched).await?;
+        let asked: Vec<_> = ready.iter().filter_map(|(grant, key)| Some((grant, key.as_ref()?))).collect();
+        self.key_quotas(host, &client, &asked, settings, &mut watched).await?;
         Ok(watched)
     }
 
@@ -109,17 +142,17 @@ impl Control {
         for (grant, _) in grants {
             let Some(row) = grant.subscription_id.and_then(|id| rows.get(&id)) else { continue };
             let quota = Quota::of(group, row, now);
-            let before = self.parts.store.usage_of(&grant.name).await?;
-            let was_low = before.is_some_and(|before| before.document["low"] == true);
+            let before = self.parts.store.usage_of(&grant.name).await?.map(|before| before.document);
+            let was_low = before.as_ref().is_some_and(|before| before["low"] == true);
             let is_low = quota.is_low(settings.low_percent);
             if is_low && !was_low {
                 events.push(low_quota(grant, &quota, now));
             }
-            records.push(UsageRecord {
-                name: grant.name.clone(),
-                observed_at: now,
-                document: quota.document(row, is_low),
-            });
+            let mut document = quota.document(is_low);
+            if let Some(of_key) = before.and_then(|before| before.get("key").cloned()) {
+                document["key"] = of_key;
+            }
+            records.push(UsageRecord { name: grant.name.clone(), observed_at: now, document });
         }
         watched.quotas += records.len();
         watched.events += events.len();
@@ -179,6 +212,34 @@ impl Control {
                 watched.events += 1;
             }
         }
+        Ok(())
+    }
+
+    /// How much each group takes at once.
+    async fn capacity(
+        &self,
+        host: &Host,
+        client: &AdminClient,
+        capabilities: &Capabilities,
+        watched: &mut Watched,
+    ) -> Result<(), StoreError> {
+        if capabilities.capacity_summary != Support::Yes {
+            return Ok(());
+        }
+        let capacities = match client.group_capacities().await {
+            Ok(capacities) => capacities,
+            Err(error) => {
+                watched.problems.push(format!("the capacity of the groups: {error}"));
+                return Ok(());
+            }
+        };
+        let now = self.now();
+        // What is in use differs at every look: it is load, and no change of what the host offers.
+        let seen = capacities.into_iter().map(|it| {
+            let value = json!({ "concurrency": it.concurrency_max, "sessions": it.sessions_max, "rpm": it.rpm_max });
+            observation(host, "capacity", &format!("group:{}", it.group_id), value, now)
+        });
+        watched.changes += self.parts.store.observe(&seen.collect::<Vec<_>>()).await?.len();
         Ok(())
     }
 
@@ -268,7 +329,7 @@ impl Control {
     }
 }
 
-fn observation(host: &Host, kind: &str, subject: &str, value: Value, at: Timestamp) -> Observation {
+pub(super) fn observation(host: &Host, kind: &str, subject: &str, value: Value, at: Timestamp) -> Observation {
     Observation { id: 0, at, host: host.id.clone(), kind: kind.to_owned(), subject: subject.to_owned(), value }
 }
 
@@ -285,15 +346,16 @@ fn event(
     Event { id: 0, at, kind, severity, host: Some(host.id.clone()), subject, message, details }
 }
 
-fn low_quota(grant: &Grant, quota: &Quota, now: Timestamp) -> Event {
-    let Some(window) = quota.tightest() else { unreachable!("what has no limit is not low") };
-    let message = format!(
-        "{:.2} of {:.2} USD are left of the {} quota of {}",
-        window.left(),
-        window.limit,
-        window.name,
-        grant.name
-    );
+/// Of a quota that is low.
+pub(super) fn low_quota(grant: &Grant, quota: &Quota, now: Timestamp) -> Event {
+    let left = quota.left().unwrap_or_default();
+    let (of, window, resets_at) = match quota.tightest() {
+        Some(window) => {
+            let of = format!("of {:.2} USD are left of the {} quota", window.limit, window.name);
+            (of, Some(&*window.name), window.resets_at)
+        }
+        None => ("USD are left of the quota".to_owned(), None, None),
+    };
     Event {
         id: 0,
         at: now,
@@ -301,122 +363,7 @@ fn low_quota(grant: &Grant, quota: &Quota, now: Timestamp) -> Event {
         severity: Severity::Warning,
         host: Some(grant.name.host.clone()),
         subject: format!("{}/{}", grant.name.user, grant.name.group_id),
-        message,
-        details: json!({ "window": window.name, "left_usd": window.left(), "resets_at": window.resets_at }),
-    }
-}
-
-/// A window of a subscription with a limit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Window {
-    name: &'static str,
-    limit: f64,
-    used: f64,
-    resets_at: Option<Timestamp>,
-}
-
-impl Window {
-    fn left(&self) -> f64 {
-        (self.limit - self.used).max(0.0)
-    }
-
-    fn share_left(&self) -> f64 {
-        self.left() / self.limit
-    }
-}
-
-/// What is left of a subscription.
-#[derive(Debug, PartialEq)]
-struct Quota {
-    windows: Vec<Window>,
-}
-
-impl Quota {
-    fn of(group: &Group, row: &Subscription, now: Timestamp) -> Self {
-        let window = |name, limit: Option<f64>, used, start: Option<Timestamp>, hours: u64| {
-            // 0 is no limit on every version.
-            let limit = limit.filter(|limit| *limit > 0.0)?;
-            let length = Duration::from_secs(hours * 3600);
-            let resets_at = start.and_then(|start| start.checked_add(length).ok());
-            // A window that is over is emptied by the host at the next request.
-            let is_over = resets_at.is_some_and(|at| at <= now);
-            Some(Window {
-                name,
-                limit,
-                used: if is_over { 0.0 } else { used },
-                resets_at: resets_at.filter(|_| !is_over),
-            })
-        };
-        let windows = [
-            window("daily", group.daily_limit_usd, row.daily_usage_usd, row.daily_window_start, 24),
-            window("weekly", group.weekly_limit_usd, row.weekly_usage_usd, row.weekly_window_start, 7 * 24),
-            window("monthly", group.monthly_limit_usd, row.monthly_usage_usd, row.monthly_window_start, 30 * 24),
-        ];
-        Self { windows: windows.into_iter().flatten().collect() }
-    }
-
-    /// The window that ends first to be used up.
-    fn tightest(&self) -> Option<&Window> {
-        self.windows.iter().min_by(|a, b| a.share_left().total_cmp(&b.share_left()))
-    }
-
-    fn is_low(&self, percent: u32) -> bool {
-        self.tightest().is_some_and(|window| window.share_left() * 100.0 <= f64::from(percent))
-    }
-
-    fn document(&self, row: &Subscription, is_low: bool) -> Value {
-        let window = |window: &Window| {
-            json!({
-                "window": window.name, "limit_usd": window.limit, "used_usd": window.used, "left_usd": window.left(),
-                "resets_at": window.resets_at,
-            })
-        };
-        json!({
-            "left_usd": self.tightest().map(Window::left), "low": is_low, "expires_at": row.expires_at,
-            "windows": self.windows.iter().map(window).collect::<Vec<_>>(),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-
-    use super::*;
-
-    fn at(hours: i64) -> Timestamp {
-        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
-    }
-
-    fn quota(daily: (f64, f64), monthly: (f64, f64), now: i64) -> Quota {
-        let group =
-            serde_json::from_value(json!({ "id": 7, "daily_limit_usd": daily.0, "monthly_limit_usd": monthly.0 }));
-        let row = serde_json::from_value(json!({
-            "id": 1, "user_id": 2, "group_id": 7, "status": "active", "daily_usage_usd": daily.1, "monthly_usage_usd": monthly.1,
-            "daily_window_start": at(0), "monthly_window_start": at(0),
-        }));
-        Quota::of(&group.unwrap(), &row.unwrap(), at(now))
-    }
-
-    #[test]
-    fn the_tightest_window_decides() {
-        let quota = quota((10.0, 5.0), (100.0, 95.0), 1);
-        let tightest = quota.tightest().unwrap();
-        assert_eq!((tightest.name, tightest.left(), tightest.resets_at), ("monthly", 5.0, Some(at(30 * 24))));
-        assert!(quota.is_low(10) && !quota.is_low(4));
-    }
-
-    #[test]
-    fn a_window_that_is_over_is_whole_again() {
-        assert!(quota((10.0, 10.0), (0.0, 0.0), 23).is_low(10));
-        let over = quota((10.0, 10.0), (0.0, 0.0), 24);
-        assert!(!over.is_low(10));
-        assert_eq!((over.windows[0].left(), over.windows[0].resets_at), (10.0, None));
-    }
-
-    #[test]
-    fn without_a_limit_nothing_is_ever_low() {
-        let quota = quota((0.0, 7.0), (0.0, 7.0), 1);
-        assert!(quota.tightest().is_none() && !quota.is_low(100));
+        message: format!("{left:.2} {of} of {}", grant.name),
+        details: json!({ "window": window, "left_usd": left, "resets_at": resets_at }),
     }
 }

@@ -261,6 +261,12 @@ impl ManagedAccess {
         self.tag.as_str()
     }
 
+    /// Whether look-ups give out this very key.
+    pub(crate) fn is_in_use(&self, name: &GrantName, fingerprint: &str) -> bool {
+        let entry = self.table.get(name);
+        matches!(entry, Some(Entry { state: State::Ready(ready), .. }) if *ready.key.fingerprint == *fingerprint)
+    }
+
     /// Ensures grants anew that were seen to be broken on their hosts.
     pub(crate) fn look_again(&self, names: &[GrantName]) {
         for name in names {

@@ -59,6 +59,16 @@ pub struct Account {
     /// Model asked for → model of the upstream. Empty: every model; otherwise no other than these.
     #[serde(default, rename = "credentials", deserialize_with = "model_mapping")]
     pub model_mapping: BTreeMap<String, String>,
+    /// It replaces the credential and nothing else: every model is taken, whatever the mapping says.
+    #[serde(default, rename = "extra", deserialize_with = "passes_through")]
+    pub passes_through: bool,
+}
+
+impl Account {
+    /// Whether the host takes every model for it.
+    pub fn takes_every_model(&self) -> bool {
+        self.model_mapping.is_empty() || (self.platform == "openai" && self.passes_through)
+    }
 }
 
 /// Which accounts to list.
@@ -72,6 +82,13 @@ pub struct AccountFilter {
 
 fn cleaned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(clean(&Option::<String>::deserialize(deserializer)?.unwrap_or_default(), &[]))
+}
+
+/// The first of the two names that a host has for it counts.
+fn passes_through<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let extra = Value::deserialize(deserializer)?;
+    let flag = |name: &str| extra.get(name).and_then(Value::as_bool);
+    Ok(flag("openai_passthrough").or_else(|| flag("openai_oauth_passthrough")).unwrap_or_default())
 }
 
 /// From credentials of whatever form: forks write more into them than pairs of names.

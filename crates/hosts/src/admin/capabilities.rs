@@ -120,6 +120,14 @@ pub struct Capabilities {
     pub self_service: SelfService,
 }
 
+impl Capabilities {
+    /// Whether a `*` at the end of a mapped model's name stands for what follows. Asking would cost an upstream request;
+    /// hosts learned it two days after they learned to renew sessions (7 and 5 February 2026).
+    pub fn honors_wildcards(&self) -> bool {
+        self.refresh_tokens != Support::No
+    }
+}
+
 impl Default for Capabilities {
     fn default() -> Self {
         Self {

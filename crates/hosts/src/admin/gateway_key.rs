@@ -31,6 +31,12 @@ pub struct KeyUsage {
     /// The living subscription behind the key; newer hosts only.
     #[serde(default)]
     pub subscription: Option<KeySubscription>,
+    /// What the key itself may cost in all; newer hosts only.
+    #[serde(default)]
+    pub quota: Option<KeyQuota>,
+    /// What the key itself may cost in a time; newer hosts only.
+    #[serde(default, deserialize_with = "or_default")]
+    pub rate_limits: Vec<KeyWindow>,
 }
 
 impl KeyUsage {
@@ -61,6 +67,46 @@ pub struct KeySubscription {
     /// USD used this month.
     #[serde(default, deserialize_with = "or_default")]
     pub monthly_usage_usd: f64,
+    /// USD a day; `None` or 0 is no limit.
+    #[serde(default)]
+    pub daily_limit_usd: Option<f64>,
+    /// USD a week.
+    #[serde(default)]
+    pub weekly_limit_usd: Option<f64>,
+    /// USD a month.
+    #[serde(default)]
+    pub monthly_limit_usd: Option<f64>,
+    /// When this week began.
+    #[serde(default)]
+    pub weekly_window_start: Option<Timestamp>,
+}
+
+/// What a key may cost in all.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct KeyQuota {
+    /// USD.
+    #[serde(default, deserialize_with = "or_default")]
+    pub limit: f64,
+    /// USD of it that are used.
+    #[serde(default, deserialize_with = "or_default")]
+    pub used: f64,
+}
+
+/// What a key may cost in a time.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct KeyWindow {
+    /// `5h`, `1d` or `7d`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub window: String,
+    /// USD.
+    #[serde(default, deserialize_with = "or_default")]
+    pub limit: f64,
+    /// USD of it that are used.
+    #[serde(default, deserialize_with = "or_default")]
+    pub used: f64,
+    /// When it is whole again; absent before its first request.
+    #[serde(default)]
+    pub reset_at: Option<Timestamp>,
 }
 
 /// `GET /v1/sub2api/billing`: what the key's requests are multiplied with now.

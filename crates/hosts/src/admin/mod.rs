@@ -48,7 +48,7 @@ pub use capabilities::{AssignSemantics, Capabilities, Obstacle, SelfService, Sup
 pub use client::AdminClient;
 pub use clients::AdminClients;
 pub use error::{AdminError, Barrier, Fault};
-pub use gateway_key::{KeyBilling, KeySubscription, KeyUsage};
+pub use gateway_key::{KeyBilling, KeyQuota, KeySubscription, KeyUsage, KeyWindow};
 pub use groups::{Group, GroupCapacity, GroupStatus};
 pub use id::{RemoteAccountId, RemoteGroupId, RemoteKeyId, RemoteSubscriptionId, RemoteUserId};
 pub use keys::{CustomKey, CustomKeyError, HostKey, KeyChanges, KeyStatus, NewKey};

@@ -1,5 +1,7 @@
 //! `host`: the fleet's hosts, and what is done with one as a whole.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use relay_control::fleet_document::{FleetDocument, ProcessSecrets};
 use serde_json::{Map, Value, json};
@@ -7,8 +9,12 @@ use serde_json::{Map, Value, json};
 use super::api::Api;
 use super::nouns::{self, NounCommand};
 use super::{Exit, access};
-use crate::client::encode;
+use crate::client::{Client, encode};
 use crate::output::{self, Output};
+use crate::progress::Progress;
+
+/// How often it is looked at how far long work is; only where a person sees it.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// What can be done with hosts.
 #[derive(Debug, Subcommand)]
@@ -168,7 +174,7 @@ async fn add(args: AddArgs, output: Output) -> anyhow::Result<Exit> {
 
 async fn sync(args: SyncArgs, output: Output) -> anyhow::Result<Exit> {
     let client = args.api.client()?;
-    let synced = client.post(&path(&args.id, "sync"), &json!({})).await?;
+    let synced = long_work(&client, &args.id, "sync", &json!({}), output).await?;
     let (Some(shadow), Some(logical)) = (args.models, args.into) else {
         output.value(&synced, || drift(&synced))?;
         return Ok(if list(&synced, "drift").is_empty() { Exit::Done } else { Exit::Failed });
@@ -178,6 +184,30 @@ async fn sync(args: SyncArgs, output: Output) -> anyhow::Result<Exit> {
     output.value(&models, || changes(&models))?;
     let is_pending = !args.apply && !list(&models, "added").is_empty();
     Ok(if is_pending { Exit::ChangesPending } else { Exit::Done })
+}
+
+/// Asks for work that takes as long as the host does, and shows meanwhile how far it is.
+async fn long_work(client: &Client, id: &str, work: &str, body: &Value, output: Output) -> anyhow::Result<Value> {
+    let progress = Progress::start(output, work);
+    let (doing, looking) = (path(id, work), path(id, "progress"));
+    let mut done = std::pin::pin!(client.post_patiently(&doing, body));
+    loop {
+        let look = async {
+            tokio::time::sleep(LOOK).await;
+            client.get(&looking).await
+        };
+        let seen = tokio::select! {
+            done = &mut done => return Ok(done?),
+            seen = look, if progress.is_shown() => seen,
+        };
+        // That it cannot be seen how far it is says nothing about the work.
+        let Ok(seen) = seen else { continue };
+        if let Some(item) = list(&seen, "items").iter().find(|item| item["work"] == work) {
+            let number = |name: &str| item[name].as_u64().unwrap_or_default();
+            progress.at(number("done"), number("total"));
+            progress.say(&format!("{work}: {}", output::plain(&item["stage"])));
+        }
+    }
 }
 
 fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
@@ -216,11 +246,36 @@ fn changes(models: &Value) -> String {
 }
 
 async fn reconcile(args: ReconcileArgs, output: Output) -> anyhow::Result<Exit> {
-    let found = args.api.client()?.post(&path(&args.id, "reconcile"), &json!({ "since": args.since })).await?;
+    let client = args.api.client()?;
+    let found = long_work(&client, &args.id, "reconcile", &json!({ "since": args.since }), output).await?;
     output.value(&found, || told(&found))?;
     let count = |name: &str| found[name].as_u64().unwrap_or_default();
     let is_whole = ["missing_on_host", "missing_here", "double", "differing"].iter().all(|name| count(name) == 0);
-    Ok(if is_whole && found["can_be_joined"] == true { Exit::Done } else { Exit::Failed })
+    Ok(if is_whole && has_same_sums(&found["unjoined"]) { Exit::Done } else { Exit::Failed })
+}
+
+/// Whether what has no name adds up to the same on both sides. What it cost the host alone knows.
+fn has_same_sums(unjoined: &Value) -> bool {
+    ["requests", "input_tokens", "output_tokens"].iter().all(|name| unjoined["ours"][name] == unjoined["theirs"][name])
+}
+
+/// How the two sides could be compared, plainly: what was not joined proves less.
+fn how_joined(found: &Value) -> String {
+    let by = match found["joined_by"].as_str() {
+        _ if found["theirs"]["requests"] == 0 => "the host has billed nothing to keys of ours in that time",
+        Some("client_request_id") => "joined by the host's X-Client-Request-ID",
+        Some("upstream_request_id") => "joined by the upstream's x-request-id, which this older host hands on",
+        _ => {
+            "this host names no request on its bill: only the sums can be compared, request by request nothing can be said"
+        }
+    };
+    let unjoined = &found["unjoined"];
+    let (ours, theirs) = (&unjoined["ours"]["requests"], &unjoined["theirs"]["requests"]);
+    if ours == 0 && theirs == 0 {
+        return by.to_owned();
+    }
+    let verdict = if has_same_sums(unjoined) { "requests and tokens add up to the same" } else { "they do NOT add up" };
+    format!("{by}\nwithout a name, compared by sums alone: {ours} of ours, {theirs} of theirs; {verdict}")
 }
 
 fn told(found: &Value) -> String {
@@ -235,8 +290,9 @@ fn told(found: &Value) -> String {
         ]
     };
     let sums = output::table(&["", "requests", "input", "output", "USD"], ["ours", "theirs"].map(side));
+    let how = how_joined(found);
     if found["can_be_joined"] != true {
-        return format!("{sums}\n\nthis host does not name requests, so only the sums can be compared");
+        return format!("{sums}\n\n{how}");
     }
     let counts = format!(
         "{} the same, {} missing on the host, {} missing here, {} double, {} with other numbers; {:.6} USD unexplained",
@@ -251,10 +307,10 @@ fn told(found: &Value) -> String {
         ["kind", "request_id", "host_request_id", "message"].iter().map(|name| output::cell(item, name)).collect()
     };
     if list(found, "differences").is_empty() {
-        return format!("{sums}\n\n{counts}");
+        return format!("{sums}\n\n{how}\n{counts}");
     }
     let differences = output::table(&["what", "our id", "host's id", ""], list(found, "differences").iter().map(row));
-    format!("{sums}\n\n{counts}\n\n{differences}")
+    format!("{sums}\n\n{how}\n{counts}\n\n{differences}")
 }
 
 async fn rotate(args: RotateArgs, output: Output) -> anyhow::Result<Exit> {

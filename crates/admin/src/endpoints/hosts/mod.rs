@@ -8,6 +8,7 @@ pub(crate) mod list;
 pub(crate) mod models;
 pub(crate) mod objects;
 pub(crate) mod probe;
+pub(crate) mod progress;
 pub(crate) mod reconcile;
 pub(crate) mod sync;
 pub(crate) mod update;
