@@ -66,7 +66,7 @@ fn spinner() -> ProgressStyle {
 }
 
 fn line() -> ProgressStyle {
-    style("{spinner} {wide_bar} {pos}/{len} {msg} ({elapsed}, {eta} left)").progress_chars("=> ")
+    style("{spinner} [{bar:24}] {pos}/{len} {msg} ({elapsed}, {eta} left)").progress_chars("=> ")
 }
 
 fn style(template: &'static str) -> ProgressStyle {

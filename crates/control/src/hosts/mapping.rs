@@ -70,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    fn account(mapping: Value, extra: Value) -> Account {
+    fn account(mapping: &Value, extra: &Value) -> Account {
         let account = json!({
             "id": 1, "platform": "openai", "status": "active", "schedulable": true, "group_ids": [7],
             "credentials": { "model_mapping": mapping }, "extra": extra,
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn an_exact_name_comes_before_a_pattern_and_a_longer_pattern_before_a_shorter() {
         let mapping = json!({ "gpt-5": "a", "gpt-*": "b", "gpt-5-*": "c", "o3": "o3" });
-        let accounts = [account(mapping, json!({}))];
+        let accounts = [account(&mapping, &json!({}))];
         let targets =
             [("gpt-5", Some("a")), ("gpt-4", Some("b")), ("gpt-5-mini", Some("c")), ("GPT-4", None), ("o3", None)];
         check(&accounts, true, &["gpt-*", "gpt-5", "gpt-5-*", "o3"], &targets);
@@ -99,12 +99,12 @@ mod tests {
 
     #[test]
     fn an_account_without_a_mapping_or_that_passes_through_takes_every_name() {
-        check(&[account(json!({}), json!({}))], true, &["*"], &[("anything", None)]);
-        let through = account(json!({ "gpt-5": "a" }), json!({ "openai_passthrough": true }));
+        check(&[account(&json!({}), &json!({}))], true, &["*"], &[("anything", None)]);
+        let through = account(&json!({ "gpt-5": "a" }), &json!({ "openai_passthrough": true }));
         check(&[through], true, &["*"], &[("gpt-5", None)]);
-        let off = Account { schedulable: false, ..account(json!({}), json!({})) };
+        let off = Account { schedulable: false, ..account(&json!({}), &json!({})) };
         check(&[off], true, &[], &[("anything", None)]);
-        let elsewhere = Account { group_ids: Vec::new(), ..account(json!({}), json!({})) };
+        let elsewhere = Account { group_ids: Vec::new(), ..account(&json!({}), &json!({})) };
         check(&[elsewhere], true, &[], &[]);
     }
 

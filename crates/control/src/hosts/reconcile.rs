@@ -257,15 +257,12 @@ fn reconcile(ours: &[Decision], theirs: &[UsageRow]) -> Reconciled {
     }
     for decision in ours {
         // A host that names nothing on its bill may name answers all the same.
-        match decision.upstream_request_id.as_deref().filter(|_| tally.can_be_joined) {
-            Some(id) => {
-                let rows = billed.remove(id).unwrap_or_default();
-                tally.join(decision, &rows);
-            }
-            None => {
-                tally.ours.add_decision(decision, 0.0);
-                tally.unjoined.ours.add_decision(decision, 0.0);
-            }
+        if let Some(id) = decision.upstream_request_id.as_deref().filter(|_| tally.can_be_joined) {
+            let rows = billed.remove(id).unwrap_or_default();
+            tally.join(decision, &rows);
+        } else {
+            tally.ours.add_decision(decision, 0.0);
+            tally.unjoined.ours.add_decision(decision, 0.0);
         }
     }
     for (id, rows) in billed {
