@@ -183,6 +183,36 @@ impl Members {
         }
     }
 
+    /// A text, read by `parse`.
+    pub(crate) fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        parse(&text).map_err(|error| self.fault(name, &error.to_string())).ok()
+    }
+
+    /// A text that must be there, read by `parse`.
+    pub(crate) fn required<T, E: std::fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let faults = self.faults.len();
+        let value = self.parsed(name, parse);
+        if value.is_none() && self.faults.len() == faults {
+            self.fault(name, "is required");
+        }
+        value
+    }
+
+    /// Refuses what was not taken, and answers what was read when nothing was wrong.
+    pub(crate) fn finish_with<T>(self, read: Option<T>) -> Result<T, ApiError> {
+        self.finish()?;
+        read.ok_or_else(|| ApiError::invalid_field("body", "lacks a required member"))
+    }
+
     /// Refuses what was not taken.
     pub(crate) fn finish(mut self) -> Result<(), ApiError> {
         for name in std::mem::take(&mut self.left).keys() {
@@ -190,11 +220,4 @@ impl Members {
         }
         if self.faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.faults)) }
     }
-}
-
-/// Reads an object of required strings; faults are noted all at once.
-pub(crate) fn required_strings<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[String; N], ApiError> {
-    let mut members = Members::read(body)?;
-    let texts = names.map(|name| members.required_text(name));
-    members.finish().map(|()| texts)
 }

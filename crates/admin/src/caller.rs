@@ -11,7 +11,7 @@ use crate::middleware::RequestId;
 use crate::state::AdminState;
 
 /// Anyone with a token.
-pub(crate) struct Viewer;
+pub(crate) struct Viewer(pub(crate) Access);
 
 /// At least an operator.
 pub(crate) struct Operator(pub(crate) Access);
@@ -38,7 +38,7 @@ impl FromRequestParts<AdminState> for Viewer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AdminState) -> Result<Self, ApiError> {
-        access(parts, Role::Viewer).map(|_| Self)
+        access(parts, Role::Viewer).map(Self)
     }
 }
 

@@ -17,6 +17,7 @@ use relay_control::notifications::ChannelError;
 use relay_control::page::QueryError;
 use relay_control::publication::{ApplyError, PublishError};
 use relay_control::records::{RecordError, StoreError};
+use relay_control::tokens::TokenError;
 use relay_domain::Timestamp;
 use serde_json::{Value, json};
 
@@ -248,6 +249,7 @@ impl From<HostError> for ApiError {
             HostError::Unknown(_) | HostError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", told),
             HostError::NoAccess(_) => Self::new(StatusCode::CONFLICT, "no_admin_access", told),
             HostError::Admin { .. } => Self::new(StatusCode::BAD_GATEWAY, "host_error", told),
+            HostError::Cursor => QueryError::Cursor.into(),
             HostError::Log(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", told),
             HostError::Edit(error) => error.into(),
             HostError::Store(error) => error.into(),
@@ -265,12 +267,27 @@ impl From<RecordError> for ApiError {
     }
 }
 
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        let told = error.to_string();
+        match error {
+            TokenError::Label => Self::invalid_field("label", told),
+            TokenError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", told),
+            TokenError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, "not_found", told),
+            TokenError::LastAdmin(_) => Self::new(StatusCode::CONFLICT, "conflict", told),
+            TokenError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ChannelError> for ApiError {
     fn from(error: ChannelError) -> Self {
+        let told = error.to_string();
         match error {
             ChannelError::Invalid(invalid) => invalid.into(),
-            ChannelError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", error.to_string()),
+            ChannelError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", told),
             ChannelError::Missing(id) => Self::no_such("notification channel", &id),
+            ChannelError::Outdated { current } => Self::outdated(told, current),
             ChannelError::Store(error) => error.into(),
         }
     }

@@ -6,6 +6,7 @@ use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 use relay_control::actions::FieldFault;
 use relay_control::page::PageRequest;
+use relay_domain::Timestamp;
 
 use crate::error::ApiError;
 use crate::state::AdminState;
@@ -22,6 +23,17 @@ impl FromRequestParts<AdminState> for Params {
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
         let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         pairs.map(|Query(pairs)| Self(pairs)).map_err(|_| ApiError::invalid_field("query", "cannot be read"))
+    }
+}
+
+/// No parameters: what would be in them would be ignored.
+pub(crate) struct NoParams;
+
+impl FromRequestParts<AdminState> for NoParams {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
+        Params::from_request_parts(parts, state).await?.none().map(|()| Self)
     }
 }
 
@@ -92,6 +104,22 @@ impl Filters {
     /// `true` or `false`.
     pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
         self.parsed(name, |text| text.parse::<bool>().map_err(|_| "must be true or false"))
+    }
+
+    /// One of the named values.
+    pub(crate) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
+        self.parsed(name, |text| {
+            let found = choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
+            found.ok_or_else(|| {
+                let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+                format!("must be {}", words.join(" or "))
+            })
+        })
+    }
+
+    /// A time.
+    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
+        self.parsed(name, |text| text.parse().map_err(|_| "must be a time such as 2026-10-01T12:00:00Z"))
     }
 
     /// `limit` and `cursor`.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use http::{Method, StatusCode};
 use relay_control::Control;
 
 use crate::endpoints::{
     access, actions, audit, bindings, decisions, events, fleet, generations, groups, health, hosts, keys,
-    managed_resources, metrics, notifications, observations, prices, probes, routes, usage, verify_log,
+    managed_resources, metrics, notifications, observations, prices, probes, routes, tokens, usage, verify_log, whoami,
 };
 use crate::error::ApiError;
 use crate::middleware::{authenticate, envelope};
@@ -34,6 +34,7 @@ pub fn router(control: Arc<Control>, process: Process) -> Router {
         .route("/hosts/{id}/probe", post(hosts::probe::handle))
         .route("/hosts/{id}/progress", get(hosts::progress::handle))
         .route("/hosts/{id}/sync", post(hosts::sync::handle))
+        .route("/hosts/{id}/drain", post(hosts::drain::handle))
         .route("/hosts/{id}/models", post(hosts::models::handle))
         .route("/hosts/{id}/reconcile", post(hosts::reconcile::handle))
         .route("/groups", get(groups::list::handle).post(groups::create::handle))
@@ -85,6 +86,9 @@ pub fn router(control: Arc<Control>, process: Process) -> Router {
         )
         .route("/notifications/channels/{id}/test", post(notifications::channels::test::handle))
         .route("/notifications/deliveries", get(notifications::deliveries::handle))
+        .route("/tokens", get(tokens::list::handle).post(tokens::create::handle))
+        .route("/tokens/{id}", delete(tokens::delete::handle))
+        .route("/whoami", get(whoami::handle))
         .route("/verify-log", get(verify_log::handle))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

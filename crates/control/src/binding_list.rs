@@ -88,7 +88,14 @@ impl Control {
         let purged = self.parts.bindings.purge(filter).await;
         let summary = format!("purged {purged} bindings");
         let details = json!({ "filter": in_json(filter), "purged": purged });
-        self.audit(actor, "bindings.purge", summary, details).await?;
+        let subjects = [
+            filter.route_id.as_ref().map(|id| format!("route:{id}")),
+            filter.host_id.as_ref().map(|id| format!("host:{id}")),
+            filter.group.as_ref().map(|id| format!("group:{id}")),
+            filter.consumer.as_ref().map(|id| format!("key:{id}")),
+        ];
+        let subjects: Vec<String> = subjects.into_iter().flatten().collect();
+        self.audit_about(&subjects, actor, "bindings.purge", summary, details).await?;
         Ok(purged)
     }
 }

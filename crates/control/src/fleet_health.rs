@@ -187,7 +187,11 @@ impl Control {
             "host_id": selection.host.as_ref().map(HostId::as_str),
             "at_once": at_once,
         });
-        self.audit(actor, "health.clear_cooldowns", "cleared cool-downs".to_owned(), details).await?;
+        let route = selection.route.as_ref().map(|id| format!("route:{id}"));
+        let subjects: Vec<String> =
+            route.into_iter().chain(selection.host.as_ref().map(|id| format!("host:{id}"))).collect();
+        let summary = "cleared cool-downs".to_owned();
+        self.audit_about(&subjects, actor, "health.clear_cooldowns", summary, details).await?;
         let cleared = self.parts.health.clear(&selection, Instant::now());
         Ok(ClearedView {
             routes: cleared.routes.iter().map(ToString::to_string).collect(),

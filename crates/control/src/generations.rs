@@ -5,6 +5,7 @@ use relay_store::{PublishError, StoreError};
 use serde::Serialize;
 
 use crate::Control;
+use crate::audit::Act;
 use crate::diff::{Diff, diff};
 use crate::expected::Expected;
 
@@ -100,8 +101,9 @@ impl Control {
         if diff.is_empty() {
             return Ok(RolledBack { generation: in_force.fleet.generation, published: false, diff });
         }
-        let actor = format!("{actor} (back to generation {to})");
-        let generation = self.publish(&in_force, fleet, &diff, &actor).await?;
+        let summary = format!("went back to generation {to}: {}", diff.summary());
+        let act = Act { actor, action: "generations.rollback".to_owned(), summary };
+        let generation = self.publish(&in_force, fleet, &diff, &act).await?;
         Ok(RolledBack { generation, published: true, diff })
     }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Control;
+use crate::audit::Act;
 use crate::edit::{Edit, EditError, Noun};
 use crate::fleet_document::ReadFleet;
 use crate::view::Fields;
@@ -65,7 +66,8 @@ impl Control {
     /// # Errors
     /// See [`EditError`].
     pub async fn rotate_key(&self, id: &str, overlap: Duration, actor: &str) -> Result<IssuedKey, EditError> {
-        let rotated = self.change(actor, |in_force| {
+        let act = Act { actor, action: "keys.rotate".to_owned(), summary: format!("rotated key \"{id}\"") };
+        let rotated = self.change(&act, |in_force| {
             let mut fleet = in_force.fleet.clone();
             let unknown = || EditError::Unknown { noun: Noun::Key, id: id.to_owned() };
             let key = fleet.keys.iter_mut().find(|key| key.id.as_str() == id).ok_or_else(unknown)?;

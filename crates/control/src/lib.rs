@@ -10,6 +10,7 @@
 
 pub mod access;
 pub mod actions;
+pub mod audit;
 pub mod binding_list;
 mod control;
 pub mod decisions;
@@ -34,6 +35,7 @@ pub mod publication;
 pub mod records;
 pub mod status;
 mod suggest;
+pub mod tokens;
 pub mod usage;
 pub mod view;
 

@@ -9,6 +9,7 @@ use relay_store::{Publication, StoreError, generate_consumer_key};
 use serde::Serialize;
 
 use crate::Control;
+use crate::audit::{self, Act};
 use crate::control::InForce;
 use crate::diff::{Diff, diff};
 use crate::expected::Expected;
@@ -149,7 +150,8 @@ impl Control {
         if diff.is_empty() {
             return Ok(Applied::unchanged(current, warnings));
         }
-        let generation = self.publish(&in_force, fleet, &diff, actor).await?;
+        let act = Act { actor, action: "publish".to_owned(), summary: diff.summary() };
+        let generation = self.publish(&in_force, fleet, &diff, &act).await?;
         Ok(Applied::published(generation, diff, generated, warnings))
     }
 
@@ -203,15 +205,19 @@ impl Control {
         in_force: &InForce,
         mut fleet: Fleet,
         diff: &Diff,
-        actor: &str,
+        act: &Act<'_>,
     ) -> Result<Generation, PublishError> {
+        let Act { actor, action, summary } = act;
         let publication = Publication {
             fleet: fleet.clone(),
             based_on: in_force.fleet.generation,
-            actor: actor.to_owned(),
-            summary: diff.summary(),
+            actor: (*actor).to_owned(),
+            summary: summary.clone(),
             diff: serde_json::to_value(diff).unwrap_or_default(),
             at: self.now(),
+            action: action.clone(),
+            subjects: audit::subjects(diff),
+            details: audit::before_and_after(diff, &in_force.fleet, &fleet),
         };
         fleet.generation = self.parts.store.publish(publication).await?;
         let generation = fleet.generation;

@@ -1,8 +1,8 @@
-//! What is on record: generations, the audit trail, managed resources.
+//! What is on record: generations, managed resources.
 
 use relay_domain::{Generation, HostId, Timestamp};
-use relay_store::{AuditEntry, GenerationRecord, ManagedResource, NewAuditEntry};
-pub use relay_store::{ResourceFilter, ResourceKind, StoreError, UnknownResourceKind};
+pub use relay_store::{GenerationFilter, ResourceFilter, ResourceKind, StoreError, UnknownResourceKind};
+use relay_store::{GenerationRecord, ManagedResource};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -22,25 +22,6 @@ pub struct GenerationView {
     pub summary: String,
     /// What it changed.
     pub diff: Value,
-}
-
-/// An entry of the audit trail.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct AuditView {
-    /// Its number.
-    pub id: i64,
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: String,
-    /// What was done, as a fixed word.
-    pub action: String,
-    /// One line for people.
-    pub summary: String,
-    /// The generation a publication made.
-    pub generation: Option<Generation>,
-    /// Before and after, or the parameters.
-    pub details: Value,
 }
 
 /// A managed resource.
@@ -101,13 +82,6 @@ impl From<GenerationRecord> for GenerationView {
     }
 }
 
-impl From<AuditEntry> for AuditView {
-    fn from(entry: AuditEntry) -> Self {
-        let AuditEntry { id, at, actor, action, summary, generation, details } = entry;
-        Self { id, at, actor, action, summary, generation, details }
-    }
-}
-
 impl From<ManagedResource> for ResourceView {
     fn from(resource: ManagedResource) -> Self {
         Self {
@@ -122,12 +96,16 @@ impl From<ManagedResource> for ResourceView {
 }
 
 impl Control {
-    /// Published generations, newest first.
+    /// Published generations that pass the filter, newest first.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn generations(&self, request: &PageRequest) -> Result<Page<GenerationView>, QueryError> {
-        let records = self.parts.store.generations(request.number()?, request.read_limit()).await?;
+    pub async fn generations(
+        &self,
+        filter: &GenerationFilter,
+        request: &PageRequest,
+    ) -> Result<Page<GenerationView>, QueryError> {
+        let records = self.parts.store.generations(filter, request.number()?, request.read_limit()).await?;
         Ok(Page::of(records, request.limit, |record| record.number.to_string()).map(Into::into))
     }
 
@@ -136,17 +114,8 @@ impl Control {
     /// # Errors
     /// When the store cannot be read.
     pub async fn generation_record(&self, number: Generation) -> Result<Option<GenerationView>, StoreError> {
-        let records = self.parts.store.generations(number.checked_add(1), 1).await?;
+        let records = self.parts.store.generations(&GenerationFilter::default(), number.checked_add(1), 1).await?;
         Ok(records.into_iter().find(|record| record.number == number).map(Into::into))
-    }
-
-    /// The audit trail, newest first.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn audit_trail(&self, request: &PageRequest) -> Result<Page<AuditView>, QueryError> {
-        let entries = self.parts.store.audit(request.number()?, request.read_limit()).await?;
-        Ok(Page::of(entries, request.limit, |entry| entry.id.to_string()).map(Into::into))
     }
 
     /// Managed resources, oldest record first.
@@ -183,7 +152,8 @@ impl Control {
         let recorded =
             store.record_managed_resource(&named.host, named.kind, &named.name, remote_id, self.now()).await?;
         let view = ResourceView::from(recorded);
-        self.audit(actor, "managed_resources.create", format!("recorded {}", named.words()), json!(view)).await?;
+        let (summary, details) = (format!("recorded {}", named.words()), json!({ "after": view }));
+        self.audit_about(&[named.subject()], actor, "managed_resources.create", summary, details).await?;
         Ok(view)
     }
 
@@ -198,26 +168,17 @@ impl Control {
             return Ok(false);
         };
         let was_there = store.remove_managed_resource(&named.host, named.kind, &named.name).await?;
-        let details = json!(ResourceView::from(known));
-        self.audit(actor, "managed_resources.delete", format!("forgot {}", named.words()), details).await?;
+        let (summary, details) = (format!("forgot {}", named.words()), json!({ "before": ResourceView::from(known) }));
+        self.audit_about(&[named.subject()], actor, "managed_resources.delete", summary, details).await?;
         Ok(was_there)
-    }
-
-    /// Puts an act on record that publishes nothing.
-    pub(crate) async fn audit(
-        &self,
-        actor: &str,
-        action: &str,
-        summary: String,
-        details: Value,
-    ) -> Result<(), StoreError> {
-        let (actor, action) = (actor.to_owned(), action.to_owned());
-        self.parts.store.record_audit(NewAuditEntry { at: self.now(), actor, action, summary, details }).await?;
-        Ok(())
     }
 }
 
 impl ResourceName {
+    fn subject(&self) -> String {
+        format!("host:{}", self.host)
+    }
+
     fn words(&self) -> String {
         format!("{} \"{}\" of host \"{}\"", self.kind, self.name, self.host)
     }

@@ -79,6 +79,17 @@ pub struct AdminToken {
     pub created_at: Timestamp,
 }
 
+/// What became of a token that was to be revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenRemoval {
+    /// It is gone.
+    Removed,
+    /// There is none of that number.
+    Unknown,
+    /// It is the only one of an admin, and stays: nobody could make another.
+    LastAdmin,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,8 +32,8 @@ pub use access::{
     AccessChange, AccessKey, AccessUser, Grant, GrantCounts, GrantFilter, GrantName, GrantState, KeyState, Problem,
     Step, UnknownWord, UsageRecord, Want,
 };
-pub use admin_token::{AdminToken, Role, TokenHash, UnknownRole};
-pub use audit::{AuditEntry, NewAuditEntry};
+pub use admin_token::{AdminToken, Role, TokenHash, TokenRemoval, UnknownRole};
+pub use audit::{AuditEntry, AuditFilter, NewAuditEntry};
 pub use error::{OpenError, PublishError, StoreError};
 pub use event::{Event, EventFilter, Severity};
 pub use host_record::{CapabilityRecord, HostObject, Observation, ObservationFilter};
@@ -41,6 +41,6 @@ pub use issue::{generate_admin_token, generate_consumer_key};
 pub use keyring::{Keyring, SealError};
 pub use managed::{ManagedResource, ResourceFilter, ResourceKind, UnknownResourceKind};
 pub use master_key::{MasterKey, MasterKeyError};
-pub use publication::{GenerationRecord, Publication};
+pub use publication::{GenerationFilter, GenerationRecord, Publication};
 pub use sqlite::{SqliteStore, open_sqlite};
 pub use store::{AccessStore, EventStore, HostStore, NotificationStore, Store};

@@ -17,6 +17,23 @@ pub struct Publication {
     pub diff: serde_json::Value,
     /// When.
     pub at: Timestamp,
+    /// What was done, for the audit trail: `publish`, or `hosts.create`.
+    pub action: String,
+    /// What it was done to, each as `host:tokyo-1`.
+    pub subjects: Vec<String>,
+    /// Before and after, without secrets; absent, the trail shows the diff.
+    pub details: Option<serde_json::Value>,
+}
+
+/// Which generations to list; an absent field admits all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GenerationFilter {
+    /// Published by this actor.
+    pub actor: Option<String>,
+    /// Not before this time.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub to: Option<Timestamp>,
 }
 
 /// One published generation.

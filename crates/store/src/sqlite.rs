@@ -24,8 +24,8 @@ use sqlx::SqlitePool;
 
 pub use self::open::open_sqlite;
 use crate::{
-    AdminToken, AuditEntry, GenerationRecord, Keyring, ManagedResource, NewAuditEntry, Publication, PublishError,
-    ResourceFilter, ResourceKind, Role, Store, StoreError, TokenHash,
+    AdminToken, AuditEntry, AuditFilter, GenerationFilter, GenerationRecord, Keyring, ManagedResource, NewAuditEntry,
+    Publication, PublishError, ResourceFilter, ResourceKind, Role, Store, StoreError, TokenHash, TokenRemoval,
 };
 
 /// A [`Store`] in one SQLite file.
@@ -70,8 +70,13 @@ impl Store for SqliteStore {
         fleet::publish(&self.writer, &self.keyring, change).await
     }
 
-    async fn generations(&self, before: Option<Generation>, limit: u32) -> Result<Vec<GenerationRecord>, StoreError> {
-        fleet::generations(&self.readers, before, limit).await
+    async fn generations(
+        &self,
+        filter: &GenerationFilter,
+        before: Option<Generation>,
+        limit: u32,
+    ) -> Result<Vec<GenerationRecord>, StoreError> {
+        fleet::generations(&self.readers, filter, before, limit).await
     }
 
     async fn fleet_at(&self, generation: Generation) -> Result<Option<Fleet>, StoreError> {
@@ -115,8 +120,8 @@ impl Store for SqliteStore {
         managed::remove_managed_resource(&self.writer, host, kind, name).await
     }
 
-    async fn audit(&self, after: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        trail::audit(&self.readers, after, limit).await
+    async fn audit(&self, filter: &AuditFilter, after: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        trail::audit(&self.readers, filter, after, limit).await
     }
 
     async fn record_audit(&self, entry: NewAuditEntry) -> Result<i64, StoreError> {
@@ -141,7 +146,7 @@ impl Store for SqliteStore {
         tokens::admin_tokens(&self.readers).await
     }
 
-    async fn remove_admin_token(&self, id: i64) -> Result<bool, StoreError> {
+    async fn remove_admin_token(&self, id: i64) -> Result<TokenRemoval, StoreError> {
         tokens::remove_admin_token(&self.writer, id).await
     }
 

@@ -13,8 +13,8 @@ pub use self::events::EventStore;
 pub use self::hosts::HostStore;
 pub use self::notifications::NotificationStore;
 use crate::{
-    AdminToken, AuditEntry, GenerationRecord, ManagedResource, NewAuditEntry, Publication, PublishError,
-    ResourceFilter, ResourceKind, Role, StoreError, TokenHash,
+    AdminToken, AuditEntry, AuditFilter, GenerationFilter, GenerationRecord, ManagedResource, NewAuditEntry,
+    Publication, PublishError, ResourceFilter, ResourceKind, Role, StoreError, TokenHash, TokenRemoval,
 };
 
 /// The control plane's database.
@@ -33,7 +33,7 @@ pub trait Store: AccessStore + HostStore + EventStore + NotificationStore + Send
     async fn current_generation(&self) -> Result<Generation, StoreError>;
 
     /// Replaces the fleet: its rows, the next generation number and the audit
-    /// entry (action `publish`), in one transaction. Answers the new number.
+    /// entry, in one transaction. Answers the new number.
     ///
     /// # Errors
     /// [`PublishError::Conflict`] when the current generation is not
@@ -41,8 +41,13 @@ pub trait Store: AccessStore + HostStore + EventStore + NotificationStore + Send
     /// reference dangles. In every error case nothing was changed.
     async fn publish(&self, change: Publication) -> Result<Generation, PublishError>;
 
-    /// Published generations, newest first, below `before` when it is given.
-    async fn generations(&self, before: Option<Generation>, limit: u32) -> Result<Vec<GenerationRecord>, StoreError>;
+    /// Published generations that pass the filter, newest first, below `before` when it is given.
+    async fn generations(
+        &self,
+        filter: &GenerationFilter,
+        before: Option<Generation>,
+        limit: u32,
+    ) -> Result<Vec<GenerationRecord>, StoreError>;
 
     /// The fleet as `generation` published it; `None` when there was no such
     /// generation or its fleet was forgotten. Generation 0 is the empty fleet.
@@ -84,8 +89,8 @@ pub trait Store: AccessStore + HostStore + EventStore + NotificationStore + Send
     /// Forgets an identity; answers whether it was known. Nothing is done on the host.
     async fn remove_managed_resource(&self, host: &HostId, kind: ResourceKind, name: &str) -> Result<bool, StoreError>;
 
-    /// The audit trail, newest first; `after` is the number of the last entry seen.
-    async fn audit(&self, after: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
+    /// Entries of the audit trail that pass the filter, newest first; `after` is the number of the last entry seen.
+    async fn audit(&self, filter: &AuditFilter, after: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
 
     /// Adds an entry for an act that publishes nothing, and answers its number.
     async fn record_audit(&self, entry: NewAuditEntry) -> Result<i64, StoreError>;
@@ -106,8 +111,8 @@ pub trait Store: AccessStore + HostStore + EventStore + NotificationStore + Send
     /// All admin tokens, oldest first, without their hashes.
     async fn admin_tokens(&self) -> Result<Vec<AdminToken>, StoreError>;
 
-    /// Revokes an admin token; answers whether it was there.
-    async fn remove_admin_token(&self, id: i64) -> Result<bool, StoreError>;
+    /// Revokes an admin token, unless it is the last one of an admin.
+    async fn remove_admin_token(&self, id: i64) -> Result<TokenRemoval, StoreError>;
 
     /// A setting's value.
     async fn setting(&self, key: &str) -> Result<Option<String>, StoreError>;

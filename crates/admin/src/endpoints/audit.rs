@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use relay_control::audit::{AuditFilter, AuditView};
 use relay_control::page::Page;
-use relay_control::records::AuditView;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
@@ -15,8 +15,15 @@ pub(crate) async fn handle(
     _: Viewer,
     params: Params,
 ) -> ApiResult<Json<Page<AuditView>>> {
-    let mut filters = params.list(&[]);
+    let mut filters = params.list(&["actor", "action", "subject", "from", "to"]);
     let page = filters.page();
+    let filter = AuditFilter {
+        actor: filters.text("actor"),
+        action: filters.text("action"),
+        subject: filters.text("subject"),
+        from: filters.time("from"),
+        to: filters.time("to"),
+    };
     filters.finish()?;
-    Ok(Json(state.control.audit_trail(&page).await?))
+    Ok(Json(state.control.audit_trail(&filter, &page).await?))
 }

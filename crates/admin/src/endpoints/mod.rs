@@ -20,5 +20,7 @@ pub(crate) mod observations;
 pub(crate) mod prices;
 pub(crate) mod probes;
 pub(crate) mod routes;
+pub(crate) mod tokens;
 pub(crate) mod usage;
 pub(crate) mod verify_log;
+pub(crate) mod whoami;

@@ -329,6 +329,9 @@ async fn a_publication_of_another_process_is_taken_in_before_a_change() {
         summary: String::new(),
         diff: Value::Null,
         at: crate::support::start_of_time(),
+        action: "publish".into(),
+        subjects: Vec::new(),
+        details: None,
     };
     relay_store::Store::publish(&*server.store, publication).await.expect("is published");
     let changed = patch(&server, "routes/gpt-a", &json!({"weight": 7})).await;

@@ -136,7 +136,9 @@ async fn going_back_publishes_the_fleet_of_then_as_a_new_generation() {
     assert_eq!(server.get("/api/v1/hosts/a").await.ok()["base_url"], "https://a.example");
     assert_eq!(server.get("/api/v1/generations/1/diff").await.ok()["diff"]["changed"], json!([]));
     let newest = server.get("/api/v1/generations/3").await.ok();
-    assert!(newest["actor"].as_str().is_some_and(|actor| actor.ends_with("(back to generation 1)")), "{newest}");
+    assert!(newest["summary"].as_str().is_some_and(|told| told.starts_with("went back to generation 1")), "{newest}");
+    let audit = server.get("/api/v1/audit?action=generations.rollback&actor=ann").await.ok();
+    assert_eq!(audit["items"][0]["generation"], 3);
     let again = server.send(ADMIN, Method::POST, "/api/v1/generations/1/rollback", "").await.ok();
     assert_eq!([&again["generation"], &again["published"]], [&json!(3), &json!(false)]);
 

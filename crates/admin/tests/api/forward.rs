@@ -241,6 +241,9 @@ async fn a_base_url_that_may_not_be_used_is_named() {
         summary: String::new(),
         diff: json!({}),
         at: start_of_time(),
+        action: "publish".into(),
+        subjects: Vec::new(),
+        details: None,
     };
     server.store.publish(publication).await.expect("published");
     server.control.refresh().await.expect("refreshed");

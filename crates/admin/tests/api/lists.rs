@@ -54,6 +54,31 @@ async fn routes_and_keys_are_filtered() {
     assert_eq!(ids(&server, "/api/v1/routes?logical_group_id=gpt&public_model=gpt-5", "route_id").await.len(), 2);
     assert!(ids(&server, "/api/v1/routes?public_model=x", "route_id").await.is_empty());
     assert_eq!(ids(&server, "/api/v1/keys?logical_group_id=other", "key_id").await, ["k-2"]);
+    let patch = async |path: &str, patch: Value| {
+        server
+            .send(crate::support::ADMIN, http::Method::PATCH, &format!("/api/v1/{path}"), patch.to_string())
+            .await
+            .ok()
+    };
+    patch("hosts/b", json!({"enabled": false})).await;
+    patch("routes/gpt-b", json!({"enabled": false})).await;
+    patch("groups/other", json!({"enabled": false})).await;
+    patch("keys/k-1", json!({"enabled": false, "label": "Team Alpha", "subscription_user": "a@x.example"})).await;
+    for (path, field, expected) in [
+        ("hosts?kind=openai", "host_id", &["a", "b"][..]),
+        ("hosts?kind=sub2api", "host_id", &[]),
+        ("hosts?enabled=true", "host_id", &["a"]),
+        ("groups?enabled=false", "logical_group_id", &["other"]),
+        ("routes?enabled=true", "route_id", &["gpt-a"]),
+        ("routes?credential=caller", "route_id", &[]),
+        ("keys?enabled=true", "key_id", &["k-2"]),
+        ("keys?label=team%20al", "key_id", &["k-1"]),
+        ("keys?origin=api", "key_id", &[]),
+        ("keys?subscription_user=a@x.example", "key_id", &["k-1"]),
+        ("keys?subscription_user=b@x.example", "key_id", &[]),
+    ] {
+        assert_eq!(ids(&server, &format!("/api/v1/{path}"), field).await, expected, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -63,12 +88,13 @@ async fn unknown_and_bad_parameters_are_refused_by_name() {
         let (status, code, found) = server.get(path).await.error();
         assert_eq!((status, code.as_str(), found.as_str()), (400, "invalid_request", message), "{path}");
     };
-    check("/api/v1/hosts?kind=openai", "kind is unknown; known here: limit, cursor").await;
+    check("/api/v1/hosts?colour=red", "colour is unknown; known here: kind, enabled, limit, cursor").await;
+    check("/api/v1/hosts?kind=vast&enabled=1", "kind must be sub2api or openai; enabled must be true or false").await;
     check("/api/v1/hosts?limit=0", "limit must be a number from 1 to 500").await;
     check("/api/v1/hosts?limit=501", "limit must be a number from 1 to 500").await;
     check(
         "/api/v1/hosts?limit=x&limits=1",
-        "limits is unknown; known here: limit, cursor; limit must be a number from 1 to 500",
+        "limits is unknown; known here: kind, enabled, limit, cursor; limit must be a number from 1 to 500",
     )
     .await;
     check("/api/v1/hosts?limit=1&limit=2", "limit is given twice").await;

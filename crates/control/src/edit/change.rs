@@ -1,15 +1,18 @@
 //! The one way in which the fleet in force becomes another: under the lock on publishing, made
 //! again when another process has published meanwhile.
 
+use std::collections::HashSet;
+
 use relay_domain::Secret;
 use relay_store::{PublishError, generate_consumer_key};
 
 use super::document::Edited;
 use super::{Edit, EditError, Entry};
 use crate::Control;
+use crate::audit::Act;
 use crate::control::InForce;
 use crate::diff::diff;
-use crate::fleet_document::{NoReferences, ReadFleet, Reading};
+use crate::fleet_document::{NoReferences, ReadFleet, Reading, warnings};
 use crate::publication::Applied;
 
 /// Another process may publish at the same moment; then the change is made again on top of that.
@@ -19,7 +22,7 @@ impl Control {
     /// Publishes what `make` makes of the fleet in force, unless that changes nothing; and what else it made.
     pub(crate) async fn change<T>(
         &self,
-        actor: &str,
+        act: &Act<'_>,
         make: impl Fn(&InForce) -> Result<(ReadFleet, T), EditError>,
     ) -> Result<(Applied, T), EditError> {
         let _one_at_a_time = self.publishing.lock().await;
@@ -32,7 +35,7 @@ impl Control {
                 return Ok((Applied::unchanged(in_force.fleet.generation, made.warnings), other));
             }
             tries += 1;
-            match self.publish(&in_force, made.fleet, &diff, actor).await {
+            match self.publish(&in_force, made.fleet, &diff, act).await {
                 Ok(generation) => {
                     return Ok((Applied::published(generation, diff, made.generated, made.warnings), other));
                 }
@@ -63,6 +66,10 @@ impl Control {
             generate_key: &generate_consumer_key,
             now: self.now(),
         };
-        Edited::new(in_force, edits, entry)?.read(edits, &reading)
+        let known: HashSet<String> = warnings(&in_force.fleet, reading.now).into_iter().collect();
+        let mut edited = Edited::new(in_force, edits, entry)?.read(edits, &reading)?;
+        // What was so before is not what this change should be asked about.
+        edited.warnings.retain(|warning| !known.contains(warning));
+        Ok(edited)
     }
 }

@@ -13,16 +13,18 @@ mod error;
 mod noun;
 mod patch;
 
-use relay_domain::KeyOrigin;
-use serde_json::Value;
+use relay_domain::{KeyOrigin, Route};
+use serde_json::{Value, json};
 
 pub use error::EditError;
 pub use noun::{Entry, Noun};
 
 use crate::Control;
+use crate::audit;
+use crate::control::InForce;
 use crate::expected::Expected;
 use crate::publication::{Applied, Planned};
-use crate::view::Fields;
+use crate::view::{self, Fields};
 
 /// What an edit does.
 #[derive(Clone)]
@@ -89,13 +91,43 @@ impl Edit {
     }
 }
 
+impl Act {
+    /// For the audit trail: the last part of the action, and the summary's verb.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Create(_) => ("create", "made"),
+            Self::Update(_) => ("update", "changed"),
+            Self::Delete { .. } => ("delete", "removed"),
+        }
+    }
+}
+
+/// Edits as the audit trail tells them: `hosts.create`, or `fleet.edit` for edits of several kinds.
+fn told<'a>(edits: &[Edit], actor: &'a str) -> audit::Act<'a> {
+    let kind = |edit: &Edit| (edit.noun, edit.act.words());
+    let act = |action: String, summary: String| audit::Act { actor, action, summary };
+    match edits {
+        [] => act("fleet.edit".to_owned(), "nothing".to_owned()),
+        [edit] => {
+            let (noun, (action, verb)) = kind(edit);
+            act(format!("{noun}s.{action}"), format!("{verb} {noun} \"{}\"", edit.id))
+        }
+        [first, rest @ ..] if rest.iter().all(|edit| kind(edit) == kind(first)) => {
+            let (noun, (action, verb)) = kind(first);
+            act(format!("{noun}s.{action}"), format!("{verb} {} {noun}s", edits.len()))
+        }
+        _ => act("fleet.edit".to_owned(), format!("made {} changes", edits.len())),
+    }
+}
+
 impl Control {
     /// Makes the edits in one generation, all or none of them.
     ///
     /// # Errors
     /// See [`EditError`]. A dropped future may have published; the next read tells.
     pub async fn edit(&self, edits: &[Edit], actor: &str) -> Result<Applied, EditError> {
-        let made = self.change(actor, |in_force| Ok((self.edited(in_force, edits)?, ()))).await;
+        let act = told(edits, actor);
+        let made = self.change(&act, |in_force| Ok((self.edited(in_force, edits)?, ()))).await;
         made.map(|(applied, ())| applied)
     }
 
@@ -108,4 +140,33 @@ impl Control {
         let edited = self.edited(&in_force, edits)?;
         Ok(self.planned(&in_force, edited))
     }
+
+    /// Drains every route to a host, in one generation: what is bound to it stays, nothing new comes.
+    ///
+    /// # Errors
+    /// See [`EditError`].
+    pub async fn drain_host(&self, id: &str, actor: &str) -> Result<Applied, EditError> {
+        let act = audit::Act { actor, action: "hosts.drain".to_owned(), summary: format!("drained host \"{id}\"") };
+        let drained = self.change(&act, |in_force| Ok((self.edited(in_force, &drain(in_force, id)?)?, ()))).await;
+        drained.map(|(applied, ())| applied)
+    }
+
+    /// What [`Control::drain_host`] would do; nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Control::drain_host`], but for what publishing can meet.
+    pub fn plan_drain(&self, id: &str) -> Result<Planned, EditError> {
+        let edits = drain(&self.in_force.load_full(), id)?;
+        self.plan_edit(&edits)
+    }
+}
+
+/// The edits that take new conversations from a host.
+fn drain(in_force: &InForce, id: &str) -> Result<Vec<Edit>, EditError> {
+    if in_force.snapshot.host(id).is_none() {
+        return Err(EditError::Unknown { noun: Noun::Host, id: id.to_owned() });
+    }
+    let routes = in_force.fleet.routes.iter().filter(|route| route.host.as_str() == id && route.weight > 0);
+    let no_weight = |route: &Route| Edit::update(Noun::Route, route.id.as_str(), view::fields(json!({ "weight": 0 })));
+    Ok(routes.map(no_weight).collect())
 }

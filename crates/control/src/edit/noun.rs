@@ -49,7 +49,7 @@ impl std::fmt::Display for Noun {
     }
 }
 
-/// An entry of the fleet in force, without secrets, and the name of this state of it.
+/// Something that can be changed, without its secrets, and the name of this state of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its fields, as they are shown.
@@ -72,7 +72,8 @@ impl Entry {
         }
     }
 
-    fn new(fields: Fields, secrets: &[&str], keyring: &Keyring) -> Self {
+    /// Anything that is shown as fields.
+    pub(crate) fn new(fields: Fields, secrets: &[&str], keyring: &Keyring) -> Self {
         let text = Value::Object(fields.clone()).to_string();
         let version = keyring.version(&[&[text.as_str()], secrets].concat());
         Self { fields, version }

@@ -13,7 +13,7 @@ use relay_domain::{
 const EXPIRES_SOON: Duration = Duration::from_hours(7 * 24);
 
 /// All warnings, hosts first, in the document's order.
-pub(super) fn warnings(fleet: &Fleet, now: Timestamp) -> Vec<String> {
+pub(crate) fn warnings(fleet: &Fleet, now: Timestamp) -> Vec<String> {
     let mut warnings = Vec::new();
     if fleet.hosts.is_empty() && fleet.groups.is_empty() && fleet.routes.is_empty() && fleet.keys.is_empty() {
         warnings.push("the fleet is empty: nothing will be served".to_owned());

@@ -29,6 +29,7 @@ use entry::Entry;
 pub(crate) use entry::type_name;
 pub use export::export;
 pub use fault::{Fault, Faults};
+pub(crate) use lint::warnings;
 pub use secrets::{NoReferences, NoSecrets, ProcessSecrets, SecretResolver, Unresolved};
 pub(crate) use written::{SECRET_FIELDS, written};
 

@@ -3,6 +3,7 @@
 use relay_domain::HostId;
 use relay_hosts::admin::Capabilities;
 use serde::Serialize;
+use serde_json::json;
 
 use super::{HostError, admin};
 use crate::Control;
@@ -29,14 +30,18 @@ impl Control {
         Ok(HostCapabilities { host_id: id.to_owned(), capabilities: hosts.recorded(&host).await? })
     }
 
-    /// Finds out now what a host can do, and records it. A dozen calls, which change nothing.
+    /// Finds out now what a host can do, records and audits it. A dozen calls, which change nothing there.
     ///
     /// # Errors
     /// See [`HostError`].
-    pub async fn probe_host(&self, id: &str) -> Result<HostCapabilities, HostError> {
+    pub async fn probe_host(&self, id: &str, actor: &str) -> Result<HostCapabilities, HostError> {
         let host = self.reached(id)?;
         let key = host.gateway_key.as_ref().map(|key| &key.secret);
-        let found = self.parts.managed.hosts().probe(&host, key).await.map_err(admin(&host))?;
+        let hosts = self.parts.managed.hosts();
+        let before = hosts.recorded(&host.id).await?;
+        let found = hosts.probe(&host, key).await.map_err(admin(&host))?;
+        let (summary, details) = (format!("probed host \"{id}\""), json!({ "before": before, "after": *found }));
+        self.audit_about(&[format!("host:{id}")], actor, "host.probe", summary, details).await?;
         Ok(HostCapabilities { host_id: id.to_owned(), capabilities: Some((*found).clone()) })
     }
 }

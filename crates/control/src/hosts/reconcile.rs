@@ -137,7 +137,8 @@ impl Control {
             "host_id": host.id.as_str(), "missing_on_host": reconciled.missing_on_host,
             "missing_here": reconciled.missing_here, "double": reconciled.double, "differing": reconciled.differing,
         });
-        self.audit(actor, "host.reconcile", format!("reconciled host \"{}\"", host.id), details).await?;
+        let (subject, summary) = (format!("host:{}", host.id), format!("reconciled host \"{}\"", host.id));
+        self.audit_about(&[subject], actor, "host.reconcile", summary, details).await?;
         Ok(reconciled)
     }
 

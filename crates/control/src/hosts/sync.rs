@@ -18,6 +18,7 @@ use super::objects::Seen;
 use super::progress::Work;
 use super::{HostError, admin};
 use crate::Control;
+use crate::page::{Page, PageRequest};
 
 /// Grants read at once.
 const PAGE: u32 = 1_000;
@@ -93,7 +94,8 @@ impl Control {
         self.note_multipliers(&host, &look.groups, now).await?;
         self.parts.managed.look_again(&broken);
         let details = json!({ "host_id": host.id.as_str(), "drift": drift.len(), "ensured": broken.len() });
-        self.audit(actor, "host.sync", format!("looked at host \"{}\"", host.id), details).await?;
+        let (subject, summary) = (format!("host:{}", host.id), format!("looked at host \"{}\"", host.id));
+        self.audit_about(&[subject], actor, "host.sync", summary, details).await?;
         Ok(Synced {
             host_id: host.id.to_string(),
             at: now,
@@ -111,9 +113,22 @@ impl Control {
     ///
     /// # Errors
     /// When there is no such host, or the store fails.
-    pub async fn host_objects(&self, id: &str) -> Result<Vec<HostObject>, HostError> {
+    pub async fn host_objects(
+        &self,
+        id: &str,
+        kind: Option<&str>,
+        request: &PageRequest,
+    ) -> Result<Page<HostObject>, HostError> {
         let host = self.reached(id)?;
-        Ok(self.parts.store.host_objects(&host.id).await?)
+        let after = request.cursor.as_deref().map(|cursor| cursor.split_once('/').ok_or(HostError::Cursor));
+        let after = after.transpose()?;
+        let mut objects = self.parts.store.host_objects(&host.id).await?;
+        objects.retain(|object| {
+            kind.is_none_or(|kind| object.kind == kind)
+                && after.is_none_or(|after| (object.kind.as_str(), object.name.as_str()) > after)
+        });
+        objects.truncate(request.limit + 1);
+        Ok(Page::of(objects, request.limit, |object| format!("{}/{}", object.kind, object.name)))
     }
 
     /// Every grant of a host with its key in use.

@@ -8,10 +8,10 @@ pub(crate) mod watch;
 use std::sync::Arc;
 use std::time::Instant;
 
-use relay_domain::Timestamp;
+use relay_domain::{Secret, Timestamp};
 use relay_notify::channels::Outcome;
 use relay_notify::{Channel, Event, Fault, Notifier, Raise, Sender, Transport, channel};
-use relay_store::notification::Delivery;
+use relay_store::notification::{Delivery, NotificationChannel};
 pub use relay_store::notification::{DeliveryFilter, DeliveryState, UnknownDeliveryState};
 use relay_store::{NotificationStore, StoreError};
 use serde::Serialize;
@@ -21,6 +21,8 @@ use self::watch::Watch;
 use crate::Control;
 use crate::actions::{FieldFault, InvalidRequest};
 use crate::control::ControlParts;
+use crate::edit::Entry;
+use crate::expected::Expected;
 use crate::page::{Page, PageRequest, QueryError};
 use crate::view::Fields;
 
@@ -30,6 +32,8 @@ pub(crate) struct Notifications {
     sender: Sender,
     /// What was noticed, from the first round on.
     watch: tokio::sync::Mutex<Option<Watch>>,
+    /// One change of a channel at a time: it is read before it is written.
+    editing: tokio::sync::Mutex<()>,
 }
 
 impl Notifications {
@@ -39,6 +43,7 @@ impl Notifications {
             notifier: Notifier::new(Arc::clone(&store), Arc::clone(&parts.clock)),
             sender: Sender::new(store, Transport::new(parts.hosts.clone()), Arc::clone(&parts.clock)),
             watch: tokio::sync::Mutex::new(None),
+            editing: tokio::sync::Mutex::new(()),
         }
     }
 }
@@ -55,6 +60,12 @@ pub enum ChannelError {
     /// There is none with that id.
     #[error("there is no notification channel \"{0}\"")]
     Missing(String),
+    /// Somebody changed it since it was read.
+    #[error("the notification channel has been changed since it was read; read it again and repeat the change on that")]
+    Outdated {
+        /// The version that it has now.
+        current: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -134,24 +145,31 @@ impl Control {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn notification_channel(&self, id: &str) -> Result<Option<Fields>, StoreError> {
-        Ok(self.parts.store.notification_channel(id).await?.map(|record| channel::view(&record)))
+    pub async fn notification_channel(&self, id: &str) -> Result<Option<Entry>, StoreError> {
+        let record = self.parts.store.notification_channel(id).await?;
+        Ok(record.map(|record| self.channel_entry(&record)))
+    }
+
+    fn channel_entry(&self, record: &NotificationChannel) -> Entry {
+        let secrets: Vec<&str> = record.secrets.values().map(Secret::expose).collect();
+        Entry::new(channel::view(record), &secrets, &self.parts.keyring)
     }
 
     /// Adds a channel, and audits it.
     ///
     /// # Errors
     /// See [`ChannelError`].
-    pub async fn create_notification_channel(&self, settings: Fields, actor: &str) -> Result<Fields, ChannelError> {
+    pub async fn create_notification_channel(&self, settings: Fields, actor: &str) -> Result<Entry, ChannelError> {
         let id = check(settings.clone())?.id;
         let record = channel::record(settings, self.now());
+        let _one_at_a_time = self.notifications.editing.lock().await;
         if !self.parts.store.add_notification_channel(&record).await? {
             return Err(ChannelError::Exists(id));
         }
-        let view = channel::view(&record);
-        let summary = format!("added notification channel \"{id}\"");
-        self.audit(actor, "notification_channels.create", summary, json!({ "after": view })).await?;
-        Ok(view)
+        let entry = self.channel_entry(&record);
+        let (summary, details) = (format!("added notification channel \"{id}\""), json!({ "after": entry.fields }));
+        self.audit_about(&[subject(&id)], actor, "notification_channels.create", summary, details).await?;
+        Ok(entry)
     }
 
     /// Changes the settings that are given, `null` to their defaults, and audits
@@ -163,11 +181,14 @@ impl Control {
         &self,
         id: &str,
         changes: Fields,
+        expected: &Expected,
         actor: &str,
-    ) -> Result<Fields, ChannelError> {
+    ) -> Result<Entry, ChannelError> {
         let store = &self.parts.store;
         let missing = || ChannelError::Missing(id.to_owned());
+        let _one_at_a_time = self.notifications.editing.lock().await;
         let known = store.notification_channel(id).await?.ok_or_else(missing)?;
+        self.check_channel(&known, expected)?;
         let before = channel::view(&known);
         let mut settings = channel::members(&known);
         for (name, value) in changes {
@@ -182,28 +203,48 @@ impl Control {
         }
         check(settings.clone())?;
         let record = channel::record(settings, self.now());
-        let record = relay_store::notification::NotificationChannel { created_at: known.created_at, ..record };
+        let record = NotificationChannel { created_at: known.created_at, ..record };
         if !store.update_notification_channel(&record).await? {
             return Err(missing());
         }
-        let after = channel::view(&record);
+        let after = self.channel_entry(&record);
         let summary = format!("changed notification channel \"{id}\"");
-        let details = json!({ "before": before, "after": after });
-        self.audit(actor, "notification_channels.update", summary, details).await?;
+        // They are shown alike before and after.
+        let other = record.secrets.iter().filter(|(name, secret)| known.secrets.get(*name) != Some(secret));
+        let secrets: Vec<&String> = other.map(|(name, _)| name).collect();
+        let details = json!({ "before": before, "after": after.fields, "secrets_changed": secrets });
+        self.audit_about(&[subject(id)], actor, "notification_channels.update", summary, details).await?;
         Ok(after)
     }
 
-    /// Removes a channel, and audits it; answers whether it was there. What was
-    /// still to be sent to it is not sent; its deliveries stay on record.
+    fn check_channel(&self, known: &NotificationChannel, expected: &Expected) -> Result<(), ChannelError> {
+        let current = self.channel_entry(known).version;
+        if expected.admits(&current) { Ok(()) } else { Err(ChannelError::Outdated { current }) }
+    }
+
+    /// Removes a channel, and audits it. What was still to be sent to it is not sent; its deliveries
+    /// stay on record.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn delete_notification_channel(&self, id: &str, actor: &str) -> Result<bool, StoreError> {
-        let Some(known) = self.notification_channel(id).await? else { return Ok(false) };
-        let was_there = self.parts.store.remove_notification_channel(id, self.now()).await?;
+    /// See [`ChannelError`].
+    pub async fn delete_notification_channel(
+        &self,
+        id: &str,
+        expected: &Expected,
+        actor: &str,
+    ) -> Result<(), ChannelError> {
+        let store = &self.parts.store;
+        let _one_at_a_time = self.notifications.editing.lock().await;
+        let missing = || ChannelError::Missing(id.to_owned());
+        let known = store.notification_channel(id).await?.ok_or_else(missing)?;
+        self.check_channel(&known, expected)?;
+        if !store.remove_notification_channel(id, self.now()).await? {
+            return Err(missing());
+        }
         let summary = format!("removed notification channel \"{id}\"");
-        self.audit(actor, "notification_channels.delete", summary, json!({ "before": known })).await?;
-        Ok(was_there)
+        let details = json!({ "before": channel::view(&known) });
+        self.audit_about(&[subject(id)], actor, "notification_channels.delete", summary, details).await?;
+        Ok(())
     }
 
     /// Sends a test message to a channel, enabled or not, and waits for what the
@@ -220,7 +261,7 @@ impl Control {
         let delivery_id = tested.delivery_id;
         let view = TestView { channel_id: id.to_owned(), delivered: error.is_none(), error, delivery_id };
         let summary = format!("tested notification channel \"{id}\"");
-        self.audit(actor, "notification_channels.test", summary, json!(view)).await?;
+        self.audit_about(&[subject(id)], actor, "notification_channels.test", summary, json!(view)).await?;
         Ok(Some(view))
     }
 
@@ -281,6 +322,10 @@ impl Raise for Control {
     async fn raise(&self, event: Event) -> Result<(), StoreError> {
         self.notifications.notifier.raise(event).await
     }
+}
+
+fn subject(id: &str) -> String {
+    format!("channel:{id}")
 }
 
 fn check(settings: Fields) -> Result<Channel, InvalidRequest> {

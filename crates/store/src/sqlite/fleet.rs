@@ -7,7 +7,7 @@ use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use super::{corrupt, fault, timestamp, trail};
 use crate::records::{FleetRecords, KeyRecord};
-use crate::{GenerationRecord, Keyring, Publication, PublishError, StoreError};
+use crate::{GenerationFilter, GenerationRecord, Keyring, Publication, PublishError, StoreError};
 
 pub(super) async fn current(readers: &SqlitePool, keyring: &Keyring) -> Result<Fleet, StoreError> {
     // One read transaction, so that all rows are of one generation.
@@ -200,13 +200,19 @@ fn json(value: &impl serde::Serialize) -> Result<String, sqlx::Error> {
 
 pub(super) async fn generations(
     readers: &SqlitePool,
+    filter: &GenerationFilter,
     before: Option<Generation>,
     limit: u32,
 ) -> Result<Vec<GenerationRecord>, StoreError> {
     let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(
-        "SELECT number, at, actor, summary, diff FROM generations WHERE number < ?1 ORDER BY number DESC LIMIT ?2",
+        "SELECT number, at, actor, summary, diff FROM generations
+         WHERE number < ?1 AND (?2 IS NULL OR actor = ?2) AND (?3 IS NULL OR at >= ?3) AND (?4 IS NULL OR at < ?4)
+         ORDER BY number DESC LIMIT ?5",
     )
     .bind(before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX)))
+    .bind(filter.actor.as_deref())
+    .bind(filter.from.map(Timestamp::as_microsecond))
+    .bind(filter.to.map(Timestamp::as_microsecond))
     .bind(limit)
     .fetch_all(readers)
     .await

@@ -4,7 +4,7 @@ use relay_domain::Timestamp;
 use sqlx::SqlitePool;
 
 use super::{corrupt, fault, timestamp};
-use crate::{AdminToken, Role, StoreError, TokenHash, UnknownRole};
+use crate::{AdminToken, Role, StoreError, TokenHash, TokenRemoval, UnknownRole};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -68,11 +68,27 @@ pub(super) async fn admin_tokens(readers: &SqlitePool) -> Result<Vec<AdminToken>
     rows.into_iter().map(Row::read).collect()
 }
 
-pub(super) async fn remove_admin_token(writer: &SqlitePool, id: i64) -> Result<bool, StoreError> {
-    sqlx::query("DELETE FROM admin_tokens WHERE id = ?1")
+pub(super) async fn remove_admin_token(writer: &SqlitePool, id: i64) -> Result<TokenRemoval, StoreError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+    // One statement decides and removes: of the last two admins, only one can remove the other.
+    let removed = sqlx::query(
+        "DELETE FROM admin_tokens
+         WHERE id = ?1 AND (role <> 'admin' OR EXISTS (SELECT 1 FROM admin_tokens WHERE role = 'admin' AND id <> ?1))",
+    )
+    .bind(id)
+    .execute(&mut *transaction)
+    .await
+    .map_err(fault)?
+    .rows_affected();
+    let is_there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM admin_tokens WHERE id = ?1)")
         .bind(id)
-        .execute(writer)
+        .fetch_one(&mut *transaction)
         .await
-        .map(|done| done.rows_affected() > 0)
-        .map_err(fault)
+        .map_err(fault)?;
+    transaction.commit().await.map_err(fault)?;
+    Ok(match (removed, is_there) {
+        (1.., _) => TokenRemoval::Removed,
+        (0, true) => TokenRemoval::LastAdmin,
+        (0, false) => TokenRemoval::Unknown,
+    })
 }

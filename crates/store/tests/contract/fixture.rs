@@ -162,6 +162,7 @@ pub(crate) fn fleet_of(host_name: &str) -> Fleet {
 }
 
 pub(crate) fn publication(fleet: Fleet, based_on: Generation) -> Publication {
+    let fleet_subjects = fleet.hosts.iter().map(|host| format!("host:{}", host.id)).collect();
     Publication {
         fleet,
         based_on,
@@ -169,6 +170,9 @@ pub(crate) fn publication(fleet: Fleet, based_on: Generation) -> Publication {
         summary: format!("change of {based_on}"),
         diff: serde_json::json!({"added": [based_on]}),
         at: at(based_on as i64),
+        action: "publish".into(),
+        subjects: fleet_subjects,
+        details: None,
     }
 }
 

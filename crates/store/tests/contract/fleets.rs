@@ -1,7 +1,7 @@
 //! Promises about fleets and generations.
 
 use relay_domain::{Fleet, Route};
-use relay_store::{PublishError, Store};
+use relay_store::{AuditFilter, GenerationFilter, PublishError, Store};
 
 use crate::Engine;
 use crate::engine::shared;
@@ -14,7 +14,7 @@ pub(crate) async fn a_new_store_has_the_empty_fleet_of_generation_zero<E: Engine
     assert_eq!(store.current_generation().await.unwrap(), 0);
     assert_eq!(store.fleet_at(0).await.unwrap(), Some(Fleet::default()));
     assert_eq!(store.fleet_at(1).await.unwrap(), None);
-    assert_eq!(store.generations(None, 10).await.unwrap(), []);
+    assert_eq!(store.generations(&GenerationFilter::default(), None, 10).await.unwrap(), []);
 }
 
 pub(crate) async fn every_field_survives_publication_and_reopening<E: Engine>() {
@@ -52,7 +52,7 @@ pub(crate) async fn a_publication_based_on_an_old_generation_is_refused<E: Engin
         assert!(matches!(error, PublishError::Conflict { based_on: b, current: 1 } if b == based_on), "{error}");
     }
     assert_eq!(store.fleet().await.unwrap(), as_generation(fleet_of("a"), 1));
-    assert_eq!(store.audit(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.audit(&AuditFilter::default(), None, 10).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn an_inconsistent_fleet_changes_nothing<E: Engine>() {
@@ -78,8 +78,8 @@ pub(crate) async fn an_inconsistent_fleet_changes_nothing<E: Engine>() {
         assert!(matches!(error, PublishError::Inconsistent { .. }), "{error:?}");
     }
     assert_eq!(store.fleet().await.unwrap(), as_generation(full_fleet(), 1));
-    assert_eq!(store.generations(None, 10).await.unwrap().len(), 1);
-    assert_eq!(store.audit(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.generations(&GenerationFilter::default(), None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.audit(&AuditFilter::default(), None, 10).await.unwrap().len(), 1);
     assert_eq!(store.publish(publication(fleet_of("b"), 1)).await.unwrap(), 2, "the store goes on");
 }
 
@@ -92,7 +92,7 @@ pub(crate) async fn a_failure_in_the_last_step_changes_nothing<E: Engine>() {
     assert_eq!(store.fleet().await.unwrap(), as_generation(full_fleet(), 1));
     assert_eq!(store.fleet_at(2).await.unwrap(), None);
     assert_eq!(store.current_generation().await.unwrap(), 1);
-    assert_eq!(store.audit(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.audit(&AuditFilter::default(), None, 10).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn of_concurrent_publishers_exactly_one_wins<E: Engine>() {
@@ -124,14 +124,14 @@ pub(crate) async fn generations_are_listed_newest_first_in_pages<E: Engine>() {
         store.publish(publication(fleet_of("a"), based_on)).await.unwrap();
     }
     let page = async |before| {
-        let page = store.generations(before, 2).await.unwrap();
+        let page = store.generations(&GenerationFilter::default(), before, 2).await.unwrap();
         page.into_iter().map(|record| record.number).collect::<Vec<_>>()
     };
     assert_eq!(page(None).await, [5, 4]);
     assert_eq!(page(Some(4)).await, [3, 2]);
     assert_eq!(page(Some(2)).await, [1]);
     assert_eq!(page(Some(1)).await, [0_u64; 0]);
-    let first = &store.generations(Some(2), 1).await.unwrap()[0];
+    let first = &store.generations(&GenerationFilter::default(), Some(2), 1).await.unwrap()[0];
     assert_eq!((first.at, first.actor.as_str(), first.summary.as_str()), (at(0), "ops", "change of 0"));
     assert_eq!(first.diff, serde_json::json!({"added": [0]}));
 }
@@ -158,7 +158,7 @@ pub(crate) async fn forgotten_fleets_leave_their_records<E: Engine>() {
     assert!(store.fleet_at(2).await.unwrap().is_some());
     assert_eq!(store.forget_fleets(at(1_000)).await.unwrap(), 1, "the current one stays");
     assert_eq!(store.fleet_at(3).await.unwrap(), Some(as_generation(fleet_of("a"), 3)));
-    assert_eq!(store.generations(None, 10).await.unwrap().len(), 3);
+    assert_eq!(store.generations(&GenerationFilter::default(), None, 10).await.unwrap().len(), 3);
 }
 
 pub(crate) async fn a_reader_never_sees_half_a_publication<E: Engine>() {

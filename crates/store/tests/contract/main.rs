@@ -49,6 +49,7 @@ mod on_sqlite {
             managed_resources_are_filtered_and_paged
             a_managed_resource_outlives_its_host
             the_audit_trail_is_paged_newest_first
+            the_audit_trail_is_filtered
             a_publication_is_audited_with_its_diff
             admin_tokens_are_found_by_hash_and_revoked
             adding_a_known_token_again_updates_it

@@ -1,7 +1,7 @@
 //! Promises about managed resources, the audit trail, tokens and settings.
 
 use relay_domain::HostId;
-use relay_store::{NewAuditEntry, ResourceFilter, ResourceKind, Role, Store, StoreError};
+use relay_store::{AuditFilter, NewAuditEntry, ResourceFilter, ResourceKind, Role, Store, StoreError, TokenRemoval};
 
 use crate::Engine;
 use crate::engine::keyring;
@@ -84,6 +84,7 @@ fn act(n: i64) -> NewAuditEntry {
         actor: "ops".into(),
         action: "bindings.purge".into(),
         summary: format!("purge {n}"),
+        subjects: vec![format!("route:{}", n % 2), "group:gpt".into()],
         details: serde_json::json!({"purged": n}),
     }
 }
@@ -97,7 +98,7 @@ pub(crate) async fn the_audit_trail_is_paged_newest_first<E: Engine>() {
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let page = store.audit(after, 2).await.unwrap();
+        let page = store.audit(&AuditFilter::default(), after, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         seen.extend(page.into_iter().map(|entry| entry.details["purged"].as_i64().unwrap()));
@@ -105,12 +106,37 @@ pub(crate) async fn the_audit_trail_is_paged_newest_first<E: Engine>() {
     assert_eq!(seen, [4, 3, 2, 1, 0]);
 }
 
+pub(crate) async fn the_audit_trail_is_filtered<E: Engine>() {
+    let database = E::new();
+    let store = database.open().await;
+    for n in 0..4 {
+        let actor = if n == 3 { "other".into() } else { "ops".into() };
+        store.record_audit(NewAuditEntry { actor, ..act(n) }).await.unwrap();
+    }
+    store.publish(publication(fleet_of("a"), 0)).await.unwrap();
+    let found = async |filter: AuditFilter, after: Option<i64>| {
+        let entries = store.audit(&filter, after, 10).await.unwrap();
+        entries.into_iter().map(|entry| entry.id).collect::<Vec<_>>()
+    };
+    let all = AuditFilter::default;
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(found(all(), None).await, [5, 4, 3, 2, 1]);
+    assert_eq!(found(AuditFilter { actor: text("other"), ..all() }, None).await, [4]);
+    assert_eq!(found(AuditFilter { action: text("publish"), ..all() }, None).await, [5]);
+    assert_eq!(found(AuditFilter { subject: text("route:1"), ..all() }, None).await, [4, 2]);
+    assert_eq!(found(AuditFilter { subject: text("host:a"), ..all() }, None).await, [5]);
+    assert_eq!(found(AuditFilter { subject: text("group:gpt"), ..all() }, Some(3)).await, [2, 1]);
+    assert_eq!(found(AuditFilter { from: Some(at(2)), ..all() }, None).await, [4, 3]);
+    assert_eq!(found(AuditFilter { to: Some(at(1)), action: text("bindings.purge"), ..all() }, None).await, [1]);
+    assert!(found(AuditFilter { subject: text("route:1"), actor: text("nobody"), ..all() }, None).await.is_empty());
+}
+
 pub(crate) async fn a_publication_is_audited_with_its_diff<E: Engine>() {
     let database = E::new();
     let store = database.open().await;
     let number = store.record_audit(act(1)).await.unwrap();
     store.publish(publication(fleet_of("a"), 0)).await.unwrap();
-    let trail = store.audit(None, 10).await.unwrap();
+    let trail = store.audit(&AuditFilter::default(), None, 10).await.unwrap();
     let [publish, purge] = &trail[..] else { panic!("two entries, not {trail:?}") };
     assert_eq!((publish.action.as_str(), publish.generation, publish.at), ("publish", Some(1), at(0)));
     assert_eq!((publish.actor.as_str(), publish.summary.as_str()), ("ops", "change of 0"));
@@ -127,9 +153,13 @@ pub(crate) async fn admin_tokens_are_found_by_hash_and_revoked<E: Engine>() {
     let viewer = store.add_admin_token("wall", Role::Viewer, &look, at(1)).await.unwrap();
     assert_eq!((admin.label.as_str(), admin.role, admin.created_at), ("ops", Role::Admin, at(0)));
     assert_eq!(store.admin_token_by_hash(&look).await.unwrap(), Some(viewer.clone()));
-    assert_eq!(store.admin_tokens().await.unwrap(), [admin.clone(), viewer]);
-    assert!(store.remove_admin_token(admin.id).await.unwrap());
-    assert!(!store.remove_admin_token(admin.id).await.unwrap());
+    assert_eq!(store.admin_tokens().await.unwrap(), [admin.clone(), viewer.clone()]);
+    assert_eq!(store.remove_admin_token(admin.id).await.unwrap(), TokenRemoval::LastAdmin);
+    let third = keyring(1).hash_admin_token("rma-3");
+    store.add_admin_token("root", Role::Admin, &third, at(2)).await.unwrap();
+    assert_eq!(store.remove_admin_token(admin.id).await.unwrap(), TokenRemoval::Removed);
+    assert_eq!(store.remove_admin_token(admin.id).await.unwrap(), TokenRemoval::Unknown);
+    assert_eq!(store.remove_admin_token(viewer.id).await.unwrap(), TokenRemoval::Removed);
     assert_eq!(store.admin_token_by_hash(&ops).await.unwrap(), None);
     assert_eq!(store.admin_tokens().await.unwrap().len(), 1);
 }
@@ -174,6 +204,6 @@ pub(crate) async fn everything_survives_reopening<E: Engine>() {
     let store = database.open().await;
     assert_eq!(store.admin_token_by_hash(&hash).await.unwrap().unwrap().role, Role::Operator);
     assert_eq!(store.setting("instance").await.unwrap().as_deref(), Some("a"));
-    assert_eq!(store.audit(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.audit(&AuditFilter::default(), None, 10).await.unwrap().len(), 1);
     assert_eq!(store.managed_resources(&ResourceFilter::default(), None, 10).await.unwrap().len(), 1);
 }

@@ -5,18 +5,18 @@ use axum::extract::State;
 use relay_control::managed::GrantView;
 
 use super::WAIT;
-use crate::body::GrantPath;
+use crate::body::{GrantPath, NoBody};
 use crate::caller::Operator;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
     GrantPath([host, user, group]): GrantPath,
-    params: Params,
+    _: NoParams,
+    _: NoBody,
 ) -> ApiResult<Json<GrantView>> {
-    params.none()?;
     Ok(Json(state.control.ensure_access((&host, &user, &group), WAIT, &access.actor).await?))
 }

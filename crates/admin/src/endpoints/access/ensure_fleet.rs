@@ -8,11 +8,13 @@ use relay_domain::HostId;
 use crate::body::{Members, RawBody};
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
+    _: NoParams,
     RawBody(body): RawBody,
 ) -> ApiResult<Json<AskedFor>> {
     let mut members = Members::read(&body)?;

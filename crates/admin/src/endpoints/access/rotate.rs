@@ -7,19 +7,20 @@ use relay_domain::HostId;
 
 use crate::body::{Members, RawBody};
 use crate::caller::Operator;
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
+    _: NoParams,
     RawBody(body): RawBody,
 ) -> ApiResult<Json<Rotation>> {
     let mut members = Members::read(&body)?;
-    let (host, user) = (members.text("host_id"), members.text("subscription_user"));
+    let (host, user) = (members.parsed("host_id", HostId::new), members.text("subscription_user"));
     let leaked = members.flag("leaked").unwrap_or_default();
     members.finish()?;
-    let host = host.map(|id| HostId::new(&id).map_err(|_| ApiError::no_such("host", &id))).transpose()?;
     let filter = AccessFilter { host, user, ..AccessFilter::default() };
     Ok(Json(state.control.rotate_access(&filter, leaked, &access.actor).await?))
 }

@@ -8,12 +8,14 @@ use super::answer;
 use crate::body::RawBody;
 use crate::caller::{CallId, Operator};
 use crate::error::{ApiError, ApiResult};
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
     CallId(id): CallId,
+    _: NoParams,
     RawBody(body): RawBody,
 ) -> ApiResult<Response> {
     let request = ForwardRequest::parse(&body, "public_model", &id)?;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use relay_control::page::Page;
-use relay_control::records::GenerationView;
+use relay_control::records::{GenerationFilter, GenerationView};
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
@@ -15,8 +15,10 @@ pub(crate) async fn handle(
     _: Viewer,
     params: Params,
 ) -> ApiResult<Json<Page<GenerationView>>> {
-    let mut filters = params.list(&[]);
+    let mut filters = params.list(&["actor", "from", "to"]);
     let page = filters.page();
+    let (actor, from, to) = (filters.text("actor"), filters.time("from"), filters.time("to"));
     filters.finish()?;
-    Ok(Json(state.control.generations(&page).await?))
+    let filter = GenerationFilter { actor, from, to };
+    Ok(Json(state.control.generations(&filter, &page).await?))
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use relay_control::fleet_list::GroupFilter;
 use relay_control::page::Page;
 use relay_control::view::Fields;
 
@@ -15,8 +16,9 @@ pub(crate) async fn handle(
     _: Viewer,
     params: Params,
 ) -> ApiResult<Json<Page<Fields>>> {
-    let mut filters = params.list(&[]);
+    let mut filters = params.list(&["enabled"]);
     let page = filters.page();
+    let filter = GroupFilter { enabled: filters.flag("enabled") };
     filters.finish()?;
-    Ok(Json(state.control.groups(&page)))
+    Ok(Json(state.control.groups(&filter, &page)))
 }

@@ -7,11 +7,13 @@ use relay_control::fleet_health::{ClearError, ClearedView};
 use crate::body::{Members, RawBody};
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
+    _: NoParams,
     RawBody(body): RawBody,
 ) -> ApiResult<Json<ClearedView>> {
     let mut members = Members::read(&body)?;

@@ -8,12 +8,14 @@ use relay_control::hosts::ModelSync;
 use crate::body::{Id, Members, RawBody};
 use crate::caller::Admin;
 use crate::error::ApiResult;
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
     Id(id): Id,
+    _: NoParams,
     RawBody(body): RawBody,
 ) -> ApiResult<Json<ModelSync>> {
     let mut members = Members::read(&body)?;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use relay_control::page::Page;
 use serde_json::{Value, json};
 
 use crate::body::Id;
@@ -15,13 +16,15 @@ pub(crate) async fn handle(
     _: Viewer,
     Id(id): Id,
     params: Params,
-) -> ApiResult<Json<Value>> {
-    params.none()?;
-    let objects = state.control.host_objects(&id).await?.into_iter().map(|object| {
+) -> ApiResult<Json<Page<Value>>> {
+    let mut filters = params.list(&["type"]);
+    let (page, kind) = (filters.page(), filters.text("type"));
+    filters.finish()?;
+    let objects = state.control.host_objects(&id, kind.as_deref(), &page).await?;
+    Ok(Json(objects.map(|object| {
         json!({
             "type": object.kind, "name": object.name, "document": object.document, "first_at": object.first_at,
             "observed_at": object.observed_at, "misses": object.misses,
         })
-    });
-    Ok(Json(json!({ "items": objects.collect::<Vec<_>>(), "next_cursor": null })))
+    })))
 }

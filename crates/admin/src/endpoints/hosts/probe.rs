@@ -4,15 +4,18 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::hosts::HostCapabilities;
 
-use crate::body::Id;
+use crate::body::{Id, NoBody};
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
-    _: Operator,
+    Operator(access): Operator,
     Id(id): Id,
+    _: NoParams,
+    _: NoBody,
 ) -> ApiResult<Json<HostCapabilities>> {
-    Ok(Json(state.control.probe_host(&id).await?))
+    Ok(Json(state.control.probe_host(&id, &access.actor).await?))
 }

@@ -2,8 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use relay_control::fleet_list::KeyFilter;
 use relay_control::page::Page;
 use relay_control::view::Fields;
+use relay_domain::KeyOrigin;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
@@ -15,9 +17,16 @@ pub(crate) async fn handle(
     _: Viewer,
     params: Params,
 ) -> ApiResult<Json<Page<Fields>>> {
-    let mut filters = params.list(&["logical_group_id"]);
+    let mut filters = params.list(&["logical_group_id", "enabled", "label", "origin", "subscription_user"]);
     let page = filters.page();
-    let group = filters.text("logical_group_id");
+    let origins = [KeyOrigin::File, KeyOrigin::Api].map(|origin| (origin.as_str(), origin));
+    let filter = KeyFilter {
+        logical_group_id: filters.text("logical_group_id"),
+        enabled: filters.flag("enabled"),
+        label: filters.text("label"),
+        origin: filters.choice("origin", &origins),
+        subscription_user: filters.text("subscription_user"),
+    };
     filters.finish()?;
-    Ok(Json(state.control.keys(group.as_deref(), &page)))
+    Ok(Json(state.control.keys(&filter, &page)))
 }

@@ -3,27 +3,27 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use relay_control::records::{ResourceName, ResourceView};
+use relay_control::records::{ResourceKind, ResourceName, ResourceView};
 use relay_domain::HostId;
 
-use crate::body::{RawBody, required_strings};
+use crate::body::{Members, RawBody};
 use crate::caller::Operator;
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
+    _: NoParams,
     RawBody(body): RawBody,
 ) -> ApiResult<(StatusCode, Json<ResourceView>)> {
-    let [host, kind, name, remote_id] = required_strings(&body, ["host_id", "type", "name", "remote_id"])?;
-    let named = ResourceName {
-        host: HostId::new(&host).map_err(|error| ApiError::invalid_field("host_id", error.to_string()))?,
-        kind: kind.parse().map_err(|error: relay_control::records::UnknownResourceKind| {
-            ApiError::invalid_field("type", error.to_string())
-        })?,
-        name,
-    };
+    let mut members = Members::read(&body)?;
+    let host = members.required("host_id", HostId::new);
+    let kind = members.required("type", str::parse::<ResourceKind>);
+    let (name, remote_id) = (members.required_text("name"), members.required_text("remote_id"));
+    let (host, kind) = members.finish_with(host.zip(kind))?;
+    let named = ResourceName { host, kind, name };
     let recorded = state.control.record_resource(named, &remote_id, &access.actor).await?;
     Ok((StatusCode::CREATED, Json(recorded)))
 }

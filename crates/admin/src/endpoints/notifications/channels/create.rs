@@ -2,19 +2,22 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use http::StatusCode;
-use relay_control::view::Fields;
 
 use crate::body::ObjectBody;
 use crate::caller::Admin;
+use crate::conditions::tagged;
 use crate::error::ApiResult;
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
+    _: NoParams,
     ObjectBody(settings): ObjectBody,
-) -> ApiResult<(StatusCode, Json<Fields>)> {
+) -> ApiResult<Response> {
     let created = state.control.create_notification_channel(settings, &access.actor).await?;
-    Ok((StatusCode::CREATED, Json(created)))
+    Ok(tagged(&created.version, (StatusCode::CREATED, Json(created.fields))))
 }

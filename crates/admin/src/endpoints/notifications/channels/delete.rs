@@ -5,19 +5,18 @@ use http::StatusCode;
 
 use crate::body::Id;
 use crate::caller::Admin;
-use crate::error::{ApiError, ApiResult};
-use crate::query::Params;
+use crate::conditions::IfMatch;
+use crate::error::ApiResult;
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
     Id(id): Id,
-    params: Params,
+    _: NoParams,
+    IfMatch(expected): IfMatch,
 ) -> ApiResult<StatusCode> {
-    params.none()?;
-    if state.control.delete_notification_channel(&id, &access.actor).await? {
-        return Ok(StatusCode::NO_CONTENT);
-    }
-    Err(ApiError::no_such("notification channel", &id))
+    state.control.delete_notification_channel(&id, &expected, &access.actor).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

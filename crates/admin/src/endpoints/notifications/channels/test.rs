@@ -5,15 +5,18 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::notifications::TestView;
 
-use crate::body::Id;
+use crate::body::{Id, NoBody};
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
     Id(id): Id,
+    _: NoParams,
+    _: NoBody,
 ) -> ApiResult<Json<TestView>> {
     let tested = state.control.test_notification_channel(&id, &access.actor).await?;
     tested.map(Json).ok_or_else(|| ApiError::no_such("notification channel", &id))

@@ -1,0 +1,22 @@
+//! `GET /api/v1/tokens`: who may use this API; the tokens themselves are not kept.
+
+use axum::Json;
+use axum::extract::State;
+use relay_control::page::Page;
+use relay_control::tokens::{Role, TokenView};
+
+use crate::caller::Admin;
+use crate::error::ApiResult;
+use crate::query::Params;
+use crate::state::AdminState;
+
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    Admin(_): Admin,
+    params: Params,
+) -> ApiResult<Json<Page<TokenView>>> {
+    let mut filters = params.list(&["role"]);
+    let (page, role) = (filters.page(), filters.parsed("role", str::parse::<Role>));
+    filters.finish()?;
+    Ok(Json(state.control.tokens(role, &page).await?))
+}

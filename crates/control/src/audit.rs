@@ -1,0 +1,137 @@
+//! The audit trail: who did what to what, with what was there before and after, and no secret in it (spec §8).
+
+use std::collections::HashSet;
+
+use relay_domain::{Fleet, Generation, Timestamp};
+pub use relay_store::AuditFilter;
+use relay_store::{AuditEntry, NewAuditEntry, StoreError};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::Control;
+use crate::diff::{Diff, EntryName};
+use crate::page::{Page, PageRequest, QueryError};
+use crate::view::{self, Fields};
+
+/// Added and removed entries that are shown whole in the entry of a publication. Beyond it their names are
+/// enough: each generation is kept whole, and the trail is for reading.
+const SHOWN_WHOLE: usize = 200;
+
+/// An entry of the audit trail.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AuditView {
+    /// Its number.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What was done, as a fixed word.
+    pub action: String,
+    /// One line for people.
+    pub summary: String,
+    /// The generation a publication made.
+    pub generation: Option<Generation>,
+    /// Before and after, or the parameters.
+    pub details: Value,
+}
+
+impl From<AuditEntry> for AuditView {
+    fn from(entry: AuditEntry) -> Self {
+        let AuditEntry { id, at, actor, action, summary, generation, details } = entry;
+        Self { id, at, actor, action, summary, generation, details }
+    }
+}
+
+/// A publication as the trail tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct Act<'a> {
+    /// Who.
+    pub(crate) actor: &'a str,
+    /// A fixed word: `hosts.create`.
+    pub(crate) action: String,
+    /// One line for people.
+    pub(crate) summary: String,
+}
+
+impl Control {
+    /// The entries that pass the filter, newest first.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn audit_trail(
+        &self,
+        filter: &AuditFilter,
+        request: &PageRequest,
+    ) -> Result<Page<AuditView>, QueryError> {
+        let entries = self.parts.store.audit(filter, request.number()?, request.read_limit()).await?;
+        Ok(Page::of(entries, request.limit, |entry| entry.id.to_string()).map(Into::into))
+    }
+
+    /// Puts an act on record that publishes nothing.
+    pub(crate) async fn audit(
+        &self,
+        actor: &str,
+        action: &str,
+        summary: String,
+        details: Value,
+    ) -> Result<(), StoreError> {
+        self.audit_about(&[], actor, action, summary, details).await
+    }
+
+    /// Puts an act on record under what it was done to, each as `host:tokyo-1`.
+    pub(crate) async fn audit_about(
+        &self,
+        subjects: &[String],
+        actor: &str,
+        action: &str,
+        summary: String,
+        details: Value,
+    ) -> Result<(), StoreError> {
+        let (actor, action, subjects) = (actor.to_owned(), action.to_owned(), subjects.to_owned());
+        let entry = NewAuditEntry { at: self.now(), actor, action, summary, subjects, details };
+        self.parts.store.record_audit(entry).await?;
+        Ok(())
+    }
+}
+
+/// All that a publication touches.
+pub(crate) fn subjects(diff: &Diff) -> Vec<String> {
+    let changed = diff.changed.iter().map(|entry| &entry.name);
+    let names = diff.added.iter().chain(changed).chain(&diff.removed);
+    names.map(|EntryName { noun, id }| format!("{noun}:{id}")).collect()
+}
+
+/// A diff with the entries that are new or gone; `None` when they are too many.
+pub(crate) fn before_and_after(diff: &Diff, before: &Fleet, after: &Fleet) -> Option<Value> {
+    if diff.added.len() + diff.removed.len() > SHOWN_WHOLE {
+        return None;
+    }
+    let whole = |names: &[EntryName], fleet: &Fleet, word: &str| {
+        let entries = entries(names, fleet).into_iter();
+        entries
+            .map(|(EntryName { noun, id }, fields)| json!({ "noun": noun, "id": id, word: fields }))
+            .collect::<Vec<_>>()
+    };
+    Some(json!({
+        "added": whole(&diff.added, after, "after"),
+        "changed": diff.changed,
+        "removed": whole(&diff.removed, before, "before"),
+    }))
+}
+
+/// The named entries of a fleet, as they are shown.
+fn entries(names: &[EntryName], fleet: &Fleet) -> Vec<(EntryName, Fields)> {
+    let wanted: HashSet<(&str, &str)> = names.iter().map(|name| (name.noun.as_str(), name.id.as_str())).collect();
+    let mut found = Vec::with_capacity(names.len());
+    let mut take = |noun: &str, id: &str, fields: &dyn Fn() -> Fields| {
+        if wanted.contains(&(noun, id)) {
+            found.push((EntryName { noun: noun.to_owned(), id: id.to_owned() }, fields()));
+        }
+    };
+    fleet.hosts.iter().for_each(|host| take("host", host.id.as_str(), &|| view::host(host)));
+    fleet.groups.iter().for_each(|group| take("group", group.id.as_str(), &|| view::group(group)));
+    fleet.routes.iter().for_each(|route| take("route", route.id.as_str(), &|| view::route(route)));
+    fleet.keys.iter().for_each(|key| take("key", key.id.as_str(), &|| view::key(key)));
+    found
+}
