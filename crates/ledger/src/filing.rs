@@ -51,14 +51,32 @@ struct Waiting {
 }
 
 /// What an interrupted request was planned for: all that is known of where it went.
-#[derive(Default)]
-struct Planned {
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
     route: Option<Arc<str>>,
     host: Option<Arc<str>>,
     shadow_group: Option<Arc<str>>,
     shadow_model: Option<Arc<str>>,
     sticky_hit: bool,
     fallback_used: bool,
+}
+
+impl Planned {
+    /// What an intent says.
+    pub(crate) fn of_intent(values: &[Value<'_>]) -> Self {
+        let text = |at: usize| match values[schema::intent_at::FIRST_PLANNED + at] {
+            Value::Text(text) => Some(Arc::from(text)),
+            _ => None,
+        };
+        Self {
+            route: text(0),
+            host: text(1),
+            shadow_group: text(2),
+            shadow_model: text(3),
+            sticky_hit: values[schema::intent_at::STICKY_HIT] == Value::Integer(1),
+            fallback_used: values[schema::intent_at::FALLBACK_USED] == Value::Integer(1),
+        }
+    }
 }
 
 /// A segment's database while rows are filed in it.
@@ -197,6 +215,15 @@ impl Segment {
         let interrupted = self.waiting.len() as u64;
         self.file(&records, true)?;
         Ok(interrupted)
+    }
+
+    /// The intents that still wait: another process may end them.
+    pub(crate) fn unended(&mut self) -> Result<Vec<(u64, Planned)>, FilingError> {
+        self.load_waiting()?;
+        let waiting = self.waiting.iter_mut();
+        Ok(waiting
+            .map(|(seq, waiting)| (*seq, waiting.planned.take().map(|planned| *planned).unwrap_or_default()))
+            .collect())
     }
 
     /// Moves the write-ahead log into the database and syncs it. `false` when a reader was in the way.
@@ -363,7 +390,8 @@ pub(crate) fn decode(row: &[u8]) -> Option<(Kind, Values<'_>)> {
     decoder.0.is_empty().then_some((kind, values))
 }
 
-fn interrupted(at: Timestamp, planned: &Planned) -> Outcome {
+/// The outcome of a request whose process is gone.
+pub(crate) fn interrupted(at: Timestamp, planned: &Planned) -> Outcome {
     Outcome {
         at,
         verdict: Verdict::Interrupted,

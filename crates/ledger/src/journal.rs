@@ -80,6 +80,11 @@ impl JournalFile {
         Ok(journal)
     }
 
+    /// Holds the file until it is closed, however this process ends: others see by that whether anybody still writes it.
+    pub(crate) fn hold(&self) -> io::Result<()> {
+        self.file.try_lock().map_err(io::Error::from)
+    }
+
     /// Appends whole records. After an error the file ends where it did.
     pub(crate) fn append(&mut self, records: &[u8]) -> io::Result<()> {
         if let Some(capacity) = &self.capacity {

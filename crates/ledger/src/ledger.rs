@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::adoption::Adoption;
 use crate::archivist::Archivist;
+use crate::aside;
 use crate::filing::FilingError;
+use crate::handover::Adopting;
 use crate::journal::Capacity;
 use crate::progress::{Progress, count};
 use crate::queue::{Queue, Rejected, Slot, SlotState, Taken};
 use crate::reader::LedgerReader;
 use crate::record::{Intent, Outcome};
-use crate::recovery::{recover, writer_id};
+use crate::recovery::{Unfinished, recover, writer_id};
 use crate::retention::{retain, retired_last_seq};
 use crate::upgrade::upgrade_all;
 use crate::writer::{Start, Writing};
@@ -136,17 +139,19 @@ pub struct LedgerStats {
 
 /// A cheap handle on the log; clones share it.
 #[derive(Clone, Debug)]
-pub struct Ledger(Arc<Inner>);
+pub struct Ledger(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     queue: Arc<Queue>,
-    writing: Arc<Writing>,
+    pub(crate) writing: Arc<Writing>,
     progress: Arc<Progress>,
     on_stall: OnStall,
     stall_limit: Duration,
     dir: PathBuf,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The writer's, and last that of filing.
+    pub(crate) threads: Mutex<Vec<JoinHandle<()>>>,
+    pub(crate) adoption: Mutex<Option<Adopting>>,
     recovered: (u64, u64),
 }
 
@@ -214,7 +219,8 @@ impl Ledger {
     ///
     /// Rows that an earlier run left in journals are filed, its unfinished
     /// requests get the outcome `interrupted`, and segments past retention
-    /// are removed.
+    /// are removed. Of a process that handed the log over ([`Ledger::hand_over`])
+    /// and still runs, rows are taken in as it writes them; what it leaves unfinished is interrupted when it ends.
     pub fn open(options: LedgerOptions, now: Timestamp) -> Result<Self, OpenError> {
         let dir = options.dir;
         let io = |path: &Path| {
@@ -226,7 +232,9 @@ impl Ledger {
         upgrade_all(&dir)
             .map_err(|(segment, error)| OpenError::Segment { segment, source: FilingError::from(error).into() })?;
         let writer = writer_id(&dir)?;
-        let mut recovered = recover(&dir, &writer, now)?;
+        let beside = aside::list(&dir).map_err(io(&dir))?;
+        let unfinished = if beside.is_empty() { Unfinished::Interrupt } else { Unfinished::Leave };
+        let mut recovered = recover(&dir, &writer, unfinished, now)?;
         let archive = |source: FilingError| OpenError::Segment { segment: "rollups".to_owned(), source: source.into() };
         retain(&dir, options.retention, now).map_err(archive)?;
         recovered.last_seq = recovered.last_seq.max(retired_last_seq(&dir).map_err(archive)?);
@@ -260,6 +268,13 @@ impl Ledger {
             named("log-writer").spawn(move || standing_by.stand_by()).map_err(io(&dir))?,
             named("log-filing").spawn(move || archivist.run()).map_err(io(&dir))?,
         ];
+        let adoption = if beside.is_empty() {
+            None
+        } else {
+            let log = (Arc::clone(&queue), Arc::clone(&writing), Arc::clone(&progress));
+            let adoption = Adoption::new((&dir, &writer), beside, recovered.unended, log, now).map_err(io(&dir))?;
+            Some(Adopting::start(adoption).map_err(io(&dir))?)
+        };
         Ok(Self(Arc::new(Inner {
             queue,
             writing,
@@ -268,6 +283,7 @@ impl Ledger {
             stall_limit: options.stall_limit,
             dir,
             threads: Mutex::new(threads),
+            adoption: Mutex::new(adoption),
             recovered: started,
         })))
     }
@@ -428,16 +444,21 @@ impl Ledger {
     ///
     /// Once called it goes on also when the future is dropped.
     pub async fn close(&self) {
-        self.0.queue.close();
-        let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let joined = tokio::task::spawn_blocking(move || {
-            for thread in threads {
-                if thread.join().is_err() {
-                    tracing::error!("a thread of the decision log panicked");
-                }
-            }
+        let inner = Arc::clone(&self.0);
+        let closed = tokio::task::spawn_blocking(move || {
+            inner.stop_adopting();
+            inner.queue.close();
+            join(std::mem::take(&mut *inner.threads.lock().unwrap_or_else(PoisonError::into_inner)));
         });
-        let _ = joined.await;
+        let _ = closed.await;
+    }
+}
+
+pub(crate) fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the decision log panicked");
+        }
     }
 }
 

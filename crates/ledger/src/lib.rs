@@ -21,14 +21,18 @@
 #[cfg(test)]
 extern crate self as relay_ledger;
 
+mod adoption;
 mod archivist;
+mod aside;
 mod codec;
 mod day;
 mod decision;
 mod filing;
 mod filter;
+mod handover;
 mod journal;
 mod ledger;
+mod look;
 mod meta;
 mod progress;
 mod queue;
@@ -46,6 +50,7 @@ mod writer;
 pub use decision::{Decision, DecisionAttempt, DecisionCandidate, DecisionUsage};
 pub use filter::Filter;
 pub use ledger::{IntentRef, Ledger, LedgerOptions, LedgerStats, OnStall, OpenError, SegmentError, Stalled, Ticket};
+pub use look::{LogFiles, look};
 pub use reader::{LedgerReader, Page, ReadError, Rollup, RollupFilter};
 pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict};
 pub use rollup::RollupSums;

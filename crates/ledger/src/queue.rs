@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::adoption::AdoptedRow;
 use crate::day::Day;
 use crate::record::{Intent, Outcome};
 
@@ -88,6 +89,8 @@ impl Slot {
 pub(crate) enum Message {
     Intent(Arc<Slot>, Box<Intent>),
     Outcome(Arc<Slot>, Box<Outcome>),
+    /// A row that another process wrote aside, to be numbered anew.
+    Adopted(Arc<Slot>, AdoptedRow),
 }
 
 #[derive(Debug, Default)]
@@ -145,6 +148,17 @@ impl Queue {
     pub(crate) fn push_outcome(&self, slot: &Arc<Slot>, outcome: Box<Outcome>) -> Option<Taken> {
         let mut state = self.lock();
         (!state.closing).then(|| state.push(Message::Outcome(Arc::clone(slot), outcome)))
+    }
+
+    /// Takes a row of another process, however full the queue is; `false` when the log is closed.
+    pub(crate) fn push_adopted(&self, slot: &Arc<Slot>, row: AdoptedRow) -> bool {
+        let mut state = self.lock();
+        if state.closing {
+            return false;
+        }
+        state.pending_intents += usize::from(row.is_intent());
+        state.push(Message::Adopted(Arc::clone(slot), row));
+        true
     }
 
     /// Waits until there may be room for an intent.

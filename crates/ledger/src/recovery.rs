@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::day::{self, Day};
-use crate::filing::{FilingError, Segment, parse_writer};
+use crate::filing::{FilingError, Planned, Segment, parse_writer};
 use crate::journal::{JournalImage, Link, WriterId};
 use crate::ledger::OpenError;
 use crate::meta::Meta;
@@ -22,6 +22,25 @@ pub(crate) struct Recovered {
     pub(crate) refiled: u64,
     /// Requests of earlier runs that got the outcome `interrupted`.
     pub(crate) interrupted: u64,
+    /// Requests that journals beside the log may hold the outcomes of: not interrupted for now.
+    pub(crate) unended: Vec<Unended>,
+}
+
+/// A request without an outcome.
+#[derive(Debug)]
+pub(crate) struct Unended {
+    pub(crate) day: Day,
+    pub(crate) seq: u64,
+    pub(crate) planned: Planned,
+}
+
+/// What becomes of requests that the last run did not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// Their process is gone.
+    Interrupt,
+    /// There are journals beside the log, whose writers may end them.
+    Leave,
 }
 
 /// Reads the writer's id, or makes it at the first start.
@@ -46,7 +65,12 @@ pub(crate) fn writer_id(dir: &Path) -> Result<WriterId, OpenError> {
 }
 
 /// Files what journals hold, ends what was interrupted, and says where every chain stands.
-pub(crate) fn recover(dir: &Path, writer: &WriterId, now: Timestamp) -> Result<Recovered, OpenError> {
+pub(crate) fn recover(
+    dir: &Path,
+    writer: &WriterId,
+    unfinished: Unfinished,
+    now: Timestamp,
+) -> Result<Recovered, OpenError> {
     let io = |source| OpenError::Io { path: dir.to_owned(), source };
     let mut journals: BTreeMap<Day, Vec<u32>> = BTreeMap::new();
     for (day, number) in day::journals(dir).map_err(io)? {
@@ -56,7 +80,8 @@ pub(crate) fn recover(dir: &Path, writer: &WriterId, now: Timestamp) -> Result<R
     days.extend(journals.keys());
     days.sort_unstable();
     days.dedup();
-    let mut recovered = Recovered { last_seq: 0, links: BTreeMap::new(), refiled: 0, interrupted: 0 };
+    let mut recovered =
+        Recovered { last_seq: 0, links: BTreeMap::new(), refiled: 0, interrupted: 0, unended: Vec::new() };
     for day in days {
         let failed = |source: FilingError| OpenError::Segment { segment: day.segment(), source: source.into() };
         let numbers = journals.get(&day).map_or(&[][..], Vec::as_slice);
@@ -66,7 +91,10 @@ pub(crate) fn recover(dir: &Path, writer: &WriterId, now: Timestamp) -> Result<R
         };
         let meta = match meta {
             Some(meta) => meta,
-            None => recover_segment(dir, day, writer, numbers, now, &mut recovered).map_err(failed)?,
+            None => {
+                let interrupt_at = (unfinished == Unfinished::Interrupt).then_some(now);
+                recover_segment(dir, day, writer, numbers, interrupt_at, &mut recovered).map_err(failed)?
+            }
         };
         recovered.last_seq = recovered.last_seq.max(meta.last_seq);
         recovered.links.insert(day, meta.link);
@@ -88,7 +116,7 @@ fn recover_segment(
     day: Day,
     writer: &WriterId,
     numbers: &[u32],
-    now: Timestamp,
+    interrupt_at: Option<Timestamp>,
     recovered: &mut Recovered,
 ) -> Result<Meta, FilingError> {
     let mut segment = Segment::open(dir, day, writer)?;
@@ -108,8 +136,13 @@ fn recover_segment(
         }
     }
     recovered.refiled += segment.meta().link.entry - before;
-    if segment.is_waiting() {
-        recovered.interrupted += segment.interrupt(now)?;
+    match interrupt_at {
+        _ if !segment.is_waiting() => {}
+        Some(now) => recovered.interrupted += segment.interrupt(now)?,
+        None => {
+            let unended = segment.unended()?.into_iter();
+            recovered.unended.extend(unended.map(|(seq, planned)| Unended { day, seq, planned }));
+        }
     }
     segment.roll_up()?;
     if segment.close()? {
@@ -155,7 +188,7 @@ fn whole_records(bytes: &[u8], limit: usize) -> usize {
 }
 
 /// The name a damaged journal is kept under.
-fn damaged(path: &Path) -> PathBuf {
+pub(crate) fn damaged(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".damaged");
     PathBuf::from(name)

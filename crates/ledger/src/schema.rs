@@ -102,12 +102,19 @@ pub(crate) const OUTCOME_DETAIL: &str = "attempts";
 /// those when none of them has a value, so that rows of version 1 hash as they did.
 pub(crate) const OUTCOME_ADDED: [&str; 3] = ["price_nanos", "cost_nanos", "cache_saved_nanos"];
 
-/// Where filing finds what the roll-ups need among an intent's values.
+/// Where filing and adoption find what they need among an intent's values.
 pub(crate) mod intent_at {
     pub(crate) const AT: usize = 2;
+    pub(crate) const REQUEST_ID: usize = 3;
+    pub(crate) const REQUEST_KEY: usize = 4;
     pub(crate) const CONSUMER: usize = 8;
     pub(crate) const GROUP: usize = 9;
     pub(crate) const MODEL: usize = 10;
+    pub(crate) const STICKY_HIT: usize = 15;
+    /// Route, host, shadow group and shadow model, in this order.
+    pub(crate) const FIRST_PLANNED: usize = 17;
+    pub(crate) const FALLBACK_USED: usize = 21;
+    pub(crate) const SEED: usize = 25;
 }
 
 /// Where filing finds what the roll-ups need among an outcome's values.
@@ -401,6 +408,13 @@ mod tests {
     fn positions_name_the_columns_they_stand_for() {
         let intent: Vec<&str> = Kind::Intent.columns().collect();
         assert_eq!(intent[intent_at::AT], "at");
+        assert_eq!(intent[intent_at::REQUEST_ID], "request_id");
+        assert_eq!(intent[intent_at::REQUEST_KEY], "request_key");
+        assert_eq!(intent[intent_at::STICKY_HIT], "sticky_hit");
+        let planned = intent_at::FIRST_PLANNED;
+        assert_eq!(intent[planned..planned + 4], ["route_id", "host_id", "shadow_group_id", "shadow_model"]);
+        assert_eq!(intent[intent_at::FALLBACK_USED], "fallback_used");
+        assert_eq!(intent[intent_at::SEED], "seed");
         assert_eq!(intent[intent_at::CONSUMER], "consumer");
         assert_eq!(intent[intent_at::GROUP], "logical_group_id");
         assert_eq!(intent[intent_at::MODEL], "public_model");

@@ -7,6 +7,8 @@
 //! named; removed last rows show in the counts and head that the segment
 //! keeps of itself; a removed segment shows in the sequence numbers.
 
+mod beside;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::path::Path;
@@ -15,6 +17,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Rows};
 use serde::Serialize;
 
+use crate::aside;
 use crate::codec::{Encoder, Hash, Kind, Value, chained};
 use crate::day::{self, Day};
 use crate::filing::{decode, parse_writer};
@@ -41,6 +44,9 @@ pub struct VerifyReport {
     pub interrupted: Vec<InterruptedRow>,
     /// Requests in flight in a running server.
     pub open: u64,
+    /// Requests that a process which handed the log over wrote beside it, as long as that file is there: the server takes
+    /// them into the log, or has done so.
+    pub beside: u64,
     /// Number of faults.
     pub fault_count: u64,
     /// The first of them.
@@ -98,7 +104,7 @@ impl VerifyReport {
         self.fault_count == 0
     }
 
-    fn fault(&mut self, segment: &str, what: String) {
+    pub(crate) fn fault(&mut self, segment: &str, what: String) {
         self.fault_count += 1;
         if self.faults.len() < LISTED {
             self.faults.push(Fault { segment: segment.to_owned(), what });
@@ -121,7 +127,8 @@ impl VerifyReport {
 pub fn verify(dir: &Path) -> Result<VerifyReport, ReadError> {
     let mut report = VerifyReport::default();
     // Asked before anything is read: rows of a server that stops meanwhile are still called open.
-    let running = is_written(dir);
+    let beside = aside::list(dir)?;
+    let running = is_written(dir) || beside.iter().any(|path| aside::is_held(path));
     let retired = retired_last_seq(dir).map_err(|error| match error {
         crate::filing::FilingError::Sqlite(error) => ReadError::Sqlite(error),
         other => ReadError::Io(std::io::Error::other(other.to_string())),
@@ -144,6 +151,9 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, ReadError> {
         }
     }
     seqs.check(retired, &mut report);
+    for path in beside {
+        beside::verify(&path, &mut report)?;
+    }
     Ok(report)
 }
 

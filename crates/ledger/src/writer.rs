@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use crate::aside::{Aside, FIRST_ASIDE};
 use crate::day::Day;
 use crate::journal::{Capacity, HEADER_BYTES, JournalFile, Link, WriterId, begin_record, end_record};
 use crate::progress::{Chunk, Progress, count};
@@ -44,7 +45,7 @@ pub(crate) struct Start {
 }
 
 /// A segment's chain, while rows are added to it.
-struct Chain {
+pub(crate) struct Chain {
     file: Option<JournalFile>,
     /// Number of the journal file in use, or of the next one.
     number: u32,
@@ -122,6 +123,24 @@ impl Writing {
         self.progress.writer_done();
     }
 
+    /// Has every row from here on written aside, and ends the journal: another process may then take the log.
+    ///
+    /// # Errors
+    /// What has queued cannot be written, or the file aside not be made; nothing has changed then.
+    pub(crate) fn turn_aside(&self) -> io::Result<()> {
+        let mut writer = self.writer();
+        if writer.aside.is_some() {
+            return Ok(());
+        }
+        writer.write_queued()?;
+        writer.aside = Some(Aside::create(&writer.start)?);
+        writer.next_seq = FIRST_ASIDE;
+        writer.seal_all();
+        drop(writer);
+        self.progress.writer_done();
+        Ok(())
+    }
+
     /// Tries until everything queued is on disk, or until there is no time left
     /// for that; returns the rows that were lost then.
     fn write_until_done(&self) -> u64 {
@@ -160,6 +179,8 @@ struct Writer {
     queue: Arc<Queue>,
     progress: Arc<Progress>,
     chains: BTreeMap<Day, Chain>,
+    /// Where rows go once the log is handed over.
+    aside: Option<Aside>,
     next_seq: u64,
     /// Taken from the queue; its room is used again.
     batch: Vec<Message>,
@@ -178,6 +199,7 @@ impl Writer {
             queue,
             progress,
             chains: BTreeMap::new(),
+            aside: None,
             next_seq,
             batch: Vec::new(),
             rows: 0,
@@ -233,6 +255,25 @@ impl Writer {
                 chain.row(|buffer, entry| encode_outcome(buffer, seq, entry, &outcome));
                 self.ended.push(slot);
             }
+            Message::Adopted(slot, row) if row.is_intent() => {
+                let (day, seq) = (row.day(), self.next_seq);
+                self.next_seq += 1;
+                slot.assign(day, seq);
+                let chain = self.chain(day);
+                chain.open += 1;
+                chain.row(|buffer, entry| row.renumber(buffer, seq, entry));
+                self.waiting.push(slot);
+            }
+            Message::Adopted(slot, row) => {
+                let Some((day, seq)) = slot.place() else {
+                    count(&self.progress.counters.lost, 1);
+                    return;
+                };
+                let chain = self.chain(day);
+                chain.open = chain.open.saturating_sub(1);
+                chain.row(|buffer, entry| row.renumber(buffer, seq, entry));
+                self.ended.push(slot);
+            }
         }
         self.rows += 1;
     }
@@ -264,7 +305,7 @@ impl Writer {
                 self.encode(message);
             }
         }
-        for chain in self.chains.values_mut() {
+        for chain in self.chains.values_mut().chain(self.aside.as_mut().map(|aside| &mut aside.chain)) {
             chain.buffer.clear();
             chain.link = chain.committed;
         }
@@ -275,6 +316,9 @@ impl Writer {
     }
 
     fn append_all(&mut self) -> io::Result<()> {
+        if let Some(aside) = &mut self.aside {
+            return aside.append();
+        }
         for (day, chain) in &mut self.chains {
             if !chain.buffer.is_empty() {
                 chain.append(*day, &self.start, &self.progress)?;
@@ -284,10 +328,13 @@ impl Writer {
     }
 
     fn chain(&mut self, day: Day) -> &mut Chain {
+        if let Some(aside) = &mut self.aside {
+            return &mut aside.chain;
+        }
         let start = &self.start;
         self.chains.entry(day).or_insert_with(|| {
             let link = start.links.get(&day).copied().unwrap_or_else(|| Link::first(&start.writer, day));
-            Chain { file: None, number: 1, link, committed: link, open: 0, buffer: Vec::new() }
+            Chain::new(link)
         })
     }
 
@@ -313,6 +360,20 @@ impl Writer {
 }
 
 impl Chain {
+    pub(crate) fn new(link: Link) -> Self {
+        Self { file: None, number: 1, link, committed: link, open: 0, buffer: Vec::new() }
+    }
+
+    /// Appends what is encoded to the file in use, whatever its size.
+    pub(crate) fn append_to(&mut self, file: &mut JournalFile) -> io::Result<()> {
+        if !self.buffer.is_empty() {
+            file.append(&self.buffer)?;
+            self.buffer.clear();
+            self.committed = self.link;
+        }
+        Ok(())
+    }
+
     fn row(&mut self, encode: impl FnOnce(&mut Vec<u8>, u64)) {
         self.link.entry += 1;
         let row_at = begin_record(&mut self.buffer);
