@@ -1,12 +1,15 @@
-//! Bindings in memory alone: gone with the process.
+//! Bindings in memory alone: gone with the process, unless they are handed on in a file.
+
+use std::path::Path;
 
 use async_trait::async_trait;
 use relay_domain::{KeyId, Timestamp};
 use relay_routing::{Binding, StickyKey};
 
 use crate::register::Register;
+use crate::sqlite::{BindingsFile, remove};
 use crate::table::Journal;
-use crate::{BindingEntry, BindingFilter, BindingPage, BindingStore, FlushError, ResponseOwner};
+use crate::{BindingEntry, BindingFilter, BindingPage, BindingStore, FlushError, OpenError, ResponseOwner};
 
 /// A [`BindingStore`] in memory. Weighted rendezvous brings most conversations
 /// back to the same route after a restart without it (spec §4).
@@ -16,6 +19,29 @@ impl MemoryBindings {
     /// Room for `capacity` bindings and as many response owners.
     pub fn new(capacity: usize) -> Self {
         Self(Register::new(capacity, Journal::None))
+    }
+
+    /// Writes everything into a file in `path`, which is made anew, for the process that goes on with it. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), OpenError> {
+        remove(path).map_err(|source| OpenError::Unusable { path: path.to_owned(), source: source.into() })?;
+        BindingsFile::open(path)?
+            .write_all(&self.0)
+            .map_err(|source| OpenError::Unusable { path: path.to_owned(), source: source.into() })
+    }
+
+    /// Takes what [`save`](Self::save) wrote and has not expired at `now`, and removes the file. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be read; what was read before is here.
+    pub fn load(&self, path: &Path, now: Timestamp) -> Result<(), OpenError> {
+        let unusable = |source: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), source: source.into() };
+        let file = BindingsFile::open(path)?;
+        file.trim(usize::MAX, now).and_then(|()| file.load(&self.0)).map_err(unusable)?;
+        drop(file);
+        remove(path).map_err(|source| OpenError::Unusable { path: path.to_owned(), source: source.into() })
     }
 }
 

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use relay_domain::{KeyId, Timestamp};
 use relay_routing::{Binding, StickyKey};
 
-use self::file::BindingsFile;
+pub(crate) use self::file::{BindingsFile, remove};
 use self::writer::Writer;
 use crate::register::Register;
 use crate::table::Journal;

@@ -44,12 +44,12 @@ const TABLES: &str = "
 /// A change to write: the new state of a key, or `None` when it is gone.
 type Changes<T> = [(u128, Option<T>)];
 
-pub(super) struct BindingsFile {
+pub(crate) struct BindingsFile {
     connection: Connection,
 }
 
 impl BindingsFile {
-    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Unusable { path: path.to_owned(), source };
         create_private(path).map_err(|error| unusable(error.into()))?;
         let prepare = || {
@@ -73,7 +73,7 @@ impl BindingsFile {
     }
 
     /// Removes what has expired and what is more than `capacity` rows of a table.
-    pub(super) fn trim(&self, capacity: usize, now: Timestamp) -> Result<(), rusqlite::Error> {
+    pub(crate) fn trim(&self, capacity: usize, now: Timestamp) -> Result<(), rusqlite::Error> {
         let (capacity, now) = (i64::try_from(capacity).unwrap_or(i64::MAX), now.as_microsecond());
         for (table, key, recency) in
             [("bindings", "sticky_key", "last_used_at"), ("responses", "response_key", "expires_at")]
@@ -91,7 +91,7 @@ impl BindingsFile {
     }
 
     /// Fills the register, the least recently used first.
-    pub(super) fn load(&self, register: &Register) -> Result<(), rusqlite::Error> {
+    pub(crate) fn load(&self, register: &Register) -> Result<(), rusqlite::Error> {
         let mut names = Names::default();
         let mut unreadable = 0_u64;
         let mut rows = self.connection.prepare(
@@ -120,6 +120,19 @@ impl BindingsFile {
         }
         if unreadable > 0 {
             tracing::warn!(rows = unreadable, "bindings that this version cannot read were left out");
+        }
+        Ok(())
+    }
+
+    /// Writes everything that a register holds, a shard in a transaction.
+    pub(crate) fn write_all(&mut self, register: &Register) -> Result<(), rusqlite::Error> {
+        for shard in register.bindings.shards_from(0) {
+            let entries = shard.entries.iter().map(|(key, kept)| (key, Some(kept.entry.clone())));
+            self.write(&entries.collect::<Vec<_>>(), &[])?;
+        }
+        for shard in register.responses.shards_from(0) {
+            let owners = shard.entries.iter().map(|(key, owner)| (key, Some(owner.clone())));
+            self.write(&[], &owners.collect::<Vec<_>>())?;
         }
         Ok(())
     }
@@ -246,6 +259,19 @@ fn shared<T: Clone>(
 
 fn time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, rusqlite::Error> {
     Ok(Timestamp::from_microsecond(row.get(column)?).ok())
+}
+
+/// Removes a file with what SQLite keeps beside it.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes an empty file that only we may read, with its directories; a file that
