@@ -35,8 +35,10 @@ const DRAINED: usize = 64 * 1024;
 /// How far a connection is on its way to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
+    /// The next answer is the last one; until then it stays, since its client may be sending a request just now.
+    LastRequest = 1,
     /// It takes no further request.
-    Closing = 1,
+    Closing,
     /// What is in flight is told, and ended.
     Ending,
     /// It is dropped: its client is still sending a request, or not reading its answer.
@@ -226,7 +228,7 @@ impl Client {
 
     /// Writes an answer of ours.
     pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Gone> {
-        if reply.closes || self.handle.has_come_to(Phase::Closing) {
+        if reply.closes || self.handle.has_come_to(Phase::LastRequest) {
             self.connection.close();
         }
         self.connection.respond(reply.head, reply.body);
@@ -235,7 +237,7 @@ impl Client {
 
     /// Begins an answer whose body follows in pieces.
     pub(crate) fn start(&mut self, head: ResponseHeadWriter) {
-        if self.handle.has_come_to(Phase::Closing) {
+        if self.handle.has_come_to(Phase::LastRequest) {
             self.connection.close();
         }
         self.connection.start(head, None);

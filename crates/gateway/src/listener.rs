@@ -26,9 +26,11 @@ const TURNED_AWAY: Duration = Duration::from_secs(2);
 /// How long clients have, once everything is to end, to take their last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// The two steps of a shutdown.
+/// The steps of a shutdown.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
+    /// No new connections, and each that is there ends with its next answer: another process accepts on the same socket.
+    pub last_requests: CancellationToken,
     /// No new connections or requests; what is in flight goes on.
     pub stop_accepting: CancellationToken,
     /// What is still in flight is told and ended.
@@ -36,16 +38,17 @@ pub struct Shutdown {
 }
 
 impl Gateway {
-    /// Serves clients until `stop_accepting` is cancelled, then waits until
+    /// Serves clients until `last_requests` or `stop_accepting` is cancelled, then waits until
     /// every connection has ended. Dropping the future drops all of them.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let connections = TaskTracker::new();
         let open = Arc::new(OpenConnections::default());
-        let stop = self.shutdown().stop_accepting.clone();
+        let Shutdown { last_requests, stop_accepting, end_now } = self.shutdown().clone();
         loop {
             let (socket, address) = tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
+                () = last_requests.cancelled() => break,
+                () = stop_accepting.cancelled() => break,
                 accepted = listener.accept() => match accepted {
                     Ok((socket, address)) => (socket, address.ip()),
                     Err(error) => {
@@ -65,10 +68,12 @@ impl Gateway {
         }
         drop(listener);
         connections.close();
-        open.advance_to(Phase::Closing);
-        tokio::select! {
-            () = connections.wait() => return,
-            () = self.shutdown().end_now.cancelled() => {}
+        for (phase, until) in [(Phase::LastRequest, &stop_accepting), (Phase::Closing, &end_now)] {
+            open.advance_to(phase);
+            tokio::select! {
+                () = connections.wait() => return,
+                () = until.cancelled() => {}
+            }
         }
         open.advance_to(Phase::Ending);
         if tokio::time::timeout(LAST_WORDS, connections.wait()).await.is_err() {

@@ -200,3 +200,25 @@ async fn a_head_too_long_to_hold_is_refused() {
     let within = rig.call("GET", "/healthz").header("x-long", &"x".repeat(60_000)).send().await;
     assert_eq!(within.status, 200);
 }
+
+#[tokio::test]
+async fn where_another_process_accepts_an_open_connection_brings_one_more_request() {
+    let mut rig = Setup::hosts(1).start().await;
+    rig.hosts[0].default_reply(Reply::echo());
+    let mut idle = rig.connect().await;
+    idle.call(rig.call("GET", "/v1/models")).await.text().await;
+    let mut busy = rig.connect().await;
+    busy.call(rig.call("GET", "/v1/models")).await.text().await;
+
+    rig.shutdown.last_requests.cancel();
+    let refused = async { while TcpStream::connect(rig.address).await.is_ok() {} };
+    patiently("new connections to be left to others", refused).await;
+    let mut answer = busy.call(rig.call("GET", "/v1/models")).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    answer.text().await;
+    busy.closed().await;
+    // What nobody uses goes when its time is over.
+    rig.shutdown.stop_accepting.cancel();
+    idle.closed().await;
+    rig.stopped().await;
+}
