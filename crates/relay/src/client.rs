@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
@@ -126,8 +126,7 @@ impl Client {
 
     /// `POST path` for work that takes as long as a host takes; whoever waits is shown how far it is.
     pub(crate) async fn post_patiently(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
-        let (status, body) = self.send_within(LONG_WORK, Method::POST, path, Some(body), "application/json").await?;
-        self.answer(status, &body)
+        self.read(&self.send_within(LONG_WORK, Method::POST, path, Some(body), "application/json").await?)
     }
 
     /// `PATCH path` with a JSON body.
@@ -145,21 +144,33 @@ impl Client {
         self.json(Method::DELETE, path, None).await
     }
 
+    /// A change of the fleet, and the generation that it came with.
+    pub(crate) async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(Value, Option<u64>), ClientError> {
+        let answer = self.send(method, path, body, "application/json").await?;
+        let generation = answer.headers().get("x-relay-generation").and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok((self.read(&answer)?, generation))
+    }
+
     /// `GET path` as text, for what is not JSON.
     pub(crate) async fn get_text(&self, path: &str, accept: &str) -> Result<String, ClientError> {
-        let (status, body) = self.send(Method::GET, path, None, accept).await?;
-        if status.is_success() {
-            return Ok(String::from_utf8_lossy(&body).into_owned());
+        let answer = self.send(Method::GET, path, None, accept).await?;
+        if answer.status().is_success() {
+            return Ok(String::from_utf8_lossy(answer.body()).into_owned());
         }
-        Err(self.failure(status, &body))
+        Err(self.failure(answer.status(), answer.body()))
     }
 
     async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ClientError> {
-        let (status, body) = self.send(method, path, body, "application/json").await?;
-        self.answer(status, &body)
+        self.read(&self.send(method, path, body, "application/json").await?)
     }
 
-    fn answer(&self, status: StatusCode, body: &[u8]) -> Result<Value, ClientError> {
+    fn read(&self, answer: &Response<Bytes>) -> Result<Value, ClientError> {
+        let (status, body) = (answer.status(), answer.body());
         if !status.is_success() {
             return Err(self.failure(status, body));
         }
@@ -175,7 +186,7 @@ impl Client {
         path: &str,
         body: Option<&Value>,
         accept: &str,
-    ) -> Result<(StatusCode, Bytes), ClientError> {
+    ) -> Result<Response<Bytes>, ClientError> {
         self.send_within(TIME_LIMIT, method, path, body, accept).await
     }
 
@@ -186,7 +197,7 @@ impl Client {
         path: &str,
         body: Option<&Value>,
         accept: &str,
-    ) -> Result<(StatusCode, Bytes), ClientError> {
+    ) -> Result<Response<Bytes>, ClientError> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base)).header(ACCEPT, accept);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
@@ -202,13 +213,13 @@ impl Client {
             .map_err(|_| ClientError::Timeout { server: self.base.clone(), limit })?
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), ClientError> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, ClientError> {
         let unreachable = |reason: String| ClientError::Unreachable { server: self.base.clone(), reason };
         let response = self.http.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| unreachable(innermost(error.as_ref())))?;
-        Ok((status, body.to_bytes()))
+        Ok(Response::from_parts(head, body.to_bytes()))
     }
 
     fn failure(&self, status: StatusCode, body: &[u8]) -> ClientError {
@@ -249,6 +260,8 @@ fn detail_lines(details: &Value) -> Vec<String> {
     match details {
         Value::Null => Vec::new(),
         Value::Array(faults) => faults.iter().map(line).collect(),
+        // Facts for programs; the message has them in words.
+        Value::Object(facts) if !facts.contains_key("message") => Vec::new(),
         one => vec![line(one)],
     }
 }

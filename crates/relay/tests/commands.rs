@@ -275,3 +275,79 @@ async fn a_generation_is_shown_compared_and_gone_back_to() {
     assert_eq!(server.json(&["host", "list"])["items"].as_array().unwrap().len(), 1);
     assert!(stderr(&server.cli(&["generations", "rollback", "7"])).contains("there is no generation \"7\""));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fleet_is_built_and_changed_one_entry_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, _) = two_hosts().await;
+    let server = Server::start(directory.path());
+    let run = |args: &[&str], code: i32| {
+        let output = server.cli_with(args, |command| command.env("TOKYO_KEY", "sk-canary-tokyo"));
+        let told = stdout(&output) + &stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {told}");
+        assert!(!told.contains("canary"), "{args:?} shows a secret");
+        told
+    };
+    let url = tokyo.base_url();
+    let add = ["host", "add", "tokyo", "--kind", "openai", "--base-url", &url, "--allow-private", "--gateway-key-env"];
+    let add = [&add[..], &["TOKYO_KEY"]].concat();
+    assert!(run(&[&add[..], &["--dry-run"]].concat(), 3).contains("nothing was changed"));
+    assert!(run(&add, 0).contains("+ host tokyo"));
+    assert!(run(&["group", "create", "gpt", "sticky.ttl=30m"], 0).contains("generation 2 is in force"));
+    let route = ["route", "create", "gpt-tokyo", "--group", "gpt", "--model", "gpt-5", "--host", "tokyo"];
+    run(&route, 0);
+    assert!(
+        run(&["route", "create", "r", "--group", "gtp", "--model", "m", "--host", "tokyo"], 1)
+            .contains("did you mean \"gpt\"?")
+    );
+    let made = server.json(&["key", "create", "team-a", "--group", "gpt"]);
+    let key = format!("Bearer {}", made["key"].as_str().unwrap());
+    let headers = [("authorization", key.as_str()), ("content-type", "application/json")];
+    let body = support::http::chat_body("c-1", false).to_string();
+    let ask = async || {
+        let path = "/v1/chat/completions";
+        support::http::try_send(server.gateway, http::Method::POST, path, &headers, &body)
+            .await
+            .unwrap()
+            .status
+            .as_u16()
+    };
+    assert_eq!(ask().await, 200, "what was made serves");
+    assert_eq!(tokyo.received_on("/v1/chat/completions").len(), 1);
+
+    assert!(run(&["route", "disable", "gpt-tokyo"], 0).contains("enabled: yes -> no"));
+    assert_eq!(ask().await, 503);
+    run(&["route", "enable", "gpt-tokyo"], 0);
+    assert!(run(&["route", "enable", "gpt-tokyo"], 0).contains("nothing to change"));
+    let drained = run(&["host", "drain", "tokyo"], 0);
+    assert!(drained.contains("weight: 100 -> 0") && drained.contains("warning:"), "{drained}");
+    assert!(run(&["host", "set", "tokyo", "colour=blue"], 1).contains("unknown field"));
+    run(&["host", "set", "tokyo", "ask_usage=false"], 0);
+    assert_eq!(server.json(&["host", "show", "tokyo"])["gateway_key"], serde_json::json!({"env": "TOKYO_KEY"}));
+
+    let refused = run(&["host", "remove", "tokyo"], 1);
+    assert!(refused.contains("route gpt-tokyo") && refused.contains("--cascade"), "{refused}");
+    let gone = run(&["host", "remove", "tokyo", "--cascade"], 0);
+    assert!(gone.contains("- host tokyo") && gone.contains("- route gpt-tokyo"), "{gone}");
+    assert!(run(&["host", "remove", "tokyo"], 1).contains("host list"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_made_used_and_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let made = server.json(&["token", "create", "wall", "--role", "viewer"]);
+    let token = made["token"].as_str().unwrap();
+    let with = |args: &[&str]| server.cli_with(args, |command| command.env("RELAY_MANAGER_ADMIN_TOKEN", token));
+    assert_eq!(stdout(&with(&["token", "whoami"])), "wall (viewer)\n");
+    assert!(with(&["host", "list"]).status.success());
+    let refused = with(&["group", "create", "gpt"]);
+    assert!(stderr(&refused).contains("needs the role admin"), "{}", stderr(&refused));
+    let listed = server.cli(&["token", "list"]);
+    assert!(stdout(&listed).contains("wall") && !stdout(&listed).contains(token));
+    let id = made["token_id"].to_string();
+    assert!(server.cli(&["token", "delete", &id]).status.success());
+    assert_eq!(with(&["host", "list"]).status.code(), Some(1));
+    assert!(stderr(&server.cli(&["token", "delete", &id])).contains("token list"));
+    assert!(stderr(&server.cli(&["token", "delete", "1"])).contains("the last one of an admin"));
+}

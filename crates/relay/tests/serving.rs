@@ -206,6 +206,34 @@ async fn applying_a_fleet_neither_drops_nor_reroutes_a_stream_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_one_route_is_for_the_next_request_and_not_for_the_one_in_flight() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, tokyo, gate, answer) = with_a_stream_in_flight(directory.path()).await;
+    let generation = |id: &str| server.json(&["explain", id])["generation"].clone();
+    let set = server.cli(&["route", "set", "gpt-tokyo", "shadow_model=gpt-5-next"]);
+    assert!(
+        set.status.success() && stdout(&set).contains("generation 2 is in force"),
+        "{}{}",
+        stdout(&set),
+        stderr(&set)
+    );
+    // The very next request, with nothing waited for in between, even of the same conversation.
+    let next = chat(server.gateway, "c-1", false).await;
+    let next_id = next.request_id();
+    assert_eq!(next.status, 200);
+    next.text().await;
+    assert_eq!(generation(&next_id), 2);
+    gate.open();
+    let request_id = answer.request_id();
+    let text = answer.text().await;
+    assert!(text.contains("three") && text.contains("[DONE]"), "{text}");
+    assert_eq!(generation(&request_id), 1, "what is in flight does not change its mind");
+    let asked: Vec<_> =
+        tokyo.received_on("/v1/chat/completions").iter().map(|request| request.json()["model"].clone()).collect();
+    assert_eq!(asked, ["gpt-5-tokyo", "gpt-5-next"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_secret_reaches_the_log_or_the_database() {
     let directory = tempfile::tempdir().unwrap();
     let host = FakeHost::builder().name("tokyo").start().await;

@@ -144,7 +144,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn warnings(answer: &Value) -> String {
+/// The lines of what the linter says.
+pub(super) fn warnings(answer: &Value) -> String {
     let mut text = String::new();
     for warning in answer["warnings"].as_array().into_iter().flatten() {
         let _ = writeln!(text, "warning: {}", plain(warning));

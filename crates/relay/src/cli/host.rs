@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use relay_control::fleet_document::{FleetDocument, ProcessSecrets};
 use serde_json::{Map, Value, json};
 
 use super::api::Api;
+use super::edit::{self, Asked, ChangeCommand};
 use super::nouns::{self, NounCommand};
 use super::{Exit, access};
 use crate::client::{Client, encode};
@@ -23,6 +23,15 @@ pub(crate) enum HostCommand {
     Noun(NounCommand),
     /// Add a host to the fleet
     Add(AddArgs),
+    /// Send no new conversations to a host; those that are bound to it stay
+    Drain {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        asked: Asked,
+    },
+    #[command(flatten)]
+    Change(ChangeCommand),
     /// Find out what a host can do, and record it
     Probe(HostArgs),
     /// Look at groups, models, subscriptions and keys, and tell how they differ from what is meant to be
@@ -58,13 +67,19 @@ pub(crate) struct AddArgs {
     #[arg(long, value_name = "FILE")]
     admin_key_file: Option<String>,
     /// Name of an environment variable that holds the gateway key; it is read here
-    #[arg(long, value_name = "VARIABLE")]
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "gateway_key_file")]
     gateway_key_env: Option<String>,
+    /// File that holds the gateway key; it is read here
+    #[arg(long, value_name = "FILE")]
+    gateway_key_file: Option<String>,
     /// The host may be at a loopback or private address
     #[arg(long)]
     allow_private: bool,
+    /// Other fields of docs/fleet-file.md, such as login.email=ops@example.com login.password=@file
+    #[arg(value_name = "NAME=VALUE")]
+    fields: Vec<String>,
     #[command(flatten)]
-    api: Api,
+    asked: Asked,
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +133,8 @@ pub(super) async fn run(command: HostCommand, output: Output) -> anyhow::Result<
         HostCommand::Noun(NounCommand::Show { id, api }) => show(&id, api, output).await,
         HostCommand::Noun(command) => nouns::run(&nouns::HOST, command, output).await,
         HostCommand::Add(args) => add(args, output).await,
+        HostCommand::Drain { id, asked } => edit::act(&nouns::HOST, &id, "drain", asked, output).await,
+        HostCommand::Change(command) => edit::run(&nouns::HOST, command, output).await,
         HostCommand::Probe(HostArgs { id, api }) => {
             let found = api.client()?.post(&path(&id, "probe"), &json!({})).await?;
             output.value(&found, || nouns::flat_facts(&found))?;
@@ -150,26 +167,24 @@ async fn show(id: &str, api: Api, output: Output) -> anyhow::Result<Exit> {
 }
 
 async fn add(args: AddArgs, output: Output) -> anyhow::Result<Exit> {
-    let mut host = Map::new();
-    host.insert("host_id".to_owned(), args.id.into());
+    let mut host: Map<String, Value> = edit::read_fields(&args.fields)?;
+    host.insert("host_id".to_owned(), args.id.as_str().into());
     host.insert("kind".to_owned(), args.kind.into());
     host.insert("base_url".to_owned(), args.base_url.into());
     if args.allow_private {
         host.insert("allow_private".to_owned(), true.into());
     }
-    let mut secret = |field: &str, kind: &str, name: Option<String>| {
-        host.extend(name.map(|name| (field.to_owned(), json!({ kind: name }))));
-    };
-    secret("admin_key", "env", args.admin_key_env);
-    secret("admin_key", "file", args.admin_key_file);
-    secret("gateway_key", "env", args.gateway_key_env);
-    // The server reads no variable because a call names it, so values go along with their references.
-    let mut document = FleetDocument::from_json(json!({ "host": [host] }))?;
-    document.inline_secrets(&ProcessSecrets::default());
-    let host = document.into_json()["host"][0].take();
-    let added = args.api.client()?.post("/api/v1/hosts", &host).await?;
-    output.value(&added, || nouns::flat_facts(&added))?;
-    Ok(Exit::Done)
+    for (field, kind, name) in [
+        ("admin_key", "env", args.admin_key_env),
+        ("admin_key", "file", args.admin_key_file),
+        ("gateway_key", "env", args.gateway_key_env),
+        ("gateway_key", "file", args.gateway_key_file),
+    ] {
+        if let Some(name) = name {
+            host.insert(field.to_owned(), edit::secret(&format!("{kind}:{name}"))?);
+        }
+    }
+    edit::create(&nouns::HOST, &args.id, &host.into(), args.asked, output).await
 }
 
 async fn sync(args: SyncArgs, output: Output) -> anyhow::Result<Exit> {

@@ -7,9 +7,11 @@ mod backup;
 mod bindings;
 mod completions;
 mod decisions;
+mod edit;
 mod explain;
 mod fleet;
 mod generations;
+mod group;
 mod health;
 mod host;
 mod keys;
@@ -19,6 +21,8 @@ mod nouns;
 mod prices;
 mod resolve;
 mod restore;
+mod route;
+mod token;
 mod usage;
 mod verify_log;
 
@@ -74,13 +78,16 @@ pub(crate) enum Command {
     Access(access::AccessCommand),
     /// Logical groups
     #[command(subcommand)]
-    Group(nouns::NounCommand),
+    Group(group::GroupCommand),
     /// Routes
     #[command(subcommand)]
-    Route(nouns::NounCommand),
+    Route(route::RouteCommand),
     /// Consumer keys
     #[command(subcommand)]
     Key(keys::KeyCommand),
+    /// Admin tokens: who may use the admin API
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Published versions of the fleet
     #[command(subcommand)]
     Generations(generations::GenerationsCommand),
@@ -126,9 +133,10 @@ pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit
         Command::Export(args) => fleet::export(args, output).await,
         Command::Host(command) => host::run(command, output).await,
         Command::Access(command) => access::run(command, output).await,
-        Command::Group(command) => nouns::run(&nouns::GROUP, command, output).await,
-        Command::Route(command) => nouns::run(&nouns::ROUTE, command, output).await,
+        Command::Group(command) => group::run(command, output).await,
+        Command::Route(command) => route::run(command, output).await,
         Command::Key(command) => keys::run(command, output).await,
+        Command::Token(command) => token::run(command, output).await,
         Command::Generations(command) => generations::run(command, output).await,
         Command::Resolve(args) => resolve::run(args, output).await,
         Command::Explain(args) => explain::run(args, output).await,

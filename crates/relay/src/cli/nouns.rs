@@ -1,4 +1,4 @@
-//! `host`, `group`, `route`: list them, show one; they change by `apply`. Keys are listed so too.
+//! `host`, `group`, `route`, `key`: list them, show one. How they change is in `edit` and `keys`.
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -29,8 +29,12 @@ pub(crate) enum NounCommand {
 
 /// A noun of the admin API and the columns of its table.
 pub(crate) struct Noun {
-    path: &'static str,
-    one: &'static str,
+    /// Below `/api/v1`.
+    pub(super) path: &'static str,
+    /// One of them.
+    pub(super) one: &'static str,
+    /// The command that makes one.
+    add: &'static str,
     /// Title and field.
     columns: &'static [(&'static str, &'static str)],
 }
@@ -38,6 +42,7 @@ pub(crate) struct Noun {
 pub(crate) const HOST: Noun = Noun {
     path: "hosts",
     one: "host",
+    add: "relay-manager host add",
     columns: &[
         ("host", "host_id"),
         ("kind", "kind"),
@@ -49,6 +54,7 @@ pub(crate) const HOST: Noun = Noun {
 pub(crate) const GROUP: Noun = Noun {
     path: "groups",
     one: "group",
+    add: "relay-manager group create",
     columns: &[
         ("group", "logical_group_id"),
         ("enabled", "enabled"),
@@ -60,6 +66,7 @@ pub(crate) const GROUP: Noun = Noun {
 pub(crate) const ROUTE: Noun = Noun {
     path: "routes",
     one: "route",
+    add: "relay-manager route create",
     columns: &[
         ("route", "route_id"),
         ("group", "logical_group_id"),
@@ -76,6 +83,7 @@ pub(crate) const ROUTE: Noun = Noun {
 pub(crate) const KEY: Noun = Noun {
     path: "keys",
     one: "key",
+    add: "relay-manager key create",
     columns: &[
         ("key", "key_id"),
         ("label", "label"),
@@ -99,7 +107,10 @@ async fn list(noun: &Noun, page: &Page, api: Api, output: Output) -> anyhow::Res
     let list = api.client()?.page(&format!("/api/v1/{}", noun.path), page, &[]).await?;
     output.value(&list.to_json(), || {
         if list.items.is_empty() {
-            return format!("no {}; `relay-manager apply -f fleet.toml` adds them", noun.path);
+            return format!(
+                "no {}; `relay-manager apply -f fleet.toml` adds them, or one at a time `{}`",
+                noun.path, noun.add
+            );
         }
         let titles: Vec<_> = noun.columns.iter().map(|(title, _)| *title).collect();
         let row = |item: &Value| noun.columns.iter().map(|(_, name)| output::cell(item, name)).collect();
