@@ -10,9 +10,11 @@
 pub mod address;
 pub mod admin;
 pub mod body;
+mod certificate;
 pub mod client;
 mod connector;
 pub mod endpoint;
+mod inspect;
 pub mod managed;
 pub mod pool;
 mod socket;
@@ -21,4 +23,5 @@ mod tls;
 pub use body::RequestBody;
 pub use client::{ClientOptions, HostClient, SendError};
 pub use endpoint::Endpoint;
+pub use inspect::{Inspected, inspect};
 pub use pool::{Answer, HostPool, RelayRequest};

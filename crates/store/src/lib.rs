@@ -42,5 +42,5 @@ pub use keyring::{Keyring, SealError};
 pub use managed::{ManagedResource, ResourceFilter, ResourceKind, UnknownResourceKind};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use publication::{GenerationFilter, GenerationRecord, Publication};
-pub use sqlite::{SqliteStore, open_sqlite};
+pub use sqlite::{InspectedHost, Inspection, SqliteStore, inspect_sqlite, open_sqlite};
 pub use store::{AccessStore, EventStore, HostStore, NotificationStore, Store};

@@ -8,6 +8,7 @@ mod access_users;
 mod events;
 mod fleet;
 mod hosts;
+mod inspect;
 mod managed;
 mod notifications;
 mod open;
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 use relay_domain::{Fleet, Generation, HostId, Timestamp};
 use sqlx::SqlitePool;
 
+pub use self::inspect::{InspectedHost, Inspection, inspect_sqlite};
 pub use self::open::open_sqlite;
 use crate::{
     AdminToken, AuditEntry, AuditFilter, GenerationFilter, GenerationRecord, Keyring, ManagedResource, NewAuditEntry,

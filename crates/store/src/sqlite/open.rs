@@ -18,7 +18,7 @@ use crate::{Keyring, OpenError, SealError, StoreError};
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a statement waits for another process's lock, such as a backup's.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection before the store counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Reads are short and few; more connections would only cost memory.
@@ -67,11 +67,15 @@ async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
     match MIGRATIONS.run_direct(None, &mut *transaction, false).await {
         Ok(()) => transaction.commit().await.map_err(failed),
         Err(MigrateError::VersionMissing(found)) => {
-            let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
-            Err(OpenError::NewerSchema { path: path.to_owned(), found, known })
+            Err(OpenError::NewerSchema { path: path.to_owned(), found, known: known_schema() })
         }
         Err(error) => Err(OpenError::Migration { path: path.to_owned(), source: error.into() }),
     }
+}
+
+/// The schema that this program brings a database to.
+pub(super) fn known_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
 /// Opens the canary, or leaves one in a new database. Without it a wrong key
