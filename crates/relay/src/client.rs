@@ -63,7 +63,7 @@ pub(crate) enum ClientError {
     #[error(transparent)]
     Failed(Box<Failed>),
     /// Something answered that is not Relay Manager.
-    #[error("{server} answered {status} with something that is not JSON; is it the admin address, not the gateway's?")]
+    #[error("{server} answered {status}, and not as an admin API does; is it the admin address, not the gateway's?")]
     NotOurs {
         /// Who was asked.
         server: String,
@@ -226,6 +226,10 @@ impl Client {
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
             return ClientError::NotOurs { server: self.base.clone(), status };
         };
+        // The gateway has errors of its own shape, for clients of models.
+        if body["error"]["type"].is_string() {
+            return ClientError::NotOurs { server: self.base.clone(), status };
+        }
         let text = |name: &str| body["error"][name].as_str().unwrap_or_default().to_owned();
         let message = match text("message") {
             message if message.is_empty() => format!("the server answered {status}"),

@@ -11,13 +11,14 @@ use serde_json::json;
 
 const LOCK: &str = "lock";
 const LISTENING: &str = "listening.json";
+const RESTART_FAILED: &str = "restart-failed";
 
 /// A data directory that this process holds until it is dropped.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
     /// The lock goes with the file, also when the process is killed.
-    _lock: File,
+    lock: File,
 }
 
 impl DataDir {
@@ -52,8 +53,23 @@ impl DataDir {
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(advice),
         }
+        Ok(Self::held(path, lock))
+    }
+
+    /// Goes on with a directory that the process before this one holds, and its lock.
+    pub(crate) fn inherit(path: &Path, lock: File) -> Self {
+        keep_files_private();
+        Self::held(path, lock)
+    }
+
+    fn held(path: &Path, mut lock: File) -> Self {
         lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", std::process::id())).ok();
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Self { path: path.to_owned(), lock }
+    }
+
+    /// The lock, for the process after this one: it is held as long as one of the two lives.
+    pub(crate) fn lock(&self) -> io::Result<File> {
+        self.lock.try_clone()
     }
 
     /// Where it is.
@@ -73,11 +89,50 @@ impl DataDir {
         fs::rename(draft, self.path.join(LISTENING))
     }
 
+    /// Says for `relay-manager restart` why there is no new process.
+    pub(crate) fn restart_failed(&self, reason: &str) {
+        if let Err(error) = fs::write(self.path.join(RESTART_FAILED), reason) {
+            tracing::warn!(%error, "the reason cannot be written to the data directory");
+        }
+    }
+
     /// Takes the announcement back.
     pub(crate) fn withdraw(&self) {
         // Nobody is there to be told: the process is ending.
         let _ = fs::remove_file(self.path.join(LISTENING));
     }
+}
+
+/// The process that serves a data directory, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listening {
+    pub(crate) pid: u32,
+    pub(crate) gateway: String,
+    pub(crate) admin: String,
+}
+
+/// What a server announced in its data directory; `None` when none runs there that ended in order.
+pub(crate) fn listening(path: &Path) -> Option<Listening> {
+    let value: serde_json::Value = serde_json::from_slice(&fs::read(path.join(LISTENING)).ok()?).ok()?;
+    Some(Listening {
+        pid: value["pid"].as_u64()?.try_into().ok()?,
+        gateway: value["gateway"].as_str()?.to_owned(),
+        admin: value["admin"].as_str()?.to_owned(),
+    })
+}
+
+/// Takes the reason why the last restart failed, if it did.
+pub(crate) fn take_restart_failure(path: &Path) -> Option<String> {
+    let file = path.join(RESTART_FAILED);
+    let reason = fs::read_to_string(&file).ok()?;
+    let _ = fs::remove_file(file);
+    Some(reason)
+}
+
+/// Whether some process holds a data directory.
+pub(crate) fn is_held(path: &Path) -> bool {
+    let Ok(lock) = File::open(path.join(LOCK)) else { return false };
+    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 /// Whatever this process makes from here on (journals, write-ahead logs, drafts)

@@ -168,6 +168,18 @@ impl Housekeeping {
     }
 }
 
+/// Takes over what other processes publish, for one that has handed over and still answers last requests: a key that is
+/// disabled meanwhile is disabled here too. Never ends.
+pub(crate) async fn follow(control: &Control) {
+    let mut refresh = every(REFRESH);
+    loop {
+        refresh.tick().await;
+        if let Err(error) = control.refresh().await {
+            tracing::debug!(%error, "cannot ask the store for newer generations");
+        }
+    }
+}
+
 /// A round that is told of once when it begins to fail and once when it works again.
 struct Round {
     name: &'static str,

@@ -9,13 +9,16 @@ mod client;
 mod config;
 mod data_dir;
 mod demo;
+mod doctor;
 mod failure;
+mod handover;
 mod housekeeping;
 mod metrics;
 mod output;
 mod progress;
 mod serve;
 mod signals;
+mod supervisor;
 mod telemetry;
 mod wiring;
 
@@ -25,6 +28,7 @@ use clap::Parser as _;
 
 use cli::{Cli, Command, Exit};
 use config::{Config, ConfigFlags};
+use handover::Predecessor;
 use output::Output;
 use wiring::Given;
 
@@ -51,8 +55,9 @@ fn serve(flags: ConfigFlags, output: Output) -> anyhow::Result<Exit> {
     prepare_process();
     tokio::runtime::Runtime::new()?.block_on(async {
         let stop = signals::Stop::on_signals()?;
-        let server = wiring::build(config, Given::from_env(), output).await?;
-        serve::run(server, stop, output).await
+        let mut predecessor = Predecessor::from_env()?;
+        let server = wiring::build(config, Given::from_env(), predecessor.as_mut(), output).await?;
+        serve::run(server, predecessor, stop, output).await
     })
 }
 

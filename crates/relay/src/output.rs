@@ -54,7 +54,9 @@ pub(crate) fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>
     if !io::stdout().is_terminal() {
         table.set_width(UNBOUNDED_WIDTH);
     }
-    if !use_color() {
+    if use_color() {
+        table.enforce_styling();
+    } else {
         table.force_no_tty();
     }
     table.set_header(titles.iter().map(|title| Cell::new(title.to_uppercase()).add_attribute(Attribute::Bold)));
@@ -107,9 +109,34 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
-/// Colors only where a person sees them (<https://no-color.org>).
+/// Colors only where a person sees them, unless the environment says otherwise.
 pub(crate) fn use_color() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    wants_color(io::stdout().is_terminal(), ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "TERM"].map(variable))
+}
+
+/// <https://no-color.org>, <https://bixense.com/clicolors>: a refusal goes before a wish.
+fn wants_color(is_terminal: bool, [no_color, force, color, term]: [Option<String>; 4]) -> bool {
+    if no_color.is_some() {
+        return false;
+    }
+    if force.is_some_and(|force| force != "0") {
+        return true;
+    }
+    is_terminal && color.is_none_or(|color| color != "0") && term.is_none_or(|term| term != "dumb")
+}
+
+/// What a word can stand out by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Color {
+    Green = 32,
+    Yellow = 33,
+    Red = 31,
+}
+
+/// Colored where colors are.
+pub(crate) fn colored(text: &str, color: Color) -> String {
+    if use_color() { format!("\u{1b}[{}m{text}\u{1b}[0m", color as u8) } else { text.to_owned() }
 }
 
 /// Bold on a terminal.
@@ -126,6 +153,24 @@ mod tests {
         let text =
             table(&["host", "state"], [vec!["tokyo-1".into(), "closed".into()], vec!["b".into(), String::new()]]);
         assert_eq!(text, "HOST     STATE\ntokyo-1  closed\nb");
+    }
+
+    #[test]
+    fn colors_are_on_a_terminal_unless_somebody_says_otherwise() {
+        let set = |name: &str, value: &str| {
+            ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "TERM"].map(|known| (known == name).then(|| value.to_owned()))
+        };
+        for (terminal, variables, expected) in [
+            (true, set("", ""), true),
+            (false, set("", ""), false),
+            (true, set("NO_COLOR", "1"), false),
+            (true, set("CLICOLOR", "0"), false),
+            (true, set("TERM", "dumb"), false),
+            (false, set("CLICOLOR_FORCE", "1"), true),
+            (false, set("CLICOLOR_FORCE", "0"), false),
+        ] {
+            assert_eq!(wants_color(terminal, variables.clone()), expected, "{variables:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How a server lives and ends (spec §5, last bullet): what listens where, and
 //! the order in which everything stops.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdTcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +9,16 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Exit;
 use crate::config::Config;
+use crate::handover::{Inheritance, Predecessor, Successor};
+use crate::housekeeping;
 use crate::output::Output;
 use crate::signals::Stop;
+use crate::supervisor;
 use crate::wiring::{self, Server};
 
 /// How long connections are still accepted after a signal: what load balancers
@@ -28,26 +31,46 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// What admin calls in flight get once the gateway has ended.
 const ADMIN_GRACE: Duration = Duration::from_secs(2);
 
+/// After a handover, how long a connection that nobody uses stays open for a request that may be on its way.
+/// Common clients and proxies keep theirs for 60 s or less.
+const IDLE_AFTER_HANDOVER: Duration = Duration::from_secs(60);
+
 /// Pending connections the system may hold for us.
 const BACKLOG: u32 = 4096;
 
 /// Both listeners.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    gateway: TcpListener,
-    admin: TcpListener,
+    gateway: StdTcpListener,
+    admin: StdTcpListener,
 }
 
 impl Listeners {
-    /// Takes the configured addresses.
+    /// Takes over the listeners of the process before this one, or of the service manager (socket activation: the
+    /// gateway's first, the admin API's second); what neither has is bound anew.
     ///
     /// # Errors
-    /// When one cannot be had.
-    pub(crate) fn bind(config: &Config) -> anyhow::Result<Self> {
-        Ok(Self {
-            gateway: bind(config.gateway.listen, "the gateway", "--gateway-listen")?,
-            admin: bind(config.admin.listen, "the admin API", "--admin-listen")?,
-        })
+    /// When an address cannot be had.
+    pub(crate) fn inherit_or_bind(config: &Config, predecessor: Option<&Predecessor>) -> anyhow::Result<Self> {
+        let (gateway, admin) = match predecessor {
+            Some(predecessor) => {
+                let (gateway, admin) = predecessor.listeners()?;
+                // Its addresses are those of the configuration it was started with.
+                (same_address(gateway, config.gateway.listen), same_address(admin, config.admin.listen))
+            }
+            None => {
+                let mut given = listenfd::ListenFd::from_env();
+                let mut take = |index| if index < given.len() { given.take_tcp_listener(index) } else { Ok(None) };
+                let advice = "the sockets of the service manager must be streams: the gateway's, then the admin API's";
+                (take(0).context(advice)?, take(1).context(advice)?)
+            }
+        };
+        let gateway = gateway.map_or_else(|| bind(config.gateway.listen, "the gateway", "--gateway-listen"), Ok)?;
+        let admin = admin.map_or_else(|| bind(config.admin.listen, "the admin API", "--admin-listen"), Ok)?;
+        for listener in [&gateway, &admin] {
+            listener.set_nonblocking(true)?;
+        }
+        Ok(Self { gateway, admin })
     }
 
     /// Takes the configured addresses, or free ports of loopback where they are taken.
@@ -64,17 +87,22 @@ impl Listeners {
     }
 }
 
-fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
-    let listen = || -> std::io::Result<TcpListener> {
+/// A listener that is where the configuration wants it; port 0 is any.
+fn same_address(listener: StdTcpListener, wanted: SocketAddr) -> Option<StdTcpListener> {
+    let has = listener.local_addr().ok()?;
+    (has.ip() == wanted.ip() && (wanted.port() == 0 || has.port() == wanted.port())).then_some(listener)
+}
+
+fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<StdTcpListener> {
+    let listen = || -> std::io::Result<StdTcpListener> {
         let socket = match address {
             SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
             SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
         };
         // A restarted server must not wait for the last one's connections to time out.
-        #[cfg(unix)]
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        socket.listen(BACKLOG)
+        socket.listen(BACKLOG)?.into_std()
     };
     listen().with_context(|| {
         format!("{what} cannot listen on {address}; stop what listens there, or name another address with {flag}")
@@ -85,13 +113,19 @@ fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListen
 ///
 /// # Errors
 /// When the fleet file has faults, or an address cannot be had.
-pub(crate) async fn run(server: Server, stop: Stop, output: Output) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    server: Server,
+    predecessor: Option<Predecessor>,
+    stop: Stop,
+    output: Output,
+) -> anyhow::Result<Exit> {
     if let Some(fleet) = server.config.fleet.clone() {
         apply_file(&server, &fleet, output).await?;
     }
-    let listeners = Listeners::bind(&server.config)?;
-    let running = start(server, listeners, stop)?;
+    let listeners = Listeners::inherit_or_bind(&server.config, predecessor.as_ref())?;
+    let running = start(server, listeners, predecessor, stop).await?;
     running.announce(output)?;
+    supervisor::ready();
     running.until_stopped().await?;
     Ok(Exit::Done)
 }
@@ -113,11 +147,45 @@ async fn apply_file(server: &Server, fleet: &Path, output: Output) -> anyhow::Re
 pub(crate) struct Running {
     server: Server,
     stop: Stop,
-    background: CancellationToken,
+    inheritance: Inheritance,
     gateway: Task,
     admin: Task,
+    end_admin: CancellationToken,
+    rounds: Rounds,
+}
+
+/// What goes on beside requests.
+struct Rounds {
+    cancelled: CancellationToken,
     housekeeping: JoinHandle<()>,
     managed: JoinHandle<()>,
+}
+
+impl Rounds {
+    fn start(server: &mut Server) -> Self {
+        let cancelled = CancellationToken::new();
+        let housekeeping = tokio::spawn(server.housekeeping().run(cancelled.clone()));
+        let (worker, stopped) = (server.managed_worker.take(), cancelled.clone());
+        let managed = tokio::spawn(async move {
+            if let Some(worker) = worker {
+                worker.run(stopped.cancelled_owned()).await;
+            }
+        });
+        Self { cancelled, housekeeping, managed }
+    }
+
+    /// Ends them; does nothing when they have ended.
+    async fn end(&mut self) {
+        self.cancelled.cancel();
+        for (what, task) in [("housekeeping", &mut self.housekeeping), ("managed access", &mut self.managed)] {
+            if task.is_finished() {
+                continue;
+            }
+            if let Err(error) = task.await {
+                tracing::error!(%error, "{what} ended badly");
+            }
+        }
+    }
 }
 
 /// One listener's task.
@@ -133,35 +201,53 @@ impl Task {
     }
 }
 
-/// Starts to listen. Every task started here is awaited by
+/// Starts to listen; with a predecessor, on its sockets, and relieves it. Every task started here is awaited by
 /// [`Running::until_stopped`] or [`Running::end_now`].
 ///
 /// # Errors
 /// When a listener has no address, or the data directory cannot be written.
-pub(crate) fn start(mut server: Server, listeners: Listeners, stop: Stop) -> anyhow::Result<Running> {
-    let background = CancellationToken::new();
+pub(crate) async fn start(
+    mut server: Server,
+    listeners: Listeners,
+    predecessor: Option<Predecessor>,
+    stop: Stop,
+) -> anyhow::Result<Running> {
+    let end_admin = CancellationToken::new();
     let (gateway_at, admin_at) = (listeners.gateway.local_addr()?, listeners.admin.local_addr()?);
-    let gateway = tokio::spawn(Arc::clone(&server.gateway).serve(listeners.gateway));
-    let admin = tokio::spawn(wiring::serve_admin(&server, listeners.admin, stop.orderly.clone(), background.clone()));
-    let housekeeping = tokio::spawn(server.housekeeping().run(background.clone()));
-    let (worker, stopped) = (server.managed_worker.take(), background.clone());
-    let managed = tokio::spawn(async move {
-        if let Some(worker) = worker {
-            worker.run(stopped.cancelled_owned()).await;
-        }
-    });
+    let inheritance = Inheritance {
+        gateway: listeners.gateway.try_clone()?,
+        admin: listeners.admin.try_clone()?,
+        lock: server.data_dir.lock()?,
+    };
+    let (gateway_listener, admin_listener) =
+        (TcpListener::from_std(listeners.gateway)?, TcpListener::from_std(listeners.admin)?);
+    let gateway = tokio::spawn(Arc::clone(&server.gateway).serve(gateway_listener));
+    let admin = tokio::spawn(wiring::serve_admin(&server, admin_listener, stop.orderly.clone(), end_admin.clone()));
+    if let Some(mut predecessor) = predecessor {
+        predecessor.relieve().await;
+    }
+    let rounds = Rounds::start(&mut server);
     let written = server.data_dir.announce(gateway_at, admin_at);
     written.with_context(|| format!("cannot write to the data directory {}", server.data_dir.path().display()))?;
     tracing::info!(gateway = %gateway_at, admin = %admin_at, generation = server.control.generation(), "listening");
     Ok(Running {
         server,
         stop,
-        background,
+        inheritance,
         gateway: Task { address: gateway_at, task: gateway },
         admin: Task { address: admin_at, task: admin },
-        housekeeping,
-        managed,
+        end_admin,
+        rounds,
     })
+}
+
+/// What ends a time of serving.
+enum Ended {
+    Asked,
+    /// What ended, and how.
+    ByItself(&'static str, Result<(), JoinError>),
+    /// Another process serves.
+    Succeeded(Successor),
 }
 
 impl Running {
@@ -185,40 +271,95 @@ impl Running {
         })
     }
 
-    /// Serves until a signal comes, then ends in order.
+    /// Serves until a signal comes, then ends in order; or until another process does.
     ///
     /// # Errors
     /// When a listener ended by itself, or the last rows could not be written.
     pub(crate) async fn until_stopped(mut self) -> anyhow::Result<()> {
-        let failed = tokio::select! {
-            () = self.stop.orderly.cancelled() => None,
-            ended = &mut self.gateway.task => Some(("gateway", ended)),
-            ended = &mut self.admin.task => Some(("admin API", ended)),
-        };
-        if let Some((what, ended)) = failed {
-            self.stop.now.cancel();
-            self.close().await?;
-            bail!(
-                "the {what} ended by itself: {}",
-                ended.err().map_or_else(|| "it returned".to_owned(), |e| e.to_string())
-            );
+        match self.serve().await {
+            Ended::Asked => {
+                supervisor::stopping();
+                self.drain(NOTICE).await;
+                self.server.data_dir.withdraw();
+                self.close().await
+            }
+            Ended::Succeeded(successor) => {
+                self.leave_to(successor).await;
+                self.close().await
+            }
+            Ended::ByItself(what, ended) => {
+                self.stop.now.cancel();
+                self.server.data_dir.withdraw();
+                self.close().await?;
+                let how = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
+                bail!("the {what} ended by itself: {how}")
+            }
         }
-        self.drain().await;
-        self.close().await
+    }
+
+    async fn serve(&mut self) -> Ended {
+        loop {
+            tokio::select! {
+                () = self.stop.orderly.cancelled() => return Ended::Asked,
+                ended = &mut self.gateway.task => return Ended::ByItself("gateway", ended),
+                ended = &mut self.admin.task => return Ended::ByItself("admin API", ended),
+                () = self.stop.restart.notified() => {}
+            }
+            match self.hand_over().await {
+                Ok(Some(successor)) => return Ended::Succeeded(successor),
+                Ok(None) => return Ended::Asked,
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "there is no new process; this one goes on");
+                    self.server.data_dir.restart_failed(&format!("{error:#}"));
+                }
+            }
+        }
+    }
+
+    /// Has a new process serve; `None` when this one was told to end meanwhile.
+    async fn hand_over(&mut self) -> anyhow::Result<Option<Successor>> {
+        let mut successor = Successor::start(&self.inheritance)?;
+        tracing::info!(pid = successor.id(), "a new process is to follow this one");
+        let server = &self.server;
+        let let_go_of_log = async {
+            server.bindings.hand_over(server.data_dir.path()).await?;
+            server.ledger.hand_over().await.context("cannot write beside the decision log")
+        };
+        tokio::select! {
+            brought_up = successor.bring_up(let_go_of_log) => brought_up.map(|()| Some(successor)),
+            () = self.stop.orderly.cancelled() => Ok(None),
+        }
+    }
+
+    /// Ends while another process serves: nobody has to be given notice, and a connection that is there may bring
+    /// one more request.
+    async fn leave_to(&mut self, mut successor: Successor) {
+        self.server.gateway_shutdown.last_requests.cancel();
+        self.end_admin.cancel();
+        self.rounds.end().await;
+        successor.leave_to().await;
+        tracing::info!(pid = successor.id(), "the new process serves; finishing what is in flight here");
+        let grace = self.server.config.timeouts.shutdown_grace;
+        let control = Arc::clone(&self.server.control);
+        tokio::select! {
+            () = self.drain(IDLE_AFTER_HANDOVER.min(grace / 2)) => {}
+            () = housekeeping::follow(&control) => {}
+        }
     }
 
     /// Ends without waiting for anybody.
     pub(crate) async fn end_now(mut self) -> anyhow::Result<()> {
         self.stop.now.cancel();
-        self.drain().await;
+        self.drain(NOTICE).await;
+        self.server.data_dir.withdraw();
         self.close().await
     }
 
-    /// From the first signal to the last answer.
-    async fn drain(&mut self) {
+    /// From the first signal to the last answer; what is idle has `notice` before it is closed.
+    async fn drain(&mut self, notice: Duration) {
         let shutdown = &self.server.gateway_shutdown;
         tokio::select! {
-            () = tokio::time::sleep(NOTICE) => {}
+            ended = self.gateway.ends_within(notice) => if ended { return },
             () = self.stop.now.cancelled() => {}
         }
         shutdown.stop_accepting.cancel();
@@ -240,20 +381,14 @@ impl Running {
     /// Ends what is left and closes every file.
     async fn close(mut self) -> anyhow::Result<()> {
         self.gateway.task.abort();
-        self.background.cancel();
-        if !self.admin.ends_within(ADMIN_GRACE).await {
+        self.end_admin.cancel();
+        if !self.admin.task.is_finished() && !self.admin.ends_within(ADMIN_GRACE).await {
             self.admin.task.abort();
         }
-        if let Err(error) = self.housekeeping.await {
-            tracing::error!(%error, "housekeeping ended badly");
-        }
-        if let Err(error) = self.managed.await {
-            tracing::error!(%error, "managed access ended badly");
-        }
+        self.rounds.end().await;
         let flushed = self.server.bindings.close().await;
         self.server.ledger.close().await;
         self.server.store.close().await;
-        self.server.data_dir.withdraw();
         let stats = self.server.ledger.stats();
         tracing::info!(rows = stats.written, "stopped");
         flushed.context("the last bindings were not written")?;

@@ -1,8 +1,10 @@
 //! SIGTERM and SIGINT: the first asks for an orderly end, the second for the end
-//! now (spec §5).
+//! now (spec §5). SIGUSR2 asks for a new process in this one's place.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// After a second signal, how long closing the files may still take. A disk that
@@ -16,6 +18,8 @@ pub(crate) struct Stop {
     pub(crate) orderly: CancellationToken,
     /// Drop everything.
     pub(crate) now: CancellationToken,
+    /// Have a new process follow this one.
+    pub(crate) restart: Arc<Notify>,
 }
 
 impl Stop {
@@ -27,6 +31,13 @@ impl Stop {
         let stop = Self::default();
         let listening = stop.clone();
         let mut signals = Signals::new()?;
+        let mut restarts = Restarts::new()?;
+        let restart = Arc::clone(&stop.restart);
+        tokio::spawn(async move {
+            while restarts.next().await {
+                restart.notify_one();
+            }
+        });
         // Lives as long as the process: it is what can end it.
         tokio::spawn(async move {
             let name = signals.next().await;
@@ -43,13 +54,11 @@ impl Stop {
     }
 }
 
-#[cfg(unix)]
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
-#[cfg(unix)]
 impl Signals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -64,20 +73,15 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-struct Signals;
+struct Restarts(tokio::signal::unix::Signal);
 
-#[cfg(not(unix))]
-impl Signals {
-    #[expect(clippy::unnecessary_wraps, reason = "the signature of the unix one")]
+impl Restarts {
     fn new() -> std::io::Result<Self> {
-        Ok(Self)
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(signal(SignalKind::user_defined2())?))
     }
 
-    async fn next(&mut self) -> &'static str {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        "Ctrl-C"
+    async fn next(&mut self) -> bool {
+        self.0.recv().await.is_some()
     }
 }

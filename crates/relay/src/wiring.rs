@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{BindingsLocation, Config, OnStall, ProbeMode, StoreLocation};
 use crate::data_dir::DataDir;
+use crate::handover::{self, Predecessor};
 use crate::housekeeping::Housekeeping;
 use crate::metrics;
 use crate::output::Output;
@@ -98,7 +99,16 @@ pub(crate) enum Bindings {
 impl Bindings {
     fn open(config: &Config) -> anyhow::Result<Self> {
         Ok(match config.bindings {
-            BindingsLocation::Memory => Self::Memory(Arc::new(MemoryBindings::new(DEFAULT_CAPACITY))),
+            BindingsLocation::Memory => {
+                let bindings = MemoryBindings::new(DEFAULT_CAPACITY);
+                let handed_over = config.data_dir.join(handover::BINDINGS);
+                if handed_over.exists()
+                    && let Err(error) = bindings.load(&handed_over, SystemClock.now())
+                {
+                    tracing::warn!(%error, "starting without the bindings of the process before this one");
+                }
+                Self::Memory(Arc::new(bindings))
+            }
             BindingsLocation::Sqlite => {
                 let path = config.data_dir.join("bindings.db");
                 Self::Sqlite(Arc::new(SqliteBindings::open(&path, DEFAULT_CAPACITY, SystemClock.now())?))
@@ -111,6 +121,18 @@ impl Bindings {
             Self::Memory(bindings) => Arc::clone(bindings) as _,
             Self::Sqlite(bindings) => Arc::clone(bindings) as _,
         }
+    }
+
+    /// Writes everything to where the process after this one finds it.
+    pub(crate) async fn hand_over(&self, data_dir: &Path) -> anyhow::Result<()> {
+        match self {
+            Self::Memory(bindings) => {
+                let (bindings, path) = (Arc::clone(bindings), data_dir.join(handover::BINDINGS));
+                tokio::task::spawn_blocking(move || bindings.save(&path)).await??;
+            }
+            Self::Sqlite(bindings) => bindings.flush().await?,
+        }
+        Ok(())
     }
 
     /// Writes what is left.
@@ -126,13 +148,19 @@ impl Bindings {
 ///
 /// # Errors
 /// When the data directory is taken, or a file in it cannot be used.
-pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyhow::Result<Server> {
-    let data_dir = DataDir::take(&config.data_dir)?;
+pub(crate) async fn build(
+    config: Config,
+    given: Given,
+    mut predecessor: Option<&mut Predecessor>,
+    output: Output,
+) -> anyhow::Result<Server> {
+    let data_dir = match predecessor.as_mut().and_then(|predecessor| predecessor.take_lock()) {
+        Some(lock) => DataDir::inherit(&config.data_dir, lock),
+        None => DataDir::take(&config.data_dir)?,
+    };
     let keyring = keyring(data_dir.path(), &given)?;
     let store = Arc::new(open_store(&config, Arc::clone(&keyring)).await?);
     register_admin_token(&*store, &keyring, given.admin_token, output).await?;
-    let bindings = Bindings::open(&config)?;
-    let ledger = Ledger::open(ledger_options(&config), SystemClock.now())?;
     let hosts = HostClient::new(ClientOptions { connect_timeout: config.timeouts.connect })
         .context("cannot set up TLS towards hosts")?;
     let health = Arc::new(FleetHealth::new(breaker_settings(&config), Instant::now()));
@@ -149,6 +177,12 @@ pub(crate) async fn build(config: Config, given: Given, output: Output) -> anyho
     })
     .await
     .context("cannot load what is on record of managed access")?;
+    // Last of what can fail: until here the predecessor goes on as if nothing had been.
+    if let Some(predecessor) = predecessor {
+        predecessor.ask_for_log().await?;
+    }
+    let bindings = Bindings::open(&config)?;
+    let ledger = Ledger::open(ledger_options(&config), SystemClock.now())?;
     let gateway_shutdown = Shutdown::default();
     let gateway = Arc::new(Gateway::new(GatewayParts {
         snapshot: Arc::new(Snapshot::build(&Fleet::default())),

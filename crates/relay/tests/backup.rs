@@ -36,6 +36,8 @@ async fn a_backup_of_a_running_server_serves_elsewhere_with_its_passphrase_alone
     }
     assert_eq!(chat(server.gateway, "c-3", false).await.status, 200, "it goes on serving");
     drop(server);
+    // The first machine is gone for good.
+    here.close().unwrap();
 
     std::fs::write(there.path().join("passphrase"), "correct horse battery").unwrap();
     let restored =

@@ -8,6 +8,7 @@ mod bindings;
 mod completions;
 mod decisions;
 mod edit;
+mod doctor;
 mod explain;
 mod fleet;
 mod generations;
@@ -20,6 +21,7 @@ mod notify;
 mod nouns;
 mod prices;
 mod resolve;
+mod restart;
 mod restore;
 mod route;
 mod token;
@@ -111,10 +113,14 @@ pub(crate) enum Command {
     Notify(notify::NotifyCommand),
     /// Prove that the decision log is whole, or name what is missing; needs no server
     VerifyLog(verify_log::VerifyLogArgs),
+    /// Look at everything that can go wrong, one verdict a line; exits 1 when something fails
+    Doctor(doctor::DoctorArgs),
     /// Write the data directory into one encrypted file; the server may run
     Backup(backup::BackupArgs),
     /// Put a backup into a new data directory
     Restore(restore::RestoreArgs),
+    /// Replace the running server by a new process, without refusing or cutting anything
+    Restart(restart::RestartArgs),
     /// Bring the database to this version's schema and exit
     Migrate(migrate::MigrateArgs),
     /// Write a completion script for a shell
@@ -147,8 +153,10 @@ pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit
         Command::Bindings(command) => bindings::run(command, output).await,
         Command::Notify(command) => notify::run(command, output).await,
         Command::VerifyLog(args) => verify_log::run(args, output),
+        Command::Doctor(args) => doctor::run(args, output).await,
         Command::Backup(args) => backup::run(args, output).await,
         Command::Restore(args) => restore::run(args, output).await,
+        Command::Restart(args) => restart::run(args, output).await,
         Command::Migrate(args) => migrate::run(args, output).await,
         Command::Completions(args) => completions::run(&args),
     }

@@ -60,6 +60,9 @@ fn in_words(report: &VerifyReport) -> String {
     if untold > 0 {
         let _ = writeln!(text, "and {untold} more faults");
     }
+    if report.beside > 0 {
+        let _ = writeln!(text, "beside the log: {} requests of a process that handed it over", report.beside);
+    }
     let verdict = if report.is_clean() { "nothing is missing" } else { "the log is NOT whole" };
     let _ = write!(
         text,

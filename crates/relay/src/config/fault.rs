@@ -39,6 +39,16 @@ pub(crate) struct Fault {
     pub(crate) complaint: String,
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.origin)?;
+        if let Some(key) = &self.key {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(&self.complaint)
+    }
+}
+
 /// Every mistake of a configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Faults(pub(crate) Vec<Fault>);
@@ -60,11 +70,7 @@ impl fmt::Display for Faults {
             count => write!(f, "the configuration has {count} mistakes:")?,
         }
         for fault in &self.0 {
-            write!(f, "\n  {}: ", fault.origin)?;
-            if let Some(key) = &fault.key {
-                write!(f, "{key}: ")?;
-            }
-            f.write_str(&fault.complaint)?;
+            write!(f, "\n  {fault}")?;
         }
         Ok(())
     }

@@ -6,6 +6,8 @@ mod fleet;
 mod story;
 mod traffic;
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use relay_control::fleet_document::FleetDocument;
 use relay_testkit::FakeHost;
@@ -20,7 +22,8 @@ use crate::wiring::{self, Given};
 
 /// Runs until Ctrl-C.
 pub(crate) async fn run(output: Output) -> anyhow::Result<Exit> {
-    let stop = Stop::on_signals()?;
+    // Its hosts and its directory go with this process: nothing can follow it.
+    let stop = Stop { restart: Arc::default(), ..Stop::on_signals()? };
     let directory = tempfile::Builder::new().prefix("relay-manager-demo-").tempdir();
     let directory =
         directory.context("cannot make a temporary directory; set TMPDIR to a place that can be written")?;
@@ -28,12 +31,12 @@ pub(crate) async fn run(output: Output) -> anyhow::Result<Exit> {
     let config = Config::for_demo(&directory.path().join("data"));
     let given = Given { admin_token: Some(relay_store::generate_admin_token()), master_key: None };
     let admin_token = given.admin_token.clone();
-    let server = wiring::build(config, given, output).await?;
+    let server = wiring::build(config, given, None, output).await?;
     let listeners = Listeners::bind_or_free(&server.config)?;
     let consumer_key = relay_store::generate_consumer_key();
     let document = FleetDocument::from_toml(&fleet::document(&hosts, &consumer_key))?;
     server.control.apply(&document, "demo").await?;
-    let running = serve::start(server, listeners, stop)?;
+    let running = serve::start(server, listeners, None, stop).await?;
 
     let client = Client::new(&format!("http://{}", running.admin()), admin_token.clone())?;
     let scene =
