@@ -31,7 +31,7 @@ use crate::meta::Meta;
 use crate::progress::{Progress, count};
 use crate::queue::{Queue, Slot, SlotState};
 use crate::recovery::{Unended, damaged};
-use crate::schema::{self, REQUEST_BLOCK_BITS, intent_at, request_key};
+use crate::schema::{self, BLOCK_BITS, intent_at, request_key};
 use crate::writer::Writing;
 
 /// How often the files are looked at. They exist for the minutes of a handover only.
@@ -66,7 +66,7 @@ impl AdoptedRow {
                 (_, 0, _) => encoder.unsigned(seq),
                 (_, 1, _) => encoder.unsigned(entry),
                 (Kind::Intent, intent_at::REQUEST_KEY, _) => {
-                    encoder.integer(request_key(request_id, seq >> REQUEST_BLOCK_BITS));
+                    encoder.integer(request_key(request_id, seq >> BLOCK_BITS));
                 }
                 (_, _, Value::Null) => encoder.null(),
                 (_, _, Value::Integer(value)) => encoder.integer(value),
@@ -292,7 +292,7 @@ impl Adoption {
             "SELECT i.seq, o.seq IS NOT NULL FROM intents i LEFT JOIN outcomes o ON o.seq = i.seq \
              WHERE i.request_key = ? AND i.request_id = ? AND i.at = ? AND i.seed = ?",
         )?;
-        for block in (meta.first_seq >> REQUEST_BLOCK_BITS..=meta.last_seq >> REQUEST_BLOCK_BITS).rev() {
+        for block in (meta.first_seq >> BLOCK_BITS..=meta.last_seq >> BLOCK_BITS).rev() {
             let key = request_key(request_id, block);
             let found = query.query_row((key, request_id, at, seed), |row| Ok((row.get(0)?, row.get(1)?)));
             if let Some(found) = found.optional()? {
