@@ -82,6 +82,10 @@ impl FromRequest<AdminState> for DocumentBody {
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
         let RawBody(body) = RawBody::from_request(request, state).await?;
+        if body.trim_ascii().is_empty() {
+            // As a document it would remove the whole fleet, and is rather a body that was forgotten.
+            return Err(ApiError::invalid_field("body", "is empty; send {} where an empty fleet is meant"));
+        }
         let looks_like_json = body.trim_ascii_start().starts_with(b"{");
         let is_toml = content_type.contains("toml") || (!content_type.contains("json") && !looks_like_json);
         if is_toml {
@@ -131,6 +135,7 @@ impl FromRequestParts<AdminState> for GrantPath {
 /// The members of a JSON object, taken one by one; faults are noted all at once.
 pub(crate) struct Members {
     left: serde_json::Map<String, Value>,
+    known: Vec<String>,
     faults: Vec<FieldFault>,
 }
 
@@ -141,16 +146,21 @@ impl Members {
         let value: Value = serde_json::from_slice(body)
             .map_err(|error| ApiError::invalid_field("body", format!("is not JSON ({error})")))?;
         let Value::Object(left) = value else { return Err(ApiError::invalid_field("body", "is not a JSON object")) };
-        Ok(Self { left, faults: Vec::new() })
+        Ok(Self { left, known: Vec::new(), faults: Vec::new() })
     }
 
     fn fault(&mut self, field: &str, message: &str) {
         self.faults.push(FieldFault { field: field.to_owned(), message: message.to_owned() });
     }
 
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.known.push(name.to_owned());
+        self.left.remove(name)
+    }
+
     /// A text, trimmed; `null` and blanks are as good as nothing.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
-        match self.left.remove(name)? {
+        match self.take(name)? {
             Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
             Value::Null => None,
             _ => {
@@ -173,7 +183,7 @@ impl Members {
 
     /// `true` or `false`.
     pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
-        match self.left.remove(name)? {
+        match self.take(name)? {
             Value::Bool(flag) => Some(flag),
             Value::Null => None,
             _ => {
@@ -215,8 +225,9 @@ impl Members {
 
     /// Refuses what was not taken.
     pub(crate) fn finish(mut self) -> Result<(), ApiError> {
+        let told = format!("is unknown; known here: {}", self.known.join(", "));
         for name in std::mem::take(&mut self.left).keys() {
-            self.fault(name, "is unknown");
+            self.fault(name, &told);
         }
         if self.faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.faults)) }
     }

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use relay_control::expected::Expected;
 use serde::Serialize;
+use utoipa::IntoParams;
 
 use crate::error::ApiError;
 use crate::state::AdminState;
@@ -16,6 +17,26 @@ use crate::state::AdminState;
 /// The strong entity tag of a version.
 pub(crate) fn entity_tag(version: &str) -> String {
     format!("\"{version}\"")
+}
+
+/// Over which version a change is made.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes what `IfMatch` reads")]
+pub(crate) struct IfMatchHeader {
+    /// Entity tags of versions, as `ETag` has them: 412 when the present one is another. `*` or nothing means any.
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
+
+/// Which version the caller has.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes what `IfNoneMatch` reads")]
+pub(crate) struct IfNoneMatchHeader {
+    /// Entity tags of versions, as `ETag` has them: 304 when the present one is among them.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
 }
 
 /// Which versions a change may be made to; without the header any.

@@ -231,12 +231,19 @@ impl From<QueryError> for ApiError {
 impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         let told = error.to_string();
+        if error.is_without_access() {
+            return Self::new(StatusCode::CONFLICT, "no_admin_access", told);
+        }
         match error {
             AccessError::UnknownHost(_) | AccessError::UnknownGrant { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "not_found", told)
             }
             AccessError::Store(error) | AccessError::Ensure(EnsureError::Store(error)) => error.into(),
             AccessError::Ensure(EnsureError::NoHost) => Self::new(StatusCode::NOT_FOUND, "not_found", told),
+            // The host answered; somebody has to change something.
+            AccessError::Ensure(EnsureError::Stuck { .. } | EnsureError::Overtaken) => {
+                Self::new(StatusCode::CONFLICT, "conflict", told)
+            }
             AccessError::Group(_) | AccessError::Ensure(_) => Self::new(StatusCode::BAD_GATEWAY, "host_error", told),
         }
     }

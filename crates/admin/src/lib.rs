@@ -11,6 +11,7 @@ mod conditions;
 mod endpoints;
 mod error;
 mod middleware;
+mod openapi;
 mod query;
 mod routes;
 mod serve;

@@ -7,12 +7,25 @@ use http::request::Parts;
 use relay_control::actions::FieldFault;
 use relay_control::page::PageRequest;
 use relay_domain::Timestamp;
+use utoipa::IntoParams;
 
 use crate::error::ApiError;
 use crate::state::AdminState;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
+
+/// Which page of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `Filters::page` reads")]
+pub(crate) struct PageQuery {
+    /// Entries at most; 50 when left out.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
 
 /// The parameters of a request, in their order.
 pub(crate) struct Params(Vec<(String, String)>);

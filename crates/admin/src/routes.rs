@@ -5,103 +5,126 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
 use http::{Method, StatusCode};
 use relay_control::Control;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::endpoints::{
-    access, actions, audit, bindings, decisions, events, fleet, generations, groups, health, hosts, keys,
-    managed_resources, metrics, notifications, observations, prices, probes, routes, tokens, usage, verify_log, whoami,
+    access, actions, audit, bindings, decisions, documentation, events, fleet, generations, groups, health, hosts,
+    keys, managed_resources, metrics, notifications, observations, prices, probes, routes, tokens, usage, verify_log,
+    whoami,
 };
 use crate::error::ApiError;
 use crate::middleware::{authenticate, envelope};
-use crate::state::{AdminState, Process};
+use crate::openapi;
+use crate::state::{AdminState, MAX_TAILS, Process};
 
-/// The admin API, and what `process` says of itself.
-pub fn router(control: Arc<Control>, process: Process) -> Router {
-    let state = AdminState { control, process };
-    let api = Router::new()
-        .route("/resolve-route", post(actions::resolve_route::handle))
-        .route("/proxy-route-chat-completions", post(actions::proxy_route_chat_completions::handle))
-        .route("/route-chat-completions", post(actions::route_chat_completions::handle))
-        .route("/plan", post(fleet::plan::handle))
-        .route("/apply", post(fleet::apply::handle))
-        .route("/export", get(fleet::export::handle))
-        .route("/hosts", get(hosts::list::handle).post(hosts::create::handle))
-        .route("/hosts/{id}", get(hosts::get::handle).patch(hosts::update::handle).delete(hosts::delete::handle))
-        .route("/hosts/{id}/capabilities", get(hosts::capabilities::handle))
-        .route("/hosts/{id}/objects", get(hosts::objects::handle))
-        .route("/hosts/{id}/probe", post(hosts::probe::handle))
-        .route("/hosts/{id}/progress", get(hosts::progress::handle))
-        .route("/hosts/{id}/sync", post(hosts::sync::handle))
-        .route("/hosts/{id}/drain", post(hosts::drain::handle))
-        .route("/hosts/{id}/models", post(hosts::models::handle))
-        .route("/hosts/{id}/reconcile", post(hosts::reconcile::handle))
-        .route("/groups", get(groups::list::handle).post(groups::create::handle))
-        .route("/groups/{id}", get(groups::get::handle).patch(groups::update::handle).delete(groups::delete::handle))
-        .route("/routes", get(routes::list::handle).post(routes::create::handle))
-        .route("/routes/{id}", get(routes::get::handle).patch(routes::update::handle).delete(routes::delete::handle))
-        .route("/keys", get(keys::list::handle).post(keys::create::handle))
-        .route("/keys/{id}", get(keys::get::handle).patch(keys::update::handle).delete(keys::delete::handle))
-        .route("/keys/{id}/rotate", post(keys::rotate::handle))
-        .route("/bindings", get(bindings::list::handle).delete(bindings::purge::handle))
-        .route("/bindings/{id}", get(bindings::get::handle).delete(bindings::delete::handle))
-        .route("/decisions", get(decisions::list::handle))
-        .route("/decisions/{id}", get(decisions::get::handle))
-        .route("/decisions/{id}/explain", get(decisions::explain::handle))
-        .route(
-            "/managed-resources",
-            get(managed_resources::list::handle)
-                .post(managed_resources::create::handle)
-                .delete(managed_resources::delete::handle),
-        )
-        .route("/access", get(access::list::handle))
-        .route(
-            "/access/{host}/{user}/{group}",
-            get(access::show::handle).put(access::ensure::handle).delete(access::revoke::handle),
-        )
-        .route("/access-counts", get(access::counts::handle))
-        .route("/access-ensure", post(access::ensure_fleet::handle))
-        .route("/access-rotate", post(access::rotate::handle))
-        .route("/events", get(events::handle))
-        .route("/observations", get(observations::handle))
-        .route("/generations", get(generations::list::handle))
-        .route("/generations/{id}", get(generations::get::handle))
-        .route("/generations/{id}/diff", get(generations::diff::handle))
-        .route("/generations/{id}/rollback", post(generations::rollback::handle))
-        .route("/audit", get(audit::handle))
-        .route("/health", get(health::get::handle))
-        .route("/health/clear-cooldowns", post(health::clear_cooldowns::handle))
-        .route("/usage", get(usage::handle))
-        .route("/prices", get(prices::handle))
-        .route(
-            "/notifications/channels",
-            get(notifications::channels::list::handle).post(notifications::channels::create::handle),
-        )
-        .route(
-            "/notifications/channels/{id}",
-            get(notifications::channels::get::handle)
-                .patch(notifications::channels::update::handle)
-                .delete(notifications::channels::delete::handle),
-        )
-        .route("/notifications/channels/{id}/test", post(notifications::channels::test::handle))
-        .route("/notifications/deliveries", get(notifications::deliveries::handle))
-        .route("/tokens", get(tokens::list::handle).post(tokens::create::handle))
-        .route("/tokens/{id}", delete(tokens::delete::handle))
-        .route("/whoami", get(whoami::handle))
-        .route("/verify-log", get(verify_log::handle))
+/// Where everything is that needs a token.
+const API: &str = "/api/v1";
+
+/// The admin API, and what `process` says of itself; `ending` ends answers that have no end.
+pub fn router(control: Arc<Control>, process: Process, ending: CancellationToken) -> Router {
+    let state = AdminState { control, process, ending, tails: Arc::new(Semaphore::new(MAX_TAILS)) };
+    let (api, _) = api().split_for_parts();
+    let (open, _) = open().split_for_parts();
+    let api = api
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(state.clone(), authenticate));
-    Router::new()
-        .nest("/api/v1", api)
-        .route("/healthz", get(probes::healthz))
-        .route("/readyz", get(probes::readyz))
-        .route("/metrics", get(metrics::handle))
+    open.nest(API, api)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(envelope))
         .with_state(state)
+}
+
+/// What [`router`] serves, described.
+pub(crate) fn document() -> Value {
+    let collected = OpenApi::default().nest(API, api().into_openapi()).merge_from(open().into_openapi());
+    openapi::complete(&collected)
+}
+
+/// What needs a token. Each handler says its method and path, and what it takes and gives (ADR 0012).
+fn api() -> OpenApiRouter<AdminState> {
+    OpenApiRouter::new()
+        .routes(routes!(actions::resolve_route::handle))
+        .routes(routes!(actions::proxy_route_chat_completions::handle))
+        .routes(routes!(actions::route_chat_completions::handle))
+        .routes(routes!(fleet::plan::handle))
+        .routes(routes!(fleet::apply::handle))
+        .routes(routes!(fleet::export::handle))
+        .routes(routes!(hosts::list::handle, hosts::create::handle))
+        .routes(routes!(hosts::get::handle, hosts::update::handle, hosts::delete::handle))
+        .routes(routes!(hosts::capabilities::handle))
+        .routes(routes!(hosts::objects::handle))
+        .routes(routes!(hosts::probe::handle))
+        .routes(routes!(hosts::progress::handle))
+        .routes(routes!(hosts::sync::handle))
+        .routes(routes!(hosts::drain::handle))
+        .routes(routes!(hosts::models::handle))
+        .routes(routes!(hosts::reconcile::handle))
+        .routes(routes!(groups::list::handle, groups::create::handle))
+        .routes(routes!(groups::get::handle, groups::update::handle, groups::delete::handle))
+        .routes(routes!(routes::list::handle, routes::create::handle))
+        .routes(routes!(routes::get::handle, routes::update::handle, routes::delete::handle))
+        .routes(routes!(keys::list::handle, keys::create::handle))
+        .routes(routes!(keys::get::handle, keys::update::handle, keys::delete::handle))
+        .routes(routes!(keys::rotate::handle))
+        .routes(routes!(bindings::list::handle, bindings::purge::handle))
+        .routes(routes!(bindings::get::handle, bindings::delete::handle))
+        .routes(routes!(decisions::list::handle))
+        .routes(routes!(decisions::stream::handle))
+        .routes(routes!(decisions::get::handle))
+        .routes(routes!(decisions::explain::handle))
+        .routes(routes!(
+            managed_resources::list::handle,
+            managed_resources::create::handle,
+            managed_resources::delete::handle
+        ))
+        .routes(routes!(access::list::handle))
+        .routes(routes!(access::show::handle, access::ensure::handle, access::revoke::handle))
+        .routes(routes!(access::counts::handle))
+        .routes(routes!(access::ensure_fleet::handle))
+        .routes(routes!(access::rotate::handle))
+        .routes(routes!(events::handle))
+        .routes(routes!(observations::handle))
+        .routes(routes!(generations::list::handle))
+        .routes(routes!(generations::get::handle))
+        .routes(routes!(generations::diff::handle))
+        .routes(routes!(generations::rollback::handle))
+        .routes(routes!(audit::handle))
+        .routes(routes!(health::get::handle))
+        .routes(routes!(health::clear_cooldowns::handle))
+        .routes(routes!(usage::handle))
+        .routes(routes!(prices::handle))
+        .routes(routes!(notifications::channels::list::handle, notifications::channels::create::handle))
+        .routes(routes!(
+            notifications::channels::get::handle,
+            notifications::channels::update::handle,
+            notifications::channels::delete::handle
+        ))
+        .routes(routes!(notifications::channels::test::handle))
+        .routes(routes!(notifications::deliveries::handle))
+        .routes(routes!(tokens::list::handle, tokens::create::handle))
+        .routes(routes!(tokens::delete::handle))
+        .routes(routes!(whoami::handle))
+        .routes(routes!(verify_log::handle))
+}
+
+/// What needs none.
+fn open() -> OpenApiRouter<AdminState> {
+    OpenApiRouter::new()
+        .routes(routes!(probes::healthz))
+        .routes(routes!(probes::readyz))
+        .routes(routes!(metrics::handle))
+        .routes(routes!(documentation::openapi::handle))
+        .routes(routes!(documentation::page::handle))
+        .routes(routes!(documentation::asset::handle))
 }
 
 async fn not_found(OriginalUri(uri): OriginalUri) -> ApiError {

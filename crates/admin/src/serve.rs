@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use relay_control::Control;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Process, router};
 
@@ -27,7 +28,7 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept: out of file descriptors is not over at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` is over, then lets requests in flight end.
+/// Serves until `shutdown` is over, then lets requests in flight end, and ends streams.
 ///
 /// Dropping the future stops accepting; requests in flight go on.
 pub async fn serve(
@@ -36,7 +37,8 @@ pub async fn serve(
     process: Process,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let service = TowerToHyperService::new(router(control, process));
+    let ending = CancellationToken::new();
+    let service = TowerToHyperService::new(router(control, process, ending.clone()));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(MAX_HEAD_BYTES);
     let graceful = GracefulShutdown::new();
@@ -60,6 +62,7 @@ pub async fn serve(
         });
     }
     drop(listener);
+    ending.cancel();
     graceful.shutdown().await;
 }
 

@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use relay_control::Control;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// Why the process as a whole takes no requests (draining), beside what the
 /// control plane knows; empty when it does.
@@ -22,9 +24,16 @@ pub struct Process {
     pub scrape: Scrape,
 }
 
+/// Answers without an end at once: each holds a connection, and reads the log when something ends.
+pub(crate) const MAX_TAILS: usize = 64;
+
 /// State of the router; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct AdminState {
     pub(crate) control: Arc<Control>,
     pub(crate) process: Process,
+    /// Cancelled when the server ends: answers that have no end, end then.
+    pub(crate) ending: CancellationToken,
+    /// Places for such answers.
+    pub(crate) tails: Arc<Semaphore>,
 }

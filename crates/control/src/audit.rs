@@ -7,6 +7,7 @@ pub use relay_store::AuditFilter;
 use relay_store::{AuditEntry, NewAuditEntry, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::diff::{Diff, EntryName};
@@ -18,7 +19,8 @@ use crate::view::{self, Fields};
 const SHOWN_WHOLE: usize = 200;
 
 /// An entry of the audit trail.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct AuditView {
     /// Its number.
     pub id: i64,
@@ -31,6 +33,7 @@ pub struct AuditView {
     /// One line for people.
     pub summary: String,
     /// The generation a publication made.
+    #[schema(required, value_type = Option<u64>)]
     pub generation: Option<Generation>,
     /// Before and after, or the parameters.
     pub details: Value,

@@ -7,16 +7,19 @@ pub use relay_routing::StickyKey;
 use relay_store::StoreError;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::page::{Page, PageRequest, QueryError};
 
 /// A binding as it is shown. The subject is not known here: only its hash is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Binding)]
 pub struct BindingView {
     /// Names it.
     pub sticky_key: String,
     /// The consumer's key id; null for operators' actions.
+    #[schema(required)]
     pub consumer: Option<String>,
     /// The group.
     pub logical_group_id: String,

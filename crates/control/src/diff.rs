@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use relay_domain::{AdminAccess, ConsumerKey, Fleet, Group, Host, Route};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::view::{self, Fields};
 
 /// An entry by noun and id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EntryName {
     /// `host`, `group`, `route` or `key`.
     pub noun: String,
@@ -18,7 +19,7 @@ pub struct EntryName {
 }
 
 /// One field that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldChange {
     /// The field's name in the fleet file.
     pub field: String,
@@ -29,7 +30,7 @@ pub struct FieldChange {
 }
 
 /// An entry with other fields than before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChangedEntry {
     /// Which entry.
     #[serde(flatten)]
@@ -39,7 +40,7 @@ pub struct ChangedEntry {
 }
 
 /// Everything that differs between two fleets; the order of entries counts for nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Diff {
     /// Entries that were not there.
     pub added: Vec<EntryName>,

@@ -2,16 +2,17 @@
 
 use relay_domain::Timestamp;
 use relay_store::{Event, Observation};
+pub use relay_store::{EventFilter, ObservationFilter, Severity};
 use serde::Serialize;
 use serde_json::Value;
-
-pub use relay_store::{EventFilter, ObservationFilter, Severity};
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::page::{Page, PageRequest, QueryError};
 
 /// Something happened.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct EventView {
     /// Its number.
     pub event_id: i64,
@@ -22,6 +23,7 @@ pub struct EventView {
     /// `info`, `warning` or `critical`.
     pub severity: &'static str,
     /// On which host.
+    #[schema(required)]
     pub host_id: Option<String>,
     /// To what.
     pub subject: String,
@@ -32,7 +34,8 @@ pub struct EventView {
 }
 
 /// Something was seen that differed from before.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = Observation)]
 pub struct ObservationView {
     /// Its number.
     pub observation_id: i64,

@@ -7,6 +7,7 @@ use relay_health::{BreakerReport, CoolingReport, FlagReport, HostReport, RouteRe
 use relay_store::StoreError;
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::probing::ProbesView;
@@ -23,7 +24,8 @@ pub struct HealthFilter {
 }
 
 /// The health of hosts and routes.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FleetHealth)]
 pub struct FleetHealthView {
     /// By id.
     pub hosts: Vec<HostHealthView>,
@@ -34,7 +36,8 @@ pub struct FleetHealthView {
 }
 
 /// The health of a host.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = HostHealth)]
 pub struct HostHealthView {
     /// Which.
     pub host_id: String,
@@ -43,11 +46,13 @@ pub struct HostHealthView {
     pub breaker: BreakerView,
     /// It refuses our address.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub address_banned: Option<CoolingView>,
 }
 
 /// The health of a route.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RouteHealth)]
 pub struct RouteHealthView {
     /// Which.
     pub route_id: String,
@@ -65,30 +70,39 @@ pub struct RouteHealthView {
     /// Failures of the last five minutes.
     pub failed: u32,
     /// Median time to the first output, in milliseconds.
+    #[schema(required)]
     pub ttft_ms_p50: Option<u64>,
     /// The same of the slowest in a hundred.
+    #[schema(required)]
     pub ttft_ms_p99: Option<u64>,
     /// When an attempt on it ended last.
+    #[schema(required)]
     pub last_used_at: Option<Timestamp>,
 }
 
 /// A breaker.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Breaker)]
 pub struct BreakerView {
     /// `closed`, `open` or `half_open`.
     pub state: &'static str,
     /// `consecutive`, `rate` or `together`.
+    #[schema(required)]
     pub opened_by: Option<&'static str>,
     /// The class of the failures.
+    #[schema(required)]
     pub class: Option<&'static str>,
     /// When it opened first.
+    #[schema(required)]
     pub since: Option<Timestamp>,
     /// When a request may try it again.
+    #[schema(required)]
     pub expected_back: Option<Timestamp>,
 }
 
 /// A cool-down.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = CoolDown)]
 pub struct CoolingView {
     /// Names the key without holding it; equal for the same key everywhere.
     pub credential: String,
@@ -96,6 +110,7 @@ pub struct CoolingView {
     pub reason: &'static str,
     /// What of a quota is used up.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub quota: Option<&'static str>,
     /// The first refusal since the last success.
     pub since: Timestamp,
@@ -104,7 +119,8 @@ pub struct CoolingView {
 }
 
 /// A flag of a route.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RouteFlag)]
 pub struct FlagView {
     /// `misconfigured` or `drift`.
     pub flag: &'static str,
@@ -113,7 +129,8 @@ pub struct FlagView {
 }
 
 /// What was cleared.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Cleared)]
 pub struct ClearedView {
     /// Routes that were left alone, in the order in which they may be tried again.
     pub routes: Vec<String>,

@@ -3,6 +3,7 @@
 use relay_domain::{Fleet, Generation};
 use relay_store::{PublishError, StoreError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::audit::Act;
@@ -10,20 +11,24 @@ use crate::diff::{Diff, diff};
 use crate::expected::Expected;
 
 /// What differs between two generations.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = GenerationDifference)]
 pub struct Difference {
     /// The one that is compared with.
+    #[schema(value_type = u64)]
     pub from: Generation,
     /// The one that is compared.
+    #[schema(value_type = u64)]
     pub to: Generation,
     /// What `to` has that `from` has not, and the other way round.
     pub diff: Diff,
 }
 
 /// What going back did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RolledBack {
     /// The generation in force now: a new one, with the fleet of the old.
+    #[schema(value_type = u64)]
     pub generation: Generation,
     /// Whether it was published; when nothing differs, nothing is.
     pub published: bool,

@@ -10,6 +10,7 @@ use relay_domain::{Generation, PreviousSecret, SecretSource, Timestamp};
 use relay_store::generate_consumer_key;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::audit::Act;
@@ -21,7 +22,7 @@ use crate::view::Fields;
 pub const DEFAULT_OVERLAP: Duration = Duration::from_hours(24);
 
 /// A key with a secret that is shown this once.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct IssuedKey {
     /// Which key.
     pub key_id: String,
@@ -29,8 +30,10 @@ pub struct IssuedKey {
     pub key: String,
     /// Until when the secret before it is good too.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub previous_secret_until: Option<String>,
     /// The generation that it came with.
+    #[schema(value_type = u64)]
     pub generation: Generation,
 }
 

@@ -13,6 +13,7 @@ pub mod actions;
 pub mod audit;
 pub mod binding_list;
 mod control;
+pub mod decision_tail;
 pub mod decisions;
 pub mod diff;
 pub mod edit;

@@ -3,13 +3,15 @@
 use relay_ledger::ReadError;
 use relay_store::StoreError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One page, and where the next begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The entries.
     pub items: Vec<T>,
     /// Where to go on; `None` at the end.
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 

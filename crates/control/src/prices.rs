@@ -1,12 +1,14 @@
 //! The price table as operators see it.
 
+pub use relay_pricing::{Entry, PriceFault, PriceTable};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Control;
-pub use relay_pricing::{Entry, PriceFault, PriceTable};
 
 /// One line of the table.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Price)]
 pub struct PriceView {
     /// The line.
     #[serde(flatten)]

@@ -21,6 +21,7 @@ use relay_routing::outcome::{Another, Effect};
 use relay_routing::{AnswerHead, AttemptEnd, Ending, Outcome, RouteEntry, classify, wait};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::control::InForce;
@@ -74,7 +75,8 @@ impl ProbeMode {
 }
 
 /// What probes have done and cost.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Probes)]
 pub struct ProbesView {
     /// `off`, `models` or `completion`.
     pub mode: &'static str,

@@ -7,6 +7,7 @@ use relay_domain::{Fleet, Generation, Secret};
 pub use relay_store::PublishError;
 use relay_store::{Publication, StoreError, generate_consumer_key};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::audit::{self, Act};
@@ -16,7 +17,7 @@ use crate::expected::Expected;
 use crate::fleet_document::{Faults, FleetDocument, GeneratedKey, ReadFleet, Reading, SecretResolver, export, read};
 
 /// A consumer key that was made by an apply. This is the only time it is shown.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct NewKey {
     /// Which key.
     pub key_id: String,
@@ -31,9 +32,10 @@ impl std::fmt::Debug for NewKey {
 }
 
 /// What an apply did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Applied {
     /// The generation in force now.
+    #[schema(value_type = u64)]
     pub generation: Generation,
     /// Whether that is a new one; an apply that changes nothing publishes nothing.
     pub published: bool,
@@ -65,9 +67,10 @@ impl Applied {
 }
 
 /// What an apply would do.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Planned {
     /// The generation in force.
+    #[schema(value_type = u64)]
     pub generation: Generation,
     /// Whether an apply would publish.
     pub changes: bool,

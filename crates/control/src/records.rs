@@ -5,14 +5,17 @@ pub use relay_store::{GenerationFilter, ResourceFilter, ResourceKind, StoreError
 use relay_store::{GenerationRecord, ManagedResource};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::page::{Page, PageRequest, QueryError};
 
 /// A published generation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = Generation)]
 pub struct GenerationView {
     /// Its number.
+    #[schema(value_type = u64)]
     pub generation: Generation,
     /// When it was published.
     pub at: Timestamp,
@@ -25,7 +28,8 @@ pub struct GenerationView {
 }
 
 /// A managed resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ManagedResource)]
 pub struct ResourceView {
     /// The host it is on.
     pub host_id: String,

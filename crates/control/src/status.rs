@@ -3,6 +3,7 @@
 use relay_domain::Generation;
 use relay_ledger::LedgerStats;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Control;
 
@@ -10,13 +11,15 @@ use crate::Control;
 pub(crate) const STALLED_AFTER_MS: u64 = 1000;
 
 /// A summary for people.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ServerHealth)]
 pub struct Health {
     /// `ok`, or `failing` with reasons.
     pub status: &'static str,
     /// Why it is failing.
     pub reasons: Vec<String>,
     /// The generation in force.
+    #[schema(value_type = u64)]
     pub generation: Generation,
     /// Where bindings are kept.
     pub backend: &'static str,
@@ -27,7 +30,7 @@ pub struct Health {
 }
 
 /// How many of each noun there are.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct FleetCounts {
     /// Hosts.
     pub hosts: usize,

@@ -6,6 +6,7 @@ pub use relay_store::Role;
 use relay_store::{AdminToken, StoreError, TokenRemoval, generate_admin_token};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::page::{Page, PageRequest, QueryError};
@@ -14,7 +15,8 @@ use crate::page::{Page, PageRequest, QueryError};
 const MAX_LABEL: usize = 128;
 
 /// A token as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Token)]
 pub struct TokenView {
     /// Its number, to remove it by.
     pub token_id: i64,
@@ -27,7 +29,7 @@ pub struct TokenView {
 }
 
 /// A token that is shown this once.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct IssuedToken {
     /// What is listed of it.
     #[serde(flatten)]

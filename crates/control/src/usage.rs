@@ -8,6 +8,7 @@ use relay_domain::{Period, Timestamp};
 pub use relay_ledger::RollupFilter;
 use relay_ledger::{Rollup, RollupSums};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::page::QueryError;
@@ -101,7 +102,7 @@ pub struct UsageQuery {
 }
 
 /// One line: its dimensions, and the sums below them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct UsageLine {
     /// The value of each dimension asked for, by [`Dimension::field`].
     #[serde(flatten)]
@@ -125,6 +126,7 @@ pub struct UsageLine {
     /// … spent on reasoning.
     pub reasoning_tokens: i64,
     /// Cached input tokens of a thousand input tokens; absent without input.
+    #[schema(required)]
     pub cache_hit_permille: Option<i64>,
     /// Requests with a known price. Money is of these alone.
     pub priced: i64,
@@ -139,7 +141,7 @@ pub struct UsageLine {
 }
 
 /// An answer, its lines sorted by their dimensions.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct UsageReport {
     /// From this hour.
     pub from: Timestamp,

@@ -1,6 +1,8 @@
 //! Fleet entries as the admin API shows them and as `diff` compares them:
 //! the fleet file's field names, every default written out, no secret.
 
+pub mod schema;
+
 use relay_domain::key::ip_range_text;
 use relay_domain::{
     AdminAccess, Amount, Budget, ConsumerKey, Group, GroupId, Host, Limits, Route, SecretSource, StoredSecret,

@@ -164,6 +164,7 @@ impl Archivist {
             followed.file.read_exact_at(buffer, followed.filed)?;
             let before = segment.meta().link.entry;
             let consumed = segment.file(buffer, true)?;
+            self.progress.ended.tell(chunk.day, segment.take_ended());
             if consumed == 0 {
                 // One record longer than the buffer: the next read is twice as long.
                 buffer.reserve(buffer.len() * 2);

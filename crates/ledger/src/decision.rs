@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::codec::Kind;
 use crate::day::Day;
 
 /// An intent joined with its outcome. Fields of the outcome are absent while there is none.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "independent columns of the log, not one state")]
 pub struct Decision {
     /// Number of the intent among its writer's, without gaps.
@@ -23,14 +24,17 @@ pub struct Decision {
     /// Our id of the request.
     pub request_id: String,
     /// The client's id of it.
+    #[schema(required)]
     pub client_request_id: Option<String>,
     /// The host's id of it.
+    #[schema(required)]
     pub upstream_request_id: Option<String>,
     /// The fleet generation used.
     pub generation: u64,
     /// What was called.
     pub surface: String,
     /// The consumer's key id.
+    #[schema(required)]
     pub consumer: Option<String>,
     /// The logical group.
     pub logical_group_id: String,
@@ -39,32 +43,42 @@ pub struct Decision {
     /// `user`, `conversation` or `none`.
     pub scope: String,
     /// The binding's key.
+    #[schema(required)]
     pub sticky_key: Option<String>,
     /// What kind of subject it stands for.
+    #[schema(required)]
     pub sticky_type: Option<String>,
     /// Where the subject was found.
+    #[schema(required)]
     pub sticky_source: Option<String>,
     /// Whether a binding was used: as planned, or finally once there is an outcome.
     pub sticky_hit: bool,
     /// What became of the binding: as planned, or finally once there is an outcome.
     pub sticky_action: String,
     /// The route finally used; the one chosen first while there is no outcome.
+    #[schema(required)]
     pub route_id: Option<String>,
     /// Its host.
+    #[schema(required)]
     pub host_id: Option<String>,
     /// The group on that host.
+    #[schema(required)]
     pub shadow_group_id: Option<String>,
     /// The model on the host.
+    #[schema(required)]
     pub shadow_model: Option<String>,
     /// The route that the plan put first.
+    #[schema(required)]
     pub planned_route_id: Option<String>,
     /// Whether a lesser route served, or was chosen, because better ones could not.
     pub fallback_used: bool,
     /// Whether a stream was asked for.
     pub stream: bool,
     /// The action's user key.
+    #[schema(required)]
     pub user_key: Option<String>,
     /// The action's conversation key.
+    #[schema(required)]
     pub conversation_key: Option<String>,
     /// The seed of the plan.
     pub seed: u64,
@@ -72,36 +86,51 @@ pub struct Decision {
     pub verdict: String,
     /// When it ended.
     #[serde(serialize_with = "optional_microseconds")]
+    #[schema(required)]
     pub ended_at: Option<Timestamp>,
     /// The class of the error.
+    #[schema(required)]
     pub error_class: Option<String>,
     /// The error in words.
+    #[schema(required)]
     pub error_message: Option<String>,
     /// The status the client got.
+    #[schema(required)]
     pub client_status: Option<u16>,
     /// The status the last host answered with.
+    #[schema(required)]
     pub upstream_status: Option<u16>,
     /// Arrival to end, in microseconds.
+    #[schema(required)]
     pub latency_us: Option<u64>,
     /// Arrival to first output, in microseconds.
+    #[schema(required)]
     pub first_output_us: Option<u64>,
     /// Our own part, in microseconds.
+    #[schema(required)]
     pub overhead_us: Option<u64>,
     /// Bytes of the request's body.
+    #[schema(required)]
     pub request_bytes: Option<u64>,
     /// Bytes of the answer's body.
+    #[schema(required)]
     pub response_bytes: Option<u64>,
     /// Tokens; each absent when unknown.
     pub usage: DecisionUsage,
     /// What the consumer pays, in billionths of the currency unit.
+    #[schema(required)]
     pub price_nanos: Option<i64>,
     /// What the host takes, likewise.
+    #[schema(required)]
     pub cost_nanos: Option<i64>,
     /// How much more that would have been without the host's prompt cache, likewise.
+    #[schema(required)]
     pub cache_saved_nanos: Option<i64>,
     /// Where the gateway key came from.
+    #[schema(required)]
     pub key_source: Option<String>,
     /// Its fingerprint.
+    #[schema(required)]
     pub key_fingerprint: Option<String>,
     /// A retry followed an attempt that may have been executed.
     pub possible_double_bill: bool,
@@ -114,24 +143,30 @@ pub struct Decision {
 }
 
 /// Tokens as the host counted them.
-#[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Serialize, PartialEq, Eq, ToSchema)]
 pub struct DecisionUsage {
     /// All input tokens.
+    #[schema(required)]
     pub input: Option<u64>,
     /// … read from a cache.
+    #[schema(required)]
     pub cached_input: Option<u64>,
     /// … written to a cache.
+    #[schema(required)]
     pub cache_write: Option<u64>,
     /// Output tokens.
+    #[schema(required)]
     pub output: Option<u64>,
     /// … spent on reasoning.
+    #[schema(required)]
     pub reasoning: Option<u64>,
     /// `host`, `partial` or `estimated`.
+    #[schema(required)]
     pub provenance: Option<String>,
 }
 
 /// One route that the plan looked at.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
 pub struct DecisionCandidate {
     /// The route.
     pub route_id: String,
@@ -145,11 +180,12 @@ pub struct DecisionCandidate {
     pub verdict: String,
     /// Why it was excluded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub reason: Option<String>,
 }
 
 /// One try at one host.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
 pub struct DecisionAttempt {
     /// The route.
     pub route_id: String,
@@ -159,9 +195,11 @@ pub struct DecisionAttempt {
     pub end: String,
     /// The class of the error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub class: Option<String>,
     /// The status the host answered with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub status: Option<u16>,
     /// How long it took, in microseconds.
     pub us: u64,

@@ -86,6 +86,8 @@ pub(crate) struct Segment {
     waiting: BTreeMap<u64, Waiting>,
     known: KnownDimensions,
     pending: Pending,
+    /// Requests whose outcomes the last call of [`Segment::file`] filed.
+    ended: Vec<u64>,
 }
 
 impl Segment {
@@ -122,6 +124,7 @@ impl Segment {
             waiting: BTreeMap::new(),
             known: KnownDimensions::default(),
             pending: Pending::default(),
+            ended: Vec::new(),
         };
         segment.load_waiting()?;
         segment.load_pending()?;
@@ -130,6 +133,11 @@ impl Segment {
 
     pub(crate) fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    /// Requests whose outcomes were filed just now, in the order in which they ended.
+    pub(crate) fn take_ended(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.ended)
     }
 
     /// Whether some intent waits for its outcome.
@@ -142,6 +150,7 @@ impl Segment {
     /// With `trusted`, the hashes are taken as they are: the writer of this
     /// very process made them. After an error the segment must be opened anew.
     pub(crate) fn file(&mut self, bytes: &[u8], trusted: bool) -> Result<usize, FilingError> {
+        self.ended.clear();
         let begun = Transaction::begin(&self.connection)?;
         let mut consumed = 0;
         let mut filed = 0_u64;
@@ -162,6 +171,9 @@ impl Segment {
                     insert(&mut inserts[kind as usize - 1], values.slice(), record.hash)?;
                     note(&mut self.meta, &mut self.waiting, &mut self.known, &mut self.pending, kind, values.slice());
                     self.meta.link = Link { entry, head: *record.hash };
+                    if kind == Kind::Outcome {
+                        self.ended.push(values[0].integer().unwrap_or(0) as u64);
+                    }
                     filed += 1;
                     if filed.is_multiple_of(ROWS_AT_A_STRETCH) {
                         // Requests go first: on a busy machine one would wait behind the whole round.

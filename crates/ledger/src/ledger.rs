@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use utoipa::ToSchema;
 
 use crate::adoption::Adoption;
 use crate::archivist::Archivist;
@@ -21,6 +22,7 @@ use crate::reader::LedgerReader;
 use crate::record::{Intent, Outcome};
 use crate::recovery::{Unfinished, recover, writer_id};
 use crate::retention::{retain, retired_last_seq};
+use crate::tail::Follower;
 use crate::upgrade::upgrade_all;
 use crate::writer::{Start, Writing};
 
@@ -113,7 +115,8 @@ pub enum OpenError {
 pub struct SegmentError(#[from] FilingError);
 
 /// Counts since the start, and how the log is now.
-#[derive(Clone, Debug, Default, serde::Serialize)]
+#[derive(Clone, Debug, Default, serde::Serialize, ToSchema)]
+#[schema(as = LogCounters)]
 pub struct LedgerStats {
     /// Intents waiting for the disk now.
     pub queued: u64,
@@ -132,8 +135,10 @@ pub struct LedgerStats {
     /// Rows that will never be written.
     pub lost: u64,
     /// The last error of writing or filing.
+    #[schema(required)]
     pub last_error: Option<String>,
     /// For how long writing or filing has been failing, in milliseconds; absent when it works.
+    #[schema(required)]
     pub failing_ms: Option<u64>,
 }
 
@@ -417,6 +422,11 @@ impl Ledger {
     /// Reads this log. Call it on a thread that may block.
     pub fn reader(&self) -> LedgerReader {
         LedgerReader::open(&self.0.dir)
+    }
+
+    /// Follows what is filed from now on.
+    pub fn follow(&self) -> Follower {
+        self.0.progress.ended.follow()
     }
 
     /// Waits until everything accepted so far is where lists see it, at most for the stall limit.

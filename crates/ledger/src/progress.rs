@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::day::Day;
+use crate::tail::Announcer;
 
 /// Filing makes at most one round in this time, unless [`FILE_AT_ONCE`] waits.
 ///
@@ -49,6 +50,8 @@ pub(crate) struct Progress {
     pub(crate) counters: Counters,
     failing: Mutex<Option<Failure>>,
     pub(crate) filed: Notify,
+    /// Told of each outcome once it is filed.
+    pub(crate) ended: Announcer,
 }
 
 /// Counts since the start.

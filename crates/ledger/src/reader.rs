@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, types::Value as SqlValue};
 use serde::Serialize;
 
@@ -22,6 +22,7 @@ use crate::meta::Meta;
 use crate::retention::ARCHIVE;
 use crate::rollup::{RollupSums, SUMS};
 use crate::schema::{self, BLOCK_BITS, request_key};
+use crate::tail::{Ended, TailCursor};
 
 /// After this time a page is returned with what it has.
 const PAGE_BUDGET: Duration = Duration::from_millis(15);
@@ -32,6 +33,10 @@ const LONGEST_ROWS_WINDOW: u64 = 2_048;
 /// Arrival times follow sequence numbers but for the time between arrival and plan, in microseconds. A request
 /// whose body took longer to arrive may be missing at the edge of a list that is bounded by time.
 pub(crate) const DISORDER: i64 = 30_000_000;
+/// How much of a tail is repeated when it is taken up again.
+const REPEATED: SignedDuration = SignedDuration::from_secs(1);
+/// A request that ran for longer is not found when a tail is taken up again: a bound on what is looked through.
+const LONGEST_REPLAYED: SignedDuration = SignedDuration::from_mins(15);
 /// Connections kept for the next call.
 const IDLE_CONNECTIONS: usize = 6;
 /// Rows of a page at most.
@@ -199,6 +204,66 @@ impl LedgerReader {
         Ok(items.pop())
     }
 
+    /// Those of the requests that match, in the order in which they ended, at most `limit`; and whether there are more.
+    pub fn ended(&self, ended: &Ended, filter: &Filter, limit: usize) -> Result<(Vec<Decision>, bool), ReadError> {
+        let Some(segment) = self.segment(ended.day)? else { return Ok((Vec::new(), false)) };
+        let origin = segment.origin(self.without_outcome());
+        let (condition, parameters) = filter.condition(origin.without_outcome);
+        let sql = format!("SELECT {} {} WHERE {condition} AND i.seq IN (?1, ?2, ?3)", columns(), Drive::Rows.source());
+        let mut statement = segment.connection.prepare_cached(&sql)?;
+        let mut found = Vec::new();
+        for seqs in ended.seqs.chunks(3) {
+            let seqs = [0, 1, 2].map(|place| SqlValue::Integer(*seqs.get(place).unwrap_or(&seqs[0]) as i64));
+            let mut rows = statement.query(rusqlite::params_from_iter(seqs.iter().chain(&parameters)))?;
+            while let Some(row) = rows.next()? {
+                found.push(Decision::from_row(row, &origin)?);
+            }
+            if found.len() > limit {
+                break;
+            }
+        }
+        drop(statement);
+        self.put_back(segment);
+        Ok(first_ended(found, limit))
+    }
+
+    /// Requests that ended after `cursor` and match, the first of them, at most `limit`; and whether there are more.
+    ///
+    /// The last second before the cursor is repeated, since rows are not filed exactly in the order in which requests
+    /// end; and requests that had been running for longer than [`LONGEST_REPLAYED`] are not looked for.
+    pub fn ended_since(
+        &self,
+        cursor: TailCursor,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<(Vec<Decision>, bool), ReadError> {
+        let from = cursor.back(REPEATED);
+        let begun = from.ended_at.saturating_sub(LONGEST_REPLAYED.as_micros() as i64);
+        let first_day = Timestamp::from_microsecond(begun).map_or(None, |begun| Some(Day::of(begun)));
+        let mut found = Vec::new();
+        for day in self.days()?.into_iter().filter(|day| first_day.is_none_or(|first| *day >= first)) {
+            let Some(segment) = self.segment(day)? else { continue };
+            let first = segment.first_after(begun.saturating_sub(DISORDER))?;
+            let origin = segment.origin(self.without_outcome());
+            let (condition, parameters) = filter.condition(origin.without_outcome);
+            let sql = format!(
+                "SELECT {} FROM outcomes o CROSS JOIN intents i ON i.seq = o.seq \
+                 WHERE {condition} AND o.seq >= ?1 AND o.at > ?2 ORDER BY o.at, o.seq LIMIT ?3",
+                columns()
+            );
+            let mut statement = segment.connection.prepare_cached(&sql)?;
+            let bounds = [first as i64, from.ended_at, limit as i64 + 1].map(SqlValue::Integer);
+            let mut rows = statement.query(rusqlite::params_from_iter(bounds.iter().chain(&parameters)))?;
+            while let Some(row) = rows.next()? {
+                found.push(Decision::from_row(row, &origin)?);
+            }
+            drop(rows);
+            drop(statement);
+            self.put_back(segment);
+        }
+        Ok(first_ended(found, limit))
+    }
+
     /// Decisions after a sequence number, oldest first: a live view asks again with the last it saw.
     pub fn tail(&self, after_seq: u64, limit: usize) -> Result<Vec<Decision>, ReadError> {
         let without_outcome = self.without_outcome();
@@ -297,6 +362,14 @@ impl LedgerReader {
         }
         idle.push((segment.day, segment.connection));
     }
+}
+
+/// The first `limit` by the time at which they ended, and whether there are more.
+fn first_ended(mut found: Vec<Decision>, limit: usize) -> (Vec<Decision>, bool) {
+    found.sort_by_key(|decision| (decision.ended_at, decision.seq));
+    let is_more = found.len() > limit;
+    found.truncate(limit);
+    (found, is_more)
 }
 
 impl Opened {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What is about to be tried for a request. On disk before the first byte of
 /// an answer reaches the client (spec §7).
@@ -145,19 +146,24 @@ pub struct Outcome {
 }
 
 /// One try at one host.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Attempt)]
 pub struct AttemptRecord {
     /// The route tried.
+    #[schema(value_type = String)]
     pub route_id: Arc<str>,
     /// Its host.
+    #[schema(value_type = String)]
     pub host_id: Arc<str>,
     /// `not_sent`, `refused`, `maybe_executed` or `answered` (spec §5).
     pub end: &'static str,
     /// The class of the error, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub class: Option<&'static str>,
     /// The status the host answered with.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub status: Option<u16>,
     /// How long the attempt took, in microseconds.
     pub us: u64,

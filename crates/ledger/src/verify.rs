@@ -16,6 +16,7 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Rows};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::aside;
 use crate::codec::{Encoder, Hash, Kind, Value, chained};
@@ -32,7 +33,7 @@ use crate::schema::{self, outcome_at};
 const LISTED: usize = 1_000;
 
 /// What a verification found.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct VerifyReport {
     /// Each segment, oldest first.
     pub segments: Vec<SegmentReport>,
@@ -54,7 +55,7 @@ pub struct VerifyReport {
 }
 
 /// What a verification found in one segment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SegmentReport {
     /// Its name.
     pub segment: String,
@@ -79,7 +80,7 @@ pub struct SegmentReport {
 }
 
 /// A request whose process did not live to end it.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, PartialEq, Eq, ToSchema)]
 pub struct InterruptedRow {
     /// Its request id.
     pub request_id: String,
@@ -90,7 +91,8 @@ pub struct InterruptedRow {
 }
 
 /// Something that is not as it was written.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, PartialEq, Eq, ToSchema)]
+#[schema(as = LogFault)]
 pub struct Fault {
     /// The segment concerned.
     pub segment: String,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use relay_domain::{DecimalError, ModelPattern, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::rates::{Rate, Rates};
 
@@ -14,8 +15,9 @@ use crate::rates::{Rate, Rates};
 const LIST_PRICES: &str = include_str!("../prices.toml");
 
 /// One line of the table, as it is written: rates for a million tokens, as decimals.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PriceEntry)]
 pub struct Entry {
     /// A model's name, or a prefix such as `gpt-5*`. A date behind an exact name
     /// (`-2025-08-07`, `-20250929`) belongs to it.
@@ -24,23 +26,29 @@ pub struct Entry {
     pub input: String,
     /// Input tokens read from a prompt cache; left out: as other input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub cached_input: Option<String>,
     /// Input tokens written to a prompt cache; left out: as other input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub cache_write: Option<String>,
     /// Output tokens.
     pub output: String,
     /// The line is for requests with more input tokens than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub above_input: Option<u64>,
     /// From this day (UTC); left out: ever since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub from: Option<String>,
     /// Where the rates were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub source: Option<String>,
     /// The day of what was read there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub checked: Option<String>,
 }
 

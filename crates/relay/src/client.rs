@@ -1,6 +1,8 @@
 //! The commands' side of the admin API: one request, one JSON answer. Reuses the
 //! HTTP stack of the gateway; no second one for a handful of calls.
 
+mod events;
+
 use std::slice;
 use std::time::Duration;
 
@@ -8,12 +10,15 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use relay_domain::Secret;
 use serde_json::Value;
+
+pub(crate) use self::events::{Event, Events};
 
 /// Longest wait for an answer; `apply` of a large fleet is the slowest call.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -213,13 +218,40 @@ impl Client {
             .map_err(|_| ClientError::Timeout { server: self.base.clone(), limit })?
     }
 
+    /// `GET path` as server-sent events, from the one after `last` on.
+    pub(crate) async fn events(&self, path: &str, last: Option<&str>) -> Result<Events, ClientError> {
+        let mut request = Request::get(format!("{}{path}", self.base)).header(ACCEPT, "text/event-stream");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+        }
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let request = request.body(Full::default()).map_err(|_| ClientError::Token)?;
+        let answer = tokio::time::timeout(TIME_LIMIT, self.http.request(request)).await;
+        let answer = answer.map_err(|_| ClientError::Timeout { server: self.base.clone() })?;
+        let response = answer.map_err(|error| self.unreachable(innermost(&error)))?;
+        if response.status().is_success() {
+            return Ok(Events::of(response.into_body()));
+        }
+        let answer = self.whole(response).await?;
+        Err(self.failure(answer.status(), answer.body()))
+    }
+
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, ClientError> {
-        let unreachable = |reason: String| ClientError::Unreachable { server: self.base.clone(), reason };
-        let response = self.http.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
+        let response = self.http.request(request).await.map_err(|error| self.unreachable(innermost(&error)))?;
+        self.whole(response).await
+    }
+
+    async fn whole(&self, response: Response<Incoming>) -> Result<Response<Bytes>, ClientError> {
         let (head, body) = response.into_parts();
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-        let body = body.map_err(|error| unreachable(innermost(error.as_ref())))?;
+        let body = body.map_err(|error| self.unreachable(innermost(error.as_ref())))?;
         Ok(Response::from_parts(head, body.to_bytes()))
+    }
+
+    fn unreachable(&self, reason: String) -> ClientError {
+        ClientError::Unreachable { server: self.base.clone(), reason }
     }
 
     fn failure(&self, status: StatusCode, body: &[u8]) -> ClientError {

@@ -92,6 +92,9 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("anyhow", &["relay-manager"]),
     ("clap", &["relay-manager"]),
     ("lettre", &["relay-notify"]),
+    // Beside the `Serialize` of what the API answers, and nowhere else (ADR 0012).
+    ("utoipa", &["relay-admin", "relay-control", "relay-ledger", "relay-hosts", "relay-store", "relay-pricing"]),
+    ("utoipa-axum", &["relay-admin"]),
 ];
 
 /// What no crate of ours may use: a second HTTP stack, TLS, time library.

@@ -4,7 +4,7 @@ mod support;
 
 use relay_testkit::{FakeHost, Reply, errors};
 use support::http::chat;
-use support::{Server, fleet, stderr, stdout};
+use support::{Process, Server, fleet, stderr, stdout};
 
 async fn two_hosts() -> (FakeHost, FakeHost) {
     (FakeHost::builder().name("tokyo").start().await, FakeHost::builder().name("osaka").start().await)
@@ -90,6 +90,29 @@ async fn a_generated_key_is_shown_by_apply_this_once() {
     assert!(shown.contains("sk-relay-") && shown.contains("team-a"), "{shown}{}", stderr(&applied));
     let again = stdout(&server.apply(&text));
     assert!(!again.contains("sk-relay-"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_are_followed_as_they_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, _osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    assert!(server.apply(&fleet(&[("tokyo", &tokyo.base_url())])).status.success());
+    let mut command = support::command(directory.path());
+    command.args(["decisions", "--follow", "--verdict", "complete"]);
+    command.env("RELAY_MANAGER_SERVER", format!("http://{}", server.admin));
+    command.env("RELAY_MANAGER_ADMIN_TOKEN", support::TOKEN);
+    let mut following = Process::spawn(command);
+    let gateway = server.gateway;
+    // What ended before it followed is not told, so requests go on until one is.
+    let requests = tokio::spawn(async move {
+        loop {
+            chat(gateway, "c-1", false).await.text().await;
+        }
+    });
+    let told = tokio::task::spawn_blocking(move || following.wait_for_line("gpt-tokyo")).await.unwrap();
+    assert!(told.contains("complete") && told.contains("200"), "{told}");
+    requests.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use relay_domain::{HostId, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ResourceKind;
 
@@ -126,7 +127,8 @@ impl fmt::Display for GrantName {
 }
 
 /// Why a grant is not what it is meant to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = GrantProblem)]
 pub struct Problem {
     /// One of a fixed set of names.
     pub code: String,
@@ -260,7 +262,7 @@ pub struct GrantFilter {
 }
 
 /// How many grants are in which state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct GrantCounts {
     /// Worked on, or waiting to be.
     pub pending: u64,

@@ -7,9 +7,19 @@ use relay_control::page::Page;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists who did what, newest first.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    operation_id = "listAudit",
+    tag = "audit",
+    params(PageQuery, ("actor" = Option<String>, Query, description = "By this one"), ("action" = Option<String>, Query, description = "Of this kind"), ("subject" = Option<String>, Query, description = "About this"), ("from" = Option<Timestamp>, Query, description = "From this time on"), ("to" = Option<Timestamp>, Query, description = "Before this time")),
+    responses((status = 200, description = "Entries of the audit trail", body = Page<AuditView>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

@@ -8,9 +8,24 @@ use relay_domain::HostId;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists what somebody should hear of, newest first.
+#[utoipa::path(
+    get,
+    path = "/events",
+    operation_id = "listEvents",
+    tag = "events",
+    params(
+        PageQuery,
+        ("kind" = Option<String>, Query, description = "Of this kind"),
+        ("host_id" = Option<String>, Query, description = "On this host"),
+        ("severity" = Option<String>, Query, description = "At least `info`, `warning` or `critical`"),
+    ),
+    responses((status = 200, description = "Events", body = Page<EventView>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

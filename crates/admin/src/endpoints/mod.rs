@@ -5,6 +5,7 @@ pub(crate) mod actions;
 pub(crate) mod audit;
 pub(crate) mod bindings;
 pub(crate) mod decisions;
+pub(crate) mod documentation;
 pub(crate) mod entries;
 pub(crate) mod events;
 pub(crate) mod fleet;

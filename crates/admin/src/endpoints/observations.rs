@@ -8,9 +8,24 @@ use relay_domain::HostId;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists prices, balances and availability of hosts, each change, newest first.
+#[utoipa::path(
+    get,
+    path = "/observations",
+    operation_id = "listObservations",
+    tag = "events",
+    params(
+        PageQuery,
+        ("kind" = Option<String>, Query, description = "Of this kind"),
+        ("host_id" = Option<String>, Query, description = "On this host"),
+        ("subject" = Option<String>, Query, description = "Of this"),
+    ),
+    responses((status = 200, description = "Observations", body = Page<ObservationView>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

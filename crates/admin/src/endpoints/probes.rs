@@ -3,19 +3,58 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::state::AdminState;
 
-pub(crate) async fn healthz() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// The process is alive.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Alive {
+    /// Always `ok`.
+    status: &'static str,
 }
 
-pub(crate) async fn readyz(State(state): State<AdminState>) -> (StatusCode, Json<Value>) {
+/// Whether requests are taken.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// `ready` or `unready`.
+    status: &'static str,
+    /// Why not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
+}
+
+/// Tells that the process is alive.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "healthz",
+    tag = "probes",
+    responses((status = 200, description = "It is", body = Alive)),
+    security(())
+)]
+pub(crate) async fn healthz() -> Json<Alive> {
+    Json(Alive { status: "ok" })
+}
+
+/// Tells whether requests are taken.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "readyz",
+    tag = "probes",
+    responses(
+        (status = 200, description = "They are", body = Readiness),
+        (status = 503, description = "They are not, and why", body = Readiness),
+    ),
+    security(())
+)]
+pub(crate) async fn readyz(State(state): State<AdminState>) -> (StatusCode, Json<Readiness>) {
     let mut reasons = (state.process.unready)();
     reasons.extend(state.control.unready().await);
     if reasons.is_empty() {
-        return (StatusCode::OK, Json(json!({ "status": "ready" })));
+        return (StatusCode::OK, Json(Readiness { status: "ready", reasons }));
     }
-    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unready", "reasons": reasons })))
+    (StatusCode::SERVICE_UNAVAILABLE, Json(Readiness { status: "unready", reasons }))
 }

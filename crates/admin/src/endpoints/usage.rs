@@ -4,8 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use relay_control::usage::{Dimension, RollupFilter, UnknownDimension, UsageQuery};
+use relay_control::usage::{Dimension, RollupFilter, UnknownDimension, UsageQuery, UsageReport};
 use relay_domain::{Period, Timestamp};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
@@ -15,12 +16,51 @@ use crate::state::AdminState;
 const FILTERS: [&str; 9] =
     ["by", "from", "to", "format", "consumer", "logical_group_id", "public_model", "route_id", "host_id"];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What is added up.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+struct UsageParams {
+    /// What the lines differ in, separated by commas: `consumer`, `group`, `model`, `route`, `host`, `hour` or `day`.
+    by: Option<String>,
+    /// From this hour; the beginning of the month when left out.
+    from: Option<Timestamp>,
+    /// To before this one; now when left out.
+    to: Option<Timestamp>,
+    /// `json` or `csv`.
+    #[param(inline)]
+    format: Option<Format>,
+    /// Of this consumer key.
+    consumer: Option<String>,
+    /// Of this group.
+    logical_group_id: Option<String>,
+    /// For this model.
+    public_model: Option<String>,
+    /// Over this route.
+    route_id: Option<String>,
+    /// To this host.
+    host_id: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
 enum Format {
     Json,
     Csv,
 }
 
+/// Adds up what was used and what it cost.
+#[utoipa::path(
+    get,
+    path = "/usage",
+    operation_id = "getUsage",
+    tag = "usage",
+    params(UsageParams),
+    responses(
+        (status = 200, description = "The sums", content((UsageReport = "application/json"), (String = "text/csv"))),
+    ),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Response> {
     let mut filters = params.filters(&FILTERS);
     let time = |text: &str| text.parse::<Timestamp>().map_err(|_| "must be a time such as 2026-10-01T12:00:00Z");

@@ -9,6 +9,15 @@ use crate::error::ApiResult;
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Proves the decision log, or names what is missing.
+#[utoipa::path(
+    get,
+    path = "/verify-log",
+    operation_id = "verifyLog",
+    tag = "log",
+    responses((status = 200, description = "What was found", body = VerifyReport)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

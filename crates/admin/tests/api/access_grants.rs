@@ -88,7 +88,7 @@ async fn what_is_not_there_is_told() {
         (Method::GET, PATH, 404),
         (Method::DELETE, PATH, 404),
         (Method::PUT, "/api/v1/access/b/team-a%40relay.example/7", 200),
-        (Method::PUT, "/api/v1/access/a/team-a%40relay.example/nothing", 502),
+        (Method::PUT, "/api/v1/access/a/team-a%40relay.example/nothing", 409),
         (Method::GET, "/api/v1/access?state=odd", 400),
     ] {
         let answer = server.send(ADMIN, method.clone(), path, "").await;

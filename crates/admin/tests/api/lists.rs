@@ -158,7 +158,11 @@ async fn managed_resources_are_recorded_once_and_forgotten() {
         404
     );
     let faults = server.post(path, &json!({"host_id": 5, "type": "group", "nam": "x"})).await.error().2;
-    assert_eq!(faults, "host_id must be a string; name is required; remote_id is required; nam is unknown");
+    assert_eq!(
+        faults,
+        "host_id must be a string; name is required; remote_id is required; \
+         nam is unknown; known here: host_id, type, name, remote_id"
+    );
     assert_eq!(
         server.post(path, &json!({"host_id": "a", "type": "room", "name": "x", "remote_id": "1"})).await.error().2,
         "type must be group, user, subscription or key"

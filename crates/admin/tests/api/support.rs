@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -24,6 +25,8 @@ use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, open_sqlite};
 use relay_testkit::FakeHost;
 use serde_json::{Value, json};
 
+use crate::described;
+
 pub(crate) const ADMIN: &str = "rma-admin";
 pub(crate) const OPERATOR: &str = "rma-operator";
 pub(crate) const VIEWER: &str = "rma-viewer";
@@ -41,6 +44,7 @@ pub(crate) struct Server {
     pub(crate) unready: Arc<Mutex<Vec<String>>>,
     pub(crate) directory: tempfile::TempDir,
     client: Client<HttpConnector, Full<Bytes>>,
+    document: tokio::sync::OnceCell<Value>,
 }
 
 pub(crate) struct Answer {
@@ -77,6 +81,15 @@ impl Answer {
 /// 1 November 2026, noon.
 pub(crate) fn start_of_time() -> Timestamp {
     "2026-11-01T12:00:00Z".parse().expect("a time")
+}
+
+/// A process that is unready for these reasons.
+pub(crate) fn process(unready: &Arc<Mutex<Vec<String>>>) -> relay_admin::Process {
+    let told = Arc::clone(unready);
+    relay_admin::Process {
+        unready: Arc::new(move || told.lock().expect("unpoisoned").clone()),
+        scrape: Arc::new(|| Box::pin(async { "relay_generation 7\n".to_owned() })),
+    }
 }
 
 impl Server {
@@ -156,14 +169,21 @@ impl Server {
         let unready = Arc::new(Mutex::new(Vec::new()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let told = Arc::clone(&unready);
-        let process = relay_admin::Process {
-            unready: Arc::new(move || told.lock().expect("unpoisoned").clone()),
-            scrape: Arc::new(|| Box::pin(async { "relay_generation 7\n".to_owned() })),
-        };
+        let process = process(&unready);
         tokio::spawn(relay_admin::serve(listener, Arc::clone(&control), process, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { url, control, store, clock, health, published, unready, directory, client }
+        Self {
+            url,
+            control,
+            store,
+            clock,
+            health,
+            published,
+            unready,
+            directory,
+            client,
+            document: tokio::sync::OnceCell::new(),
+        }
     }
 
     pub(crate) async fn publish(&self, fleet: &str) {
@@ -194,7 +214,30 @@ impl Server {
         self.request(request.body(Full::new(body.into())).expect("a request")).await
     }
 
+    /// Sends a request; panics when the answer is not as the OpenAPI document says.
     pub(crate) async fn request(&self, request: Request<Full<Bytes>>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = self.exchange(request).await;
+        let document = self.document.get_or_init(async || {
+            let described = Request::get(format!("{}/api/v1/openapi.json", self.url)).body(Full::default());
+            self.exchange(described.expect("a request")).await.ok()
+        });
+        described::check(document.await, &method, &path, &answer);
+        answer
+    }
+
+    /// Sends a request whose answer need not come to an end.
+    pub(crate) async fn open(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
+        self.client.request(request).await.expect("an answer")
+    }
+
+    /// The status of an answer that is not read.
+    pub(crate) async fn status(&self, path: &str) -> StatusCode {
+        let request = Request::get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {ADMIN}"));
+        self.open(request.body(Full::default()).expect("a request")).await.status()
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Answer {
         let response = self.client.request(request).await.expect("an answer");
         let (head, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();

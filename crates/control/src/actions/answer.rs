@@ -7,9 +7,10 @@ use relay_domain::Timestamp;
 use relay_ledger::AttemptRecord;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// Answer of `resolve-route`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Resolved {
     /// The request's id.
     pub request_id: String,
@@ -24,6 +25,7 @@ pub struct Resolved {
     /// The subject.
     pub subject_id: String,
     /// Opaque; null when the scope is `none`.
+    #[schema(required)]
     pub sticky_key: Option<String>,
     /// Whether a binding was used.
     pub sticky_hit: bool,
@@ -46,13 +48,15 @@ pub struct Resolved {
     /// Its weight.
     pub weight: u32,
     /// When the binding was made.
+    #[schema(required)]
     pub bound_at: Option<Timestamp>,
     /// When it runs out.
+    #[schema(required)]
     pub expires_at: Option<Timestamp>,
 }
 
 /// `F`: how the forward went.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Forward {
     /// Whether the host answered with success.
     pub ok: bool,
@@ -66,35 +70,43 @@ pub struct Forward {
     pub shadow_model: String,
     /// `requested_probe_api_key` or `managed_subscription`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub effective_gateway_key_source: Option<&'static str>,
     /// `sha256:` and hex of the key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
     pub effective_gateway_key_fingerprint: Option<Arc<str>>,
     /// The host user of a managed key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub managed_user_id: Option<String>,
     /// The path below the base URL.
     pub upstream_path: &'static str,
     /// The host's status; null when none came.
+    #[schema(required)]
     pub upstream_status: Option<u16>,
     /// From sending to the end of the answer, in milliseconds.
     pub latency_ms: u64,
     /// `Content-Type` of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub content_type: Option<String>,
     /// Class of the error.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub error_class: Option<&'static str>,
     /// The error in words; never holds a key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub error_message: Option<String>,
     /// The answer: its JSON, or its trimmed text.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Value>)]
     pub response: Option<Box<RawValue>>,
 }
 
 /// Answer of `proxy-route-chat-completions`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Proxied {
     /// The resolution.
     pub resolve: Resolved,
@@ -102,11 +114,12 @@ pub struct Proxied {
     pub forward: Forward,
     /// With `failover`: every try.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub attempts: Option<Vec<AttemptRecord>>,
 }
 
 /// Answer of `route-chat-completions`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Routed {
     /// The request's id.
     pub request_id: String,
@@ -121,6 +134,7 @@ pub struct Routed {
     /// The subject.
     pub subject_id: String,
     /// Opaque; null when the scope is `none`.
+    #[schema(required)]
     pub sticky_key: Option<String>,
     /// Whether a binding was used.
     pub sticky_hit: bool,
@@ -135,11 +149,12 @@ pub struct Routed {
     pub forward: Forward,
     /// With `failover`: every try.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub attempts: Option<Vec<AttemptRecord>>,
 }
 
 /// The route of [`Routed`].
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SelectedRoute {
     /// The route.
     pub route_id: String,
@@ -159,9 +174,11 @@ pub struct SelectedRoute {
     pub weight: u32,
     /// When the binding was made.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub bound_at: Option<Timestamp>,
     /// When it runs out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub expires_at: Option<Timestamp>,
 }
 

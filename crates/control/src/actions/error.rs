@@ -3,9 +3,10 @@
 use relay_domain::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// A route that could not serve, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RouteReason {
     /// The route.
     pub route_id: String,

@@ -10,6 +10,7 @@ use relay_domain::{Scope, Secret};
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::suggest::nearest;
 
@@ -20,7 +21,7 @@ const MAX_REQUEST_ID_BYTES: usize = 128;
 const DEFAULT_MAX_TOKENS: i64 = 8;
 
 /// One field that cannot be accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldFault {
     /// The field: `messages[0].role`.
     pub field: String,
@@ -122,6 +123,12 @@ impl ForwardRequest {
     pub fn parse(body: &[u8], model_field: &'static str, request_id: &str) -> Result<Self, InvalidRequest> {
         let mut faults = Vec::new();
         let mut fields = Fields::of_body(body, &mut faults)?;
+        let request = Self::read(&mut fields, model_field, request_id);
+        fields.refuse_unknown();
+        request.filter(|_| faults.is_empty()).ok_or(InvalidRequest(faults))
+    }
+
+    fn read(fields: &mut Fields<'_, '_>, model_field: &'static str, request_id: &str) -> Option<Self> {
         let resolve = fields.resolve(model_field, request_id);
         let given = fields.text("gateway_api_key").filter(|key| !key.is_empty());
         let user = fields.text("subscription_user_id").filter(|user| !user.is_empty());
@@ -137,11 +144,7 @@ impl ForwardRequest {
                 None
             }
         };
-        fields.refuse_unknown();
-        let (Some(resolve), Some(key), true) = (resolve, key, faults.is_empty()) else {
-            return Err(InvalidRequest(faults));
-        };
-        Ok(Self { resolve, key, messages, max_tokens, temperature, failover })
+        Some(Self { resolve: resolve?, key: key?, messages, max_tokens, temperature, failover })
     }
 }
 
@@ -355,9 +358,12 @@ impl<'a, 'f> Fields<'a, 'f> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::actions::schema::{ProxyBody, ResolveBody, RouteBody};
 
     fn forward(changes: &Value) -> Result<ForwardRequest, InvalidRequest> {
         let mut body = json!({
@@ -462,6 +468,24 @@ mod tests {
         assert_eq!(forward(&json!({"max_tokens": 100})).unwrap().max_tokens, 100);
         let empty_role = forward(&json!({"messages": [{"role": " ", "content": "x"}]})).unwrap();
         assert_eq!(empty_role.messages[0].role, "user");
+    }
+
+    /// The description has the fields that the reader asks for.
+    #[track_caller]
+    fn described<T: utoipa::PartialSchema>(read: impl FnOnce(&mut Fields<'_, '_>)) {
+        let mut faults = Vec::new();
+        let mut fields = Fields::of_body(b"{}", &mut faults).unwrap();
+        read(&mut fields);
+        let schema = serde_json::to_value(T::schema()).unwrap();
+        let described: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(described, fields.known.into_iter().collect());
+    }
+
+    #[test]
+    fn the_description_has_the_fields_that_are_read() {
+        described::<ResolveBody>(|fields| drop(fields.resolve("public_model", "made")));
+        described::<ProxyBody>(|fields| drop(ForwardRequest::read(fields, "public_model", "made")));
+        described::<RouteBody>(|fields| drop(ForwardRequest::read(fields, "model", "made")));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod key;
 mod probe;
 mod record;
 mod resolution;
+pub mod schema;
 mod shadow_group;
 mod walk;
 

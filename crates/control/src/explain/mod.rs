@@ -6,17 +6,19 @@ use std::fmt::Write as _;
 use relay_domain::{Generation, Timestamp};
 use relay_ledger::{Decision, DecisionAttempt, DecisionCandidate};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Control;
 use crate::page::QueryError;
 use crate::records::GenerationView;
 
 /// A decision explained.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Explained {
     /// The request's id.
     pub request_id: String,
     /// The generation that the plan was made from; null when its record is gone.
+    #[schema(required)]
     pub generation: Option<GenerationPart>,
     /// Whether that generation is still in force.
     pub generation_in_force: bool,
@@ -35,9 +37,11 @@ pub struct Explained {
 }
 
 /// The generation of a decision; what it changed is under `generations`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ExplainedGeneration)]
 pub struct GenerationPart {
     /// Its number.
+    #[schema(value_type = u64)]
     pub generation: Generation,
     /// When it was published.
     pub at: Timestamp,
@@ -55,13 +59,16 @@ impl From<GenerationView> for GenerationPart {
 }
 
 /// Stickiness of a decision.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ExplainedStickiness)]
 pub struct StickyPart {
     /// What it was keyed by.
     pub scope: String,
     /// The binding's key.
+    #[schema(required)]
     pub key: Option<String>,
     /// Where the subject was found.
+    #[schema(required)]
     pub source: Option<String>,
     /// Whether a binding was used.
     pub hit: bool,
@@ -70,13 +77,17 @@ pub struct StickyPart {
 }
 
 /// Where the time of a request went.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ExplainedTimings)]
 pub struct Timings {
     /// Arrival to end.
+    #[schema(required)]
     pub latency_us: Option<u64>,
     /// Arrival to first output.
+    #[schema(required)]
     pub first_output_us: Option<u64>,
     /// Our own part.
+    #[schema(required)]
     pub overhead_us: Option<u64>,
     /// All tries together.
     pub attempts_us: u64,

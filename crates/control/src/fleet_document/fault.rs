@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One fault (spec §8, "each names the entry and the remedy").
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = DocumentFault)]
 pub struct Fault {
     /// Where in the document: `route[2].shadow_host_id`; arrays count from 0.
     pub path: String,

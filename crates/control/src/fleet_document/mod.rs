@@ -14,6 +14,7 @@ mod key;
 mod limits;
 mod lint;
 mod route;
+pub mod schema;
 mod secrets;
 #[cfg(test)]
 mod tests;

@@ -10,12 +10,13 @@ use relay_hosts::admin::{Group, GroupStatus, HostKey, Subscription, Subscription
 use relay_store::{AccessKey, Grant, GrantName, GrantState, HostObject, Want};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::mapping::fits;
 use super::objects::{GONE, Seen};
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Drift {
     /// What kind, of a fixed set: `group_missing`, `model_missing`, `key_missing`, …
     pub kind: &'static str,

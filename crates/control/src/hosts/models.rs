@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use relay_domain::Route;
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::HostError;
 use super::mapping::{EVERY_MODEL, fits, is_pattern};
@@ -15,20 +16,21 @@ use crate::edit::{Edit, Noun};
 use crate::view;
 
 /// One model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ModelChange {
     /// The name that clients are given; `gpt-5*` for all that begin so.
     pub public_model: String,
     /// The name on the host; empty with a pattern, where it is the one that is asked for.
     pub shadow_model: String,
     /// What an account of the host makes of it, where that is another name.
+    #[schema(required)]
     pub maps_to: Option<String>,
     /// The route that has it, or would.
     pub route_id: String,
 }
 
 /// What syncing models would do, or did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ModelSync {
     /// Without a route so far.
     pub added: Vec<ModelChange>,
@@ -37,6 +39,7 @@ pub struct ModelSync {
     /// Routes whose model the group does not list any more; left as they are.
     pub gone: Vec<ModelChange>,
     /// The generation that has the added routes; absent in a preview, or when there are none.
+    #[schema(required)]
     pub generation: Option<u64>,
 }
 

@@ -4,16 +4,18 @@ use relay_domain::HostId;
 use relay_hosts::admin::Capabilities;
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{HostError, admin};
 use crate::Control;
 
 /// What a host can do, as its last probe found out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HostCapabilities {
     /// The host.
     pub host_id: String,
     /// `null` when it was never probed.
+    #[schema(required)]
     pub capabilities: Option<Capabilities>,
 }
 

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use relay_domain::{Host, HostId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::HostError;
 use crate::Control;
 
 /// Work under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WorkProgress {
     /// `sync` or `reconcile`.
     pub work: &'static str,

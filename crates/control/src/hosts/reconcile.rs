@@ -16,6 +16,7 @@ use relay_hosts::admin::{RemoteKeyId, UsageFilter, UsageRow};
 use relay_ledger::{Decision, Filter};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::progress::Work;
 use super::{HostError, admin};
@@ -34,7 +35,8 @@ const PAGE: usize = 1_000;
 const LISTED: usize = 1_000;
 
 /// Sums of one side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = BillSums)]
 pub struct Sums {
     /// Rows.
     pub requests: u64,
@@ -47,7 +49,7 @@ pub struct Sums {
 }
 
 /// By what the rows of both sides are joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinedBy {
     /// The host's `X-Client-Request-ID`.
@@ -59,7 +61,7 @@ pub enum JoinedBy {
 }
 
 /// Rows without a name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Unjoined {
     /// Decisions to whose answer the host gave no name.
     pub ours: Sums,
@@ -68,11 +70,13 @@ pub struct Unjoined {
 }
 
 /// One row that is not the same on both sides.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = BillDifference)]
 pub struct Difference {
     /// `missing_on_host`, `missing_here`, `double` or `differs`.
     pub kind: &'static str,
     /// Our id of the request.
+    #[schema(required)]
     pub request_id: Option<String>,
     /// The host's.
     pub host_request_id: String,
@@ -81,7 +85,7 @@ pub struct Difference {
 }
 
 /// The two sides of a host's bill.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Reconciled {
     /// The host.
     pub host_id: String,

@@ -11,6 +11,7 @@ use relay_hosts::admin::{
 use relay_store::{AccessKey, Grant, GrantFilter, GrantState, HostObject, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::drift::{Compared, Drift, compare};
 use super::mapping::Mappings;
@@ -24,7 +25,7 @@ use crate::page::{Page, PageRequest};
 const PAGE: u32 = 1_000;
 
 /// What a look at a host found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Synced {
     /// The host.
     pub host_id: String,

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relay_domain::{CredentialMode, HostId};
+use relay_hosts::admin::AdminError;
 use relay_hosts::managed::{Refused, Unobtainable, Wanted, Why};
 use relay_store::{Event, GrantCounts, GrantFilter, GrantName, Severity, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::flights::Asked;
 use super::groups::GroupError;
@@ -46,8 +48,19 @@ pub enum AccessError {
     Store(#[from] StoreError),
 }
 
+impl AccessError {
+    /// Whether the host lets nobody into its admin API, because no credentials for it are configured.
+    pub fn is_without_access(&self) -> bool {
+        matches!(
+            self,
+            Self::Group(GroupError::NoAccess { .. } | GroupError::Admin { error: AdminError::NoAccess, .. })
+                | Self::Ensure(EnsureError::Admin(AdminError::NoAccess))
+        )
+    }
+}
+
 /// A fleet's grants were asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AskedFor {
     /// Grants that the fleet needs.
     pub wanted: usize,
@@ -58,7 +71,7 @@ pub struct AskedFor {
 }
 
 /// New keys were asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Rotation {
     /// For so many grants.
     pub grants: u64,

@@ -3,6 +3,7 @@
 //! (docs/notifications.md).
 
 pub(crate) mod conditions;
+pub mod schema;
 pub(crate) mod watch;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ pub use relay_store::notification::{DeliveryFilter, DeliveryState, UnknownDelive
 use relay_store::{NotificationStore, StoreError};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use self::watch::Watch;
 use crate::Control;
@@ -72,20 +74,23 @@ pub enum ChannelError {
 }
 
 /// What became of a test message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = TestDelivery)]
 pub struct TestView {
     /// The channel.
     pub channel_id: String,
     /// Whether the service took it.
     pub delivered: bool,
     /// Why not.
+    #[schema(required)]
     pub error: Option<String>,
     /// Its number among the deliveries.
     pub delivery_id: i64,
 }
 
 /// A message that was sent or is to be sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Delivery)]
 pub struct DeliveryView {
     /// Its number.
     pub id: i64,
@@ -104,10 +109,13 @@ pub struct DeliveryView {
     /// When it was written.
     pub created_at: Timestamp,
     /// When it is sent next.
+    #[schema(required)]
     pub next_at: Option<Timestamp>,
     /// When it was delivered, given up or overtaken.
+    #[schema(required)]
     pub finished_at: Option<Timestamp>,
     /// Why the last attempt failed.
+    #[schema(required)]
     pub last_error: Option<String>,
 }
 

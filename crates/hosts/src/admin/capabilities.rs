@@ -5,6 +5,7 @@
 use http::HeaderValue;
 use relay_domain::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::call::IdempotencyKey;
 use super::error::{AdminError, Barrier};
@@ -14,7 +15,7 @@ use super::subscriptions::{Assignment, AssignmentConflict, Subscription};
 const MAX_IDEMPOTENCY_KEY: usize = 128;
 
 /// Whether a host can do something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Support {
     /// It can.
@@ -40,7 +41,7 @@ impl Support {
 
 /// What assigning does when there is a subscription already (sub2api-host-api.md
 /// §3.2). Learned from answers, because finding out would mean to assign.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AssignSemantics {
     /// Refused, whatever its state: an expired one has to be extended.
@@ -56,7 +57,7 @@ pub enum AssignSemantics {
 }
 
 /// Why the admin API lets us do nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Obstacle {
     /// [`AdminError::as_str`].
     pub label: String,
@@ -73,7 +74,7 @@ impl From<&AdminError> for Obstacle {
 }
 
 /// Whether users can log in and make keys, as we do on their behalf.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct SelfService {
     /// Whether a user without two-factor login can.
@@ -83,14 +84,16 @@ pub struct SelfService {
 }
 
 /// What one host can do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Capabilities {
     /// When it was found out.
     pub probed_at: Timestamp,
     /// What the host calls its version. A hint for people.
+    #[schema(required)]
     pub version: Option<String>,
     /// Why the admin API let us do nothing; `None` when it did.
+    #[schema(required)]
     pub obstacle: Option<Obstacle>,
     /// An administrator has to accept terms before the admin API works.
     pub compliance_gate: Support,
@@ -113,6 +116,7 @@ pub struct Capabilities {
     /// Neither subscriptions nor money are checked.
     pub simple_mode: Support,
     /// Largest page of a list.
+    #[schema(required)]
     pub page_cap: Option<u32>,
     /// What assigning does to an existing subscription.
     pub assign: AssignSemantics,

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::refusal::Refusal;
 use crate::SendError;
@@ -76,7 +77,7 @@ pub enum AdminError {
 }
 
 /// What only a person at the host can lift. It is reported, and never got around.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Barrier {
     /// The host's compliance terms wait for an administrator (423).

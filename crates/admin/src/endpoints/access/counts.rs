@@ -1,13 +1,13 @@
-//! `GET /api/v1/access-counts`: how many grants are in which state, to watch long work. With `changed_since` it answers when
-//! something has changed since the answer that had this number as `change`.
+//! `GET /api/v1/access-counts`: how many grants are in which state, to watch long work.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use relay_control::managed::AccessFilter;
+use relay_control::managed::{AccessFilter, GrantCounts};
 use relay_domain::HostId;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
@@ -17,7 +17,33 @@ use crate::state::AdminState;
 /// An answer comes after this time at the latest: below what proxies and clients wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Json<Value>> {
+/// The counts, and which change they are after.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Counted {
+    /// Number of the last change of any grant.
+    change: u64,
+    /// The counts.
+    #[serde(flatten)]
+    counts: GrantCounts,
+}
+
+/// Counts grants by state.
+///
+/// With `changed_since` it answers at the next change, after at most 20 s.
+#[utoipa::path(
+    get,
+    path = "/access-counts",
+    operation_id = "countGrants",
+    tag = "access",
+    params(
+        ("host_id" = Option<String>, Query, description = "On this host"),
+        ("subscription_user" = Option<String>, Query, description = "Of this user"),
+        ("changed_since" = Option<u64>, Query, description = "Wait for a change after this one: a `change` of before"),
+    ),
+    responses((status = 200, description = "The counts", body = Counted)),
+    extensions(("x-role" = json!("viewer"))),
+)]
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Json<Counted>> {
     let mut filters = params.filters(&["host_id", "subscription_user", "changed_since"]);
     let filter = AccessFilter {
         host: filters.parsed("host_id", HostId::new),
@@ -27,9 +53,5 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: P
     let changed_since = filters.parsed("changed_since", str::parse::<u64>);
     filters.finish()?;
     let (change, counts) = state.control.grant_counts(&filter, changed_since, LONGEST_WAIT).await?;
-    Ok(Json(json!({
-        "change": change,
-        "pending": counts.pending, "ready": counts.ready, "refused": counts.refused, "revoked": counts.revoked,
-        "changing": counts.changing,
-    })))
+    Ok(Json(Counted { change, counts }))
 }

@@ -4,13 +4,33 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::managed::AskedFor;
 use relay_domain::HostId;
+use utoipa::ToSchema;
 
 use crate::body::{Members, RawBody};
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::{HostFailed, NotFound};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Of which host.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+pub(crate) struct HostBody {
+    /// The host; all of them when left out.
+    host_id: Option<String>,
+}
+
+/// Asks for every grant that the fleet's managed routes need.
+#[utoipa::path(
+    post,
+    path = "/access-ensure",
+    operation_id = "ensureFleetAccess",
+    tag = "access",
+    request_body = Option<HostBody>,
+    responses((status = 200, description = "What was asked for", body = AskedFor), NotFound, HostFailed),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,

@@ -8,9 +8,25 @@ use relay_domain::HostId;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists grants of managed access.
+#[utoipa::path(
+    get,
+    path = "/access",
+    operation_id = "listGrants",
+    tag = "access",
+    params(
+        PageQuery,
+        ("host_id" = Option<String>, Query, description = "On this host"),
+        ("subscription_user" = Option<String>, Query, description = "Of this user"),
+        ("group_id" = Option<i64>, Query, description = "To this group"),
+        ("state" = Option<String>, Query, description = "`pending`, `ready`, `refused` or `revoked`"),
+    ),
+    responses((status = 200, description = "Grants", body = Page<GrantView>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

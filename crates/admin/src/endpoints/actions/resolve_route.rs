@@ -2,15 +2,29 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use relay_control::actions::ResolveRequest;
+use relay_control::actions::schema::ResolveBody;
+use relay_control::actions::{ResolveRequest, Resolved};
 
 use super::answer;
 use crate::body::RawBody;
 use crate::caller::{CallId, Operator};
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::{HostFailed, NotFound};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Resolves a route.
+///
+/// Chooses a route as the gateway would, writes the binding at once, and logs the decision.
+#[utoipa::path(
+    post,
+    path = "/resolve-route",
+    operation_id = "resolveRoute",
+    tag = "actions",
+    request_body = ResolveBody,
+    responses((status = 200, description = "The route", body = Resolved), NotFound, HostFailed),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,

@@ -2,15 +2,33 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use relay_control::actions::ForwardRequest;
+use relay_control::actions::schema::RouteBody;
+use relay_control::actions::{ForwardRequest, Routed};
 
 use super::answer;
 use crate::body::RawBody;
 use crate::caller::{CallId, Operator};
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::{HostFailed, NotFound};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Resolves a route and sends a small completion over it, with OpenAI's names.
+///
+/// As `proxy-route-chat-completions`, with `model` in place of `public_model`, and one flat answer.
+#[utoipa::path(
+    post,
+    path = "/route-chat-completions",
+    operation_id = "routeChatCompletions",
+    tag = "actions",
+    request_body = RouteBody,
+    responses(
+        (status = 200, description = "The route and how the forward went", body = Routed),
+        NotFound,
+        HostFailed,
+    ),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,

@@ -7,9 +7,20 @@ use relay_control::binding_list::BindingView;
 use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::NotFound;
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Shows a binding.
+#[utoipa::path(
+    get,
+    path = "/bindings/{sticky_key}",
+    operation_id = "getBinding",
+    tag = "bindings",
+    params(("sticky_key" = String, Path, description = "The binding's key")),
+    responses((status = 200, description = "The binding", body = BindingView), NotFound),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

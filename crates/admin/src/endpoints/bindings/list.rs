@@ -7,9 +7,19 @@ use relay_control::page::Page;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists sticky bindings.
+#[utoipa::path(
+    get,
+    path = "/bindings",
+    operation_id = "listBindings",
+    tag = "bindings",
+    params(PageQuery, super::BindingQuery),
+    responses((status = 200, description = "Bindings", body = Page<BindingView>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

@@ -7,9 +7,37 @@ pub(crate) mod purge;
 
 use relay_control::binding_list::{BindingFilter, StickyKey};
 use relay_domain::{GroupId, HostId, KeyId, RouteId};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
 use crate::query::Filters;
+
+/// Which bindings are meant.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `filter` reads")]
+struct BindingQuery {
+    /// Of this consumer key.
+    consumer: Option<String>,
+    /// Of this group.
+    logical_group_id: Option<String>,
+    /// For this model.
+    public_model: Option<String>,
+    /// To this route.
+    route_id: Option<String>,
+    /// To this host.
+    host_id: Option<String>,
+    /// This one.
+    sticky_key: Option<String>,
+}
+
+/// How many bindings were removed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Purged {
+    /// So many.
+    purged: u64,
+}
 
 /// The filters of the list and of the purge.
 const FILTERS: [&str; 6] = ["consumer", "logical_group_id", "public_model", "route_id", "host_id", "sticky_key"];

@@ -2,21 +2,33 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
 
+use super::Purged;
 use crate::caller::Operator;
 use crate::error::ApiResult;
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Removes all bindings that match.
+///
+/// All of them without a filter. Audited.
+#[utoipa::path(
+    delete,
+    path = "/bindings",
+    operation_id = "purgeBindings",
+    tag = "bindings",
+    params(super::BindingQuery),
+    responses((status = 200, description = "How many are gone", body = Purged)),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
     params: Params,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Json<Purged>> {
     let mut filters = params.filters(&super::FILTERS);
     let filter = super::filter(&mut filters);
     filters.finish()?;
     let purged = state.control.purge_bindings(&filter, &access.actor).await?;
-    Ok(Json(json!({ "purged": purged })))
+    Ok(Json(Purged { purged }))
 }

@@ -7,9 +7,22 @@ use relay_control::explain::Explained;
 use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::NotFound;
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Explains a decision.
+///
+/// Candidates with verdicts, stickiness, attempts, timings, and the same in words.
+#[utoipa::path(
+    get,
+    path = "/decisions/{request_id}/explain",
+    operation_id = "explainDecision",
+    tag = "decisions",
+    params(("request_id" = String, Path, description = "The request's id")),
+    responses((status = 200, description = "The explanation", body = Explained), NotFound),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

@@ -7,9 +7,20 @@ use relay_control::decisions::Decision;
 use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::NotFound;
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Shows the newest decision with this request id.
+#[utoipa::path(
+    get,
+    path = "/decisions/{request_id}",
+    operation_id = "getDecision",
+    tag = "decisions",
+    params(("request_id" = String, Path, description = "The request's id")),
+    responses((status = 200, description = "The decision", body = Decision), NotFound),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

@@ -2,22 +2,37 @@
 
 use axum::Json;
 use axum::extract::State;
+use relay_control::fleet_document::schema::FleetFile;
 use relay_control::publication::Applied;
 
 use crate::body::DocumentBody;
 use crate::caller::Admin;
-use crate::conditions::IfMatch;
+use crate::conditions::{IfMatch, IfMatchHeader};
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::openapi::responses::{Conflict, Outdated};
+use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Publishes a fleet document.
+///
+/// The document is the whole fleet: what it does not name is removed, but for keys made over the API. Keys without a
+/// secret are made, and shown in this answer alone. `If-Match` takes a generation.
+#[utoipa::path(
+    post,
+    path = "/apply",
+    operation_id = "applyFleet",
+    tag = "fleet",
+    params(IfMatchHeader),
+    request_body(content((FleetFile = "application/json"), (String = "application/toml")), description = "The fleet as it is meant to be"),
+    responses((status = 200, description = "What changed", body = Applied), Conflict, Outdated),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    params: Params,
+    _: NoParams,
     IfMatch(expected): IfMatch,
     DocumentBody(document): DocumentBody,
 ) -> ApiResult<Json<Applied>> {
-    params.none()?;
     Ok(Json(state.control.apply_expecting(&expected, &document, &access.actor).await?))
 }

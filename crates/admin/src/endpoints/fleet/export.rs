@@ -9,6 +9,17 @@ use crate::error::ApiResult;
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Writes the fleet in force as a fleet file.
+///
+/// Secrets are references: it can be applied to this server again.
+#[utoipa::path(
+    get,
+    path = "/export",
+    operation_id = "exportFleet",
+    tag = "fleet",
+    responses((status = 200, description = "A fleet file", body = String, content_type = "application/toml")),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Response> {
     params.none()?;
     Ok(([(CONTENT_TYPE, "application/toml")], state.control.export()).into_response())

@@ -7,9 +7,23 @@ use relay_control::generations::Difference;
 use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::{Conflict, NotFound};
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Tells what changed since a generation.
+#[utoipa::path(
+    get,
+    path = "/generations/{number}/diff",
+    operation_id = "diffGenerations",
+    tag = "generations",
+    params(
+        ("number" = u64, Path, description = "The generation"),
+        ("to" = Option<u64>, Query, description = "Up to this generation; the one in force when left out"),
+    ),
+    responses((status = 200, description = "What changed", body = Difference), NotFound, Conflict),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

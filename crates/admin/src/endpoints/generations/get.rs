@@ -7,9 +7,20 @@ use relay_control::records::GenerationView;
 use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::NotFound;
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Shows a generation with what it changed.
+#[utoipa::path(
+    get,
+    path = "/generations/{number}",
+    operation_id = "getGeneration",
+    tag = "generations",
+    params(("number" = u64, Path, description = "The generation")),
+    responses((status = 200, description = "The generation", body = GenerationView), NotFound),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

@@ -7,9 +7,19 @@ use relay_control::records::{GenerationFilter, GenerationView};
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists generations, newest first.
+#[utoipa::path(
+    get,
+    path = "/generations",
+    operation_id = "listGenerations",
+    tag = "generations",
+    params(PageQuery, ("actor" = Option<String>, Query, description = "By this one"), ("from" = Option<Timestamp>, Query, description = "From this time on"), ("to" = Option<Timestamp>, Query, description = "Before this time")),
+    responses((status = 200, description = "Generations", body = Page<GenerationView>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

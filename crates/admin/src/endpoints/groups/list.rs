@@ -5,12 +5,23 @@ use axum::extract::State;
 use relay_control::fleet_list::GroupFilter;
 use relay_control::page::Page;
 use relay_control::view::Fields;
+use relay_control::view::schema::Group;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists groups.
+#[utoipa::path(
+    get,
+    path = "/groups",
+    operation_id = "listGroups",
+    tag = "groups",
+    params(PageQuery, ("enabled" = Option<bool>, Query, description = "Taken out or not")),
+    responses((status = 200, description = "Groups by id", body = Page<Group>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

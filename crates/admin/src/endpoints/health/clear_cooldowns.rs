@@ -3,13 +3,42 @@
 use axum::Json;
 use axum::extract::State;
 use relay_control::fleet_health::{ClearError, ClearedView};
+use utoipa::ToSchema;
 
 use crate::body::{Members, RawBody};
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::NotFound;
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// What is cleared.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+pub(crate) struct ClearBody {
+    /// This route.
+    route_id: Option<String>,
+    /// This host, and the routes to it.
+    host_id: Option<String>,
+    /// All at the same moment.
+    at_once: Option<bool>,
+}
+
+/// Lets what is left alone be tried again.
+///
+/// Spread over time unless `at_once`. Neither `route_id` nor `host_id` means all. Audited.
+#[utoipa::path(
+    post,
+    path = "/health/clear-cooldowns",
+    operation_id = "clearCooldowns",
+    tag = "health",
+    request_body = Option<ClearBody>,
+    responses(
+        (status = 200, description = "What was cleared, in the order in which it may be tried", body = ClearedView),
+        NotFound,
+    ),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,

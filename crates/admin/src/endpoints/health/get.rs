@@ -5,13 +5,16 @@ use axum::extract::State;
 use relay_control::fleet_health::{FleetHealthView, HealthFilter};
 use relay_control::status::Health;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
 use crate::query::Params;
 use crate::state::AdminState;
 
-#[derive(Serialize)]
+/// The server, its hosts and its routes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 pub(crate) struct Answer {
     #[serde(flatten)]
     server: Health,
@@ -19,6 +22,20 @@ pub(crate) struct Answer {
     fleet: FleetHealthView,
 }
 
+/// Tells how the server and its fleet are.
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "getHealth",
+    tag = "health",
+    params(
+        ("host_id" = Option<String>, Query, description = "Only this host, and the routes to it"),
+        ("route_id" = Option<String>, Query, description = "Only this route, and its host"),
+        ("troubled" = Option<bool>, Query, description = "Only what is not well"),
+    ),
+    responses((status = 200, description = "The health", body = Answer)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Json<Answer>> {
     let mut filters = params.filters(&["host_id", "route_id", "troubled"]);
     let filter = HealthFilter {

@@ -7,9 +7,20 @@ use relay_control::hosts::HostCapabilities;
 use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::ApiResult;
+use crate::openapi::responses::NotFound;
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Tells what a host can do, as its last probe found out.
+#[utoipa::path(
+    get,
+    path = "/hosts/{host_id}/capabilities",
+    operation_id = "getHostCapabilities",
+    tag = "hosts",
+    params(("host_id" = String, Path, description = "The host")),
+    responses((status = 200, description = "What it can do", body = HostCapabilities), NotFound),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

@@ -3,11 +3,28 @@
 use axum::extract::State;
 use axum::response::Response;
 use relay_control::edit::Noun;
+use relay_control::fleet_document::schema::HostEntry;
+use relay_control::publication::Planned;
+use relay_control::view::schema::Host;
 
 use crate::endpoints::entries::{Create, create};
 use crate::error::ApiResult;
+use crate::openapi::responses::Conflict;
 use crate::state::AdminState;
 
+/// Makes a host.
+///
+/// The fields of a `[[host]]` of the fleet file. Published as a generation of its own.
+#[utoipa::path(
+    post,
+    path = "/hosts",
+    operation_id = "createHost",
+    tag = "hosts",
+    params(("dry_run" = Option<bool>, Query, description = "Tell what would change, and change nothing")),
+    request_body = HostEntry,
+    responses((status = 201, description = "The host", body = Host), (status = 200, description = "With `dry_run`: what would change", body = Planned), Conflict),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(State(state): State<AdminState>, asked: Create) -> ApiResult<Response> {
     create(&state, Noun::Host, asked).await
 }

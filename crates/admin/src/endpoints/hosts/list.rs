@@ -2,16 +2,28 @@
 
 use axum::Json;
 use axum::extract::State;
+use relay_control::fleet_document::schema;
 use relay_control::fleet_list::HostFilter;
 use relay_control::page::Page;
 use relay_control::view::Fields;
+use relay_control::view::schema::Host;
 use relay_domain::HostKind;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists hosts.
+#[utoipa::path(
+    get,
+    path = "/hosts",
+    operation_id = "listHosts",
+    tag = "hosts",
+    params(PageQuery, ("kind" = Option<schema::HostKind>, Query, description = "Of this kind"), ("enabled" = Option<bool>, Query, description = "Taken out or not")),
+    responses((status = 200, description = "Hosts by id", body = Page<Host>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

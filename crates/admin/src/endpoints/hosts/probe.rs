@@ -7,9 +7,27 @@ use relay_control::hosts::HostCapabilities;
 use crate::body::{Id, NoBody};
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::openapi::responses::{Conflict, HostFailed, NotFound};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Finds out now what a host can do.
+///
+/// A dozen calls of its admin API, which change nothing.
+#[utoipa::path(
+    post,
+    path = "/hosts/{host_id}/probe",
+    operation_id = "probeHost",
+    tag = "hosts",
+    params(("host_id" = String, Path, description = "The host")),
+    responses(
+        (status = 200, description = "What it can do", body = HostCapabilities),
+        NotFound,
+        Conflict,
+        HostFailed,
+    ),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,

@@ -3,13 +3,34 @@
 use axum::Json;
 use axum::extract::State;
 use relay_control::hosts::Reconciled;
+use utoipa::ToSchema;
 
 use crate::body::{Id, Members, RawBody};
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::openapi::responses::{Conflict, HostFailed, NotFound};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// From when on the two sides are joined.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+pub(crate) struct ReconcileBody {
+    /// A time such as `2026-11-26T00:00:00Z`.
+    since: relay_domain::Timestamp,
+}
+
+/// Joins the decision log with a host's bill.
+#[utoipa::path(
+    post,
+    path = "/hosts/{host_id}/reconcile",
+    operation_id = "reconcileHost",
+    tag = "hosts",
+    params(("host_id" = String, Path, description = "The host")),
+    request_body = ReconcileBody,
+    responses((status = 200, description = "The two sides", body = Reconciled), NotFound, Conflict, HostFailed),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,

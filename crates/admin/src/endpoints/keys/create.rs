@@ -5,11 +5,28 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use relay_control::edit::Noun;
+use relay_control::keys::IssuedKey;
+use relay_control::publication::Planned;
 
 use crate::endpoints::entries::{self, Create};
 use crate::error::ApiResult;
+use crate::openapi::bodies::NewKeyBody;
+use crate::openapi::responses::Conflict;
 use crate::state::AdminState;
 
+/// Makes a consumer key.
+///
+/// The fields of a `[[key]]` of the fleet file. The secret is in this answer and nowhere else.
+#[utoipa::path(
+    post,
+    path = "/keys",
+    operation_id = "createKey",
+    tag = "keys",
+    params(("dry_run" = Option<bool>, Query, description = "Tell what would change, and change nothing")),
+    request_body = NewKeyBody,
+    responses((status = 201, description = "The consumer key", body = IssuedKey), (status = 200, description = "With `dry_run`: what would change", body = Planned), Conflict),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(State(state): State<AdminState>, asked: Create) -> ApiResult<Response> {
     if asked.dry_run {
         return entries::create(&state, Noun::Key, asked).await;

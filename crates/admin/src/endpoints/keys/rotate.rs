@@ -3,13 +3,37 @@
 use axum::Json;
 use axum::extract::State;
 use relay_control::keys::{DEFAULT_OVERLAP, IssuedKey};
+use utoipa::ToSchema;
 
 use crate::body::{Id, Members, RawBody};
 use crate::caller::Admin;
 use crate::error::ApiResult;
+use crate::openapi::responses::{Conflict, NotFound};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// For how long both secrets are good.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+pub(crate) struct RotateBody {
+    /// A span such as `24h`, the default; `0s` ends the present secret at once.
+    #[schema(example = "24h")]
+    overlap: Option<String>,
+}
+
+/// Gives a consumer key a new secret.
+///
+/// The present one is good for `overlap` more. The new one is in this answer and nowhere else.
+#[utoipa::path(
+    post,
+    path = "/keys/{key_id}/rotate",
+    operation_id = "rotateKey",
+    tag = "keys",
+    params(("key_id" = String, Path, description = "The consumer key")),
+    request_body = Option<RotateBody>,
+    responses((status = 200, description = "The key with its new secret", body = IssuedKey), NotFound, Conflict),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,

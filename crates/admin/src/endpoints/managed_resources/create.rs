@@ -5,13 +5,41 @@ use axum::extract::State;
 use http::StatusCode;
 use relay_control::records::{ResourceKind, ResourceName, ResourceView};
 use relay_domain::HostId;
+use utoipa::ToSchema;
 
 use crate::body::{Members, RawBody};
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::openapi::responses::{Conflict, NotFound};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// An object on a host.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+pub(crate) struct ResourceBody {
+    /// The host.
+    host_id: String,
+    /// Its type.
+    r#type: super::ManagedType,
+    /// Its name on the host.
+    name: String,
+    /// The host's id of it.
+    remote_id: String,
+}
+
+/// Records an object that is on a host.
+///
+/// Audited; nothing is done on the host.
+#[utoipa::path(
+    post,
+    path = "/managed-resources",
+    operation_id = "createManagedResource",
+    tag = "managed-resources",
+    request_body = ResourceBody,
+    responses((status = 201, description = "What is recorded", body = ResourceView), NotFound, Conflict),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,

@@ -6,11 +6,29 @@ use http::StatusCode;
 use relay_control::records::{ResourceKind, ResourceName};
 use relay_domain::HostId;
 
+use super::ManagedType;
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::NotFound;
 use crate::query::Params;
 use crate::state::AdminState;
 
+/// Forgets an object that is on a host.
+///
+/// Audited; nothing is done on the host.
+#[utoipa::path(
+    delete,
+    path = "/managed-resources",
+    operation_id = "deleteManagedResource",
+    tag = "managed-resources",
+    params(
+        ("host_id" = String, Query, description = "On this host"),
+        ("type" = ManagedType, Query, description = "Of this type"),
+        ("name" = String, Query, description = "With this name"),
+    ),
+    responses((status = 204, description = "It is forgotten"), NotFound),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,

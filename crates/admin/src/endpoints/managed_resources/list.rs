@@ -6,11 +6,27 @@ use relay_control::page::Page;
 use relay_control::records::{ResourceFilter, ResourceKind, ResourceView};
 use relay_domain::HostId;
 
+use super::ManagedType;
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists what is known of objects on hosts.
+#[utoipa::path(
+    get,
+    path = "/managed-resources",
+    operation_id = "listManagedResources",
+    tag = "managed-resources",
+    params(
+        PageQuery,
+        ("host_id" = Option<String>, Query, description = "On this host"),
+        ("type" = Option<ManagedType>, Query, description = "Of this type"),
+        ("name" = Option<String>, Query, description = "With this name"),
+    ),
+    responses((status = 200, description = "Managed resources", body = Page<ResourceView>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

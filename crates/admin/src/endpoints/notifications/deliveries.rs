@@ -7,9 +7,24 @@ use relay_control::page::Page;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists messages that were sent or are to be sent, newest first.
+#[utoipa::path(
+    get,
+    path = "/notifications/deliveries",
+    operation_id = "listDeliveries",
+    tag = "notifications",
+    params(
+        PageQuery,
+        ("channel_id" = Option<String>, Query, description = "To this channel"),
+        ("kind" = Option<String>, Query, description = "Of this kind of event"),
+        ("state" = Option<String>, Query, description = "`pending`, `delivered`, `failed` or `superseded`"),
+    ),
+    responses((status = 200, description = "Deliveries", body = Page<DeliveryView>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

@@ -3,11 +3,28 @@
 use axum::extract::State;
 use axum::response::Response;
 use relay_control::edit::Noun;
+use relay_control::fleet_document::schema::RouteEntry;
+use relay_control::publication::Planned;
+use relay_control::view::schema::Route;
 
 use crate::endpoints::entries::{Create, create};
 use crate::error::ApiResult;
+use crate::openapi::responses::Conflict;
 use crate::state::AdminState;
 
+/// Makes a route.
+///
+/// The fields of a `[[route]]` of the fleet file. Published as a generation of its own.
+#[utoipa::path(
+    post,
+    path = "/routes",
+    operation_id = "createRoute",
+    tag = "routes",
+    params(("dry_run" = Option<bool>, Query, description = "Tell what would change, and change nothing")),
+    request_body = RouteEntry,
+    responses((status = 201, description = "The route", body = Route), (status = 200, description = "With `dry_run`: what would change", body = Planned), Conflict),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(State(state): State<AdminState>, asked: Create) -> ApiResult<Response> {
     create(&state, Noun::Route, asked).await
 }

@@ -4,13 +4,38 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use relay_control::tokens::{IssuedToken, Role};
+use utoipa::ToSchema;
 
 use crate::body::{Members, RawBody};
 use crate::caller::Admin;
 use crate::error::ApiResult;
+use crate::openapi::responses::Conflict;
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Whose token it is, and what it may do.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+pub(crate) struct TokenBody {
+    /// Whose it is: the audit trail tells people apart by it.
+    #[schema(min_length = 1, example = "ann")]
+    label: String,
+    /// What it may do.
+    role: super::TokenRole,
+}
+
+/// Makes an admin token.
+///
+/// It is in this answer and nowhere else.
+#[utoipa::path(
+    post,
+    path = "/tokens",
+    operation_id = "createToken",
+    tag = "tokens",
+    request_body = TokenBody,
+    responses((status = 201, description = "The token", body = IssuedToken), Conflict),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,

@@ -6,9 +6,22 @@ use http::StatusCode;
 use crate::body::Id;
 use crate::caller::Admin;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::{Conflict, NotFound};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Removes an admin token.
+///
+/// Whoever has it is refused from now on. The last one of an admin stays.
+#[utoipa::path(
+    delete,
+    path = "/tokens/{token_id}",
+    operation_id = "deleteToken",
+    tag = "tokens",
+    params(("token_id" = i64, Path, description = "The number of the token")),
+    responses((status = 204, description = "It is gone"), NotFound, Conflict),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,

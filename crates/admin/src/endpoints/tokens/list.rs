@@ -7,9 +7,21 @@ use relay_control::tokens::{Role, TokenView};
 
 use crate::caller::Admin;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists who may use this API.
+///
+/// The tokens themselves are not kept.
+#[utoipa::path(
+    get,
+    path = "/tokens",
+    operation_id = "listTokens",
+    tag = "tokens",
+    params(PageQuery, ("role" = Option<super::TokenRole>, Query, description = "With this role")),
+    responses((status = 200, description = "Tokens", body = Page<TokenView>)),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(_): Admin,

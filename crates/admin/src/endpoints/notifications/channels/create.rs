@@ -4,14 +4,26 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use relay_control::notifications::schema::{Channel, ChannelSettings};
 
 use crate::body::ObjectBody;
 use crate::caller::Admin;
 use crate::conditions::tagged;
 use crate::error::ApiResult;
+use crate::openapi::responses::Conflict;
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Makes a notification channel.
+#[utoipa::path(
+    post,
+    path = "/notifications/channels",
+    operation_id = "createChannel",
+    tag = "notifications",
+    request_body = ChannelSettings,
+    responses((status = 201, description = "The channel", body = Channel), Conflict),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,

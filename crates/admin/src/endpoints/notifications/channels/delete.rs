@@ -5,11 +5,24 @@ use http::StatusCode;
 
 use crate::body::Id;
 use crate::caller::Admin;
-use crate::conditions::IfMatch;
+use crate::conditions::{IfMatch, IfMatchHeader};
 use crate::error::ApiResult;
+use crate::openapi::responses::{NotFound, Outdated};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Removes a notification channel.
+///
+/// What was to be sent to it is not.
+#[utoipa::path(
+    delete,
+    path = "/notifications/channels/{channel_id}",
+    operation_id = "deleteChannel",
+    tag = "notifications",
+    params(("channel_id" = String, Path, description = "The channel"), IfMatchHeader),
+    responses((status = 204, description = "It is gone"), NotFound, Outdated),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,

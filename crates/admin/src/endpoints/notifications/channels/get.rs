@@ -3,14 +3,26 @@
 use axum::extract::State;
 use axum::response::Response;
 use relay_control::edit::Entry;
+use relay_control::notifications::schema::Channel;
 
 use crate::body::Id;
 use crate::caller::Viewer;
-use crate::conditions::IfNoneMatch;
+use crate::conditions::{IfNoneMatch, IfNoneMatchHeader};
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::NotFound;
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Shows a notification channel.
+#[utoipa::path(
+    get,
+    path = "/notifications/channels/{channel_id}",
+    operation_id = "getChannel",
+    tag = "notifications",
+    params(("channel_id" = String, Path, description = "The channel"), IfNoneMatchHeader),
+    responses((status = 200, description = "The channel", body = Channel, headers(("ETag" = String, description = "Its version"))), (status = 304, description = "It is as it was"), NotFound),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

@@ -2,14 +2,27 @@
 
 use axum::Json;
 use axum::extract::State;
+use relay_control::notifications::schema::Channel;
 use relay_control::page::Page;
 use relay_control::view::Fields;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
+/// Lists notification channels.
+///
+/// Without their secrets.
+#[utoipa::path(
+    get,
+    path = "/notifications/channels",
+    operation_id = "listChannels",
+    tag = "notifications",
+    params(PageQuery),
+    responses((status = 200, description = "Channels by id", body = Page<Channel>)),
+    extensions(("x-role" = json!("viewer"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,

@@ -8,9 +8,22 @@ use relay_control::notifications::TestView;
 use crate::body::{Id, NoBody};
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::responses::NotFound;
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Sends a test message now.
+///
+/// 200 also when the service refused it.
+#[utoipa::path(
+    post,
+    path = "/notifications/channels/{channel_id}/test",
+    operation_id = "testChannel",
+    tag = "notifications",
+    params(("channel_id" = String, Path, description = "The channel")),
+    responses((status = 200, description = "What the service made of it", body = TestView), NotFound),
+    extensions(("x-role" = json!("operator"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,

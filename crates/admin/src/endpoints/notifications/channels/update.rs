@@ -4,14 +4,30 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use relay_control::notifications::schema::Channel;
 
 use crate::body::{Id, ObjectBody};
 use crate::caller::Admin;
-use crate::conditions::{IfMatch, tagged};
+use crate::conditions::{IfMatch, IfMatchHeader, tagged};
 use crate::error::ApiResult;
+use crate::openapi::bodies::ChannelPatch;
+use crate::openapi::responses::{NotFound, Outdated};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
+/// Changes a notification channel.
+///
+/// The settings to change; `null` takes one back to its default, a secret that is not given stays.
+#[utoipa::path(
+    patch,
+    path = "/notifications/channels/{channel_id}",
+    operation_id = "updateChannel",
+    tag = "notifications",
+    params(("channel_id" = String, Path, description = "The channel"), IfMatchHeader),
+    request_body = ChannelPatch,
+    responses((status = 200, description = "The channel", body = Channel), NotFound, Outdated),
+    extensions(("x-role" = json!("admin"))),
+)]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
