@@ -1,20 +1,21 @@
-//! Serves the admin API on a listener: connections bounded in number, heads
+//! Serves what is on the admin listener: connections bounded in number, heads
 //! bounded in size and time (spec §10).
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use relay_control::Control;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-
-use crate::{Process, router};
+use tower_service::Service as _;
 
 /// Connections at once; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 1024;
@@ -28,17 +29,11 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept: out of file descriptors is not over at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` is over, then lets requests in flight end, and ends streams.
+/// Serves until `shutdown` is over, then lets requests in flight end. Each request is told
+/// its peer's address, as [`ConnectInfo`].
 ///
 /// Dropping the future stops accepting; requests in flight go on.
-pub async fn serve(
-    listener: TcpListener,
-    control: Arc<Control>,
-    process: Process,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) {
-    let ending = CancellationToken::new();
-    let service = TowerToHyperService::new(router(control, process, ending.clone()));
+pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send + 'static) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(MAX_HEAD_BYTES);
     let graceful = GracefulShutdown::new();
@@ -49,11 +44,16 @@ pub async fn serve(
             let place = Arc::clone(&places).acquire_owned().await;
             (accept(&listener).await, place)
         };
-        let (stream, place) = tokio::select! {
+        let ((stream, peer), place) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        let router = router.clone();
+        let service = service_fn(move |mut request: http::Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().call(request)
+        });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to the admin API broke");
@@ -62,14 +62,13 @@ pub async fn serve(
         });
     }
     drop(listener);
-    ending.cancel();
     graceful.shutdown().await;
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "the admin API cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -229,7 +229,7 @@ impl Client {
         }
         let request = request.body(Full::default()).map_err(|_| ClientError::Token)?;
         let answer = tokio::time::timeout(TIME_LIMIT, self.http.request(request)).await;
-        let answer = answer.map_err(|_| ClientError::Timeout { server: self.base.clone() })?;
+        let answer = answer.map_err(|_| ClientError::Timeout { server: self.base.clone(), limit: TIME_LIMIT })?;
         let response = answer.map_err(|error| self.unreachable(innermost(&error)))?;
         if response.status().is_success() {
             return Ok(Events::of(response.into_body()));

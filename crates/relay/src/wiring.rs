@@ -428,5 +428,6 @@ pub(crate) fn serve_admin(
     });
     let scrape = metrics::scrape(Arc::clone(&server.gateway), Arc::clone(&server.control));
     let process = Process { unready, scrape };
-    relay_admin::serve(listener, Arc::clone(&server.control), process, cancelled.cancelled_owned())
+    let api = relay_admin::router(Arc::clone(&server.control), process, cancelled.clone());
+    relay_admin::serve(listener, api, cancelled.cancelled_owned())
 }

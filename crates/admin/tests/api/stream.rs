@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use relay_testkit::FakeHost;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{Server, VIEWER, process, tiers};
 
@@ -182,16 +183,14 @@ async fn a_stream_does_not_keep_the_server_from_ending() {
     let (_host, server) = server().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (end, ends) = tokio::sync::oneshot::channel::<()>();
-    let process = process(&server.unready);
-    let served = tokio::spawn(relay_admin::serve(listener, Arc::clone(&server.control), process, async {
-        let _ = ends.await;
-    }));
+    let ending = CancellationToken::new();
+    let router = relay_admin::router(Arc::clone(&server.control), process(&server.unready), ending.clone());
+    let served = tokio::spawn(relay_admin::serve(listener, router, ending.clone().cancelled_owned()));
     let request = Request::get(format!("{url}{PATH}")).header("authorization", format!("Bearer {VIEWER}"));
     let response = server.open(request.body(Full::default()).unwrap()).await;
     let mut events = Events { body: response.into_body(), buffer: String::new() };
     events.block().await.expect("it stands");
-    end.send(()).unwrap();
+    ending.cancel();
     assert_eq!(events.block().await, None, "it ends");
     tokio::time::timeout(PATIENCE, served).await.expect("the server ends").unwrap();
 }

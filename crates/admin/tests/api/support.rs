@@ -24,6 +24,7 @@ use relay_ledger::{Ledger, LedgerOptions, LedgerReader};
 use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, open_sqlite};
 use relay_testkit::FakeHost;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::described;
 
@@ -169,8 +170,8 @@ impl Server {
         let unready = Arc::new(Mutex::new(Vec::new()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let process = process(&unready);
-        tokio::spawn(relay_admin::serve(listener, Arc::clone(&control), process, std::future::pending()));
+        let router = relay_admin::router(Arc::clone(&control), process(&unready), CancellationToken::new());
+        tokio::spawn(relay_admin::serve(listener, router, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self {
             url,
