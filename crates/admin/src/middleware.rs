@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use relay_domain::Secret;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::error::ApiError;
@@ -38,7 +39,8 @@ impl RequestId {
 pub(crate) async fn envelope(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
+    let span = tracing::info_span!("admin", request_id = id.0, method = %request.method(), path = request.uri().path());
+    let mut response = next.run(request).instrument(span).await;
     let mut answered_id = id.0.clone();
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         if let Some(own) = error.request_id() {

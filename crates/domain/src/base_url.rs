@@ -63,6 +63,11 @@ impl BaseUrl {
         &self.scheme
     }
 
+    /// The port that is connected to.
+    pub fn port(&self) -> u16 {
+        self.authority.port_u16().unwrap_or(if self.scheme == Scheme::HTTPS { 443 } else { 80 })
+    }
+
     /// Host and optional port.
     pub fn authority(&self) -> &Authority {
         &self.authority

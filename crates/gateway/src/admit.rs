@@ -11,6 +11,7 @@ use relay_ledger::{Intent, Ticket};
 use relay_limits::Standing;
 use relay_routing::retry::RetryPolicy;
 use relay_routing::{Hard, Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
+use relay_traces::TraceParent;
 use tokio::time::Instant;
 
 use crate::Gateway;
@@ -33,6 +34,7 @@ use crate::run::{Job, Sticky};
 use crate::serving::Serving;
 use crate::subject::{Subject, subject};
 use crate::surface::{Call, ModelName, Request, StoredResponse};
+use crate::trace::Trace;
 
 /// Bytes of a request's body for each token that is reserved for it until the host has counted: some
 /// four in English, fewer in other scripts, more where images travel.
@@ -85,6 +87,10 @@ impl Gateway {
             serving: &serving,
             key: &caller.key,
             envelope: &envelope,
+            trace: self.tracer.as_ref().and_then(|tracer| {
+                let parent = head.fields.text("traceparent").and_then(TraceParent::parse);
+                tracer.begin(parent)
+            }),
         };
         let owner = self.owner(&facts).await;
         let Some(pool) = pool(&facts, owner.as_ref()) else {
@@ -102,7 +108,7 @@ impl Gateway {
         let plan = self.plan(&facts, &pool, key, own_key.as_ref(), owner.as_ref()).await;
         let intent = facts.planned(&pool, subject.as_ref(), key, &plan);
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
-        let mut exchange = self.open(&facts, ticket, started);
+        let mut exchange = self.open(&facts, Some(pool.group.id.shared()), ticket, started);
         exchange.charge(charge);
         exchange.request_bytes(body.len());
         let stream = envelope.is_stream();
@@ -123,7 +129,8 @@ impl Gateway {
             gone: envelope.response_id.as_ref().map(StoredResponse::gone),
             outgoing: Outgoing {
                 dialect: call.dialect,
-                lines: headers::to_host(&head.fields, id),
+                lines: headers::to_host(&head.fields, id, facts.trace.as_ref()),
+                trace: facts.trace,
                 method: call.method,
                 target: target_at_host(&call, &head),
                 model_in_target: call.model.map(|model| model.place),
@@ -148,14 +155,29 @@ impl Gateway {
         })
     }
 
-    fn open(&self, facts: &IntentFacts<'_>, ticket: Ticket, started: Instant) -> Exchange {
+    fn open(&self, facts: &IntentFacts<'_>, group: Option<Arc<str>>, ticket: Ticket, started: Instant) -> Exchange {
+        let trace = self.tracer.as_ref().zip(facts.trace).map(|(tracer, context)| {
+            Box::new(Trace {
+                tracer: tracer.clone(),
+                context,
+                request_id: facts.request_id.clone(),
+                consumer: facts.key.id.shared(),
+                group,
+                model: facts.envelope.model.as_str().into(),
+                stream: facts.envelope.is_stream(),
+                told_model: None,
+                attempts: Vec::new(),
+            })
+        });
         Exchange::new(Opening {
             ledger: self.ledger.clone(),
             clock: Arc::clone(&self.clock),
             serving: Arc::clone(facts.serving),
             surface: facts.dialect.surface,
+            request_id: facts.request_id.clone(),
             ticket,
             started,
+            trace,
         })
     }
 
@@ -268,8 +290,9 @@ impl Gateway {
         error: GatewayError,
         started: Instant,
     ) -> GatewayError {
+        let group = Some(Arc::clone(&intent.logical_group_id)).filter(|group| !group.is_empty());
         let Ok(ticket) = self.ledger.intent(Box::new(intent)).await else { return log_stalled() };
-        let mut exchange = self.open(facts, ticket, started);
+        let mut exchange = self.open(facts, group, ticket, started);
         let committed = exchange.committed().await;
         exchange.settle(Ending::failed(Some(class), error.status));
         committed.map_or_else(|stalled| stalled, |()| error)

@@ -12,6 +12,7 @@ use relay_health::CredentialId;
 use relay_hosts::{Endpoint, HostPool, RelayRequest, SendError, endpoint};
 use relay_http1::Fields;
 use relay_routing::{AnswerHead, Ending, wait};
+use relay_traces::Context;
 
 use crate::buffers::Held;
 use crate::coding::Takes;
@@ -26,6 +27,8 @@ pub(crate) struct Outgoing {
     pub(crate) dialect: &'static Dialect,
     /// The lines of the head that every host gets.
     pub(crate) lines: Bytes,
+    /// The ids of a request that is traced.
+    pub(crate) trace: Option<Context>,
     pub(crate) method: &'static str,
     /// Path and query.
     pub(crate) target: String,
@@ -76,6 +79,8 @@ pub(crate) struct Target<'a> {
     pub(crate) shown_as: Option<&'a Bytes>,
     /// Time until the first real output.
     pub(crate) first_output: Duration,
+    /// How many attempts were before.
+    pub(crate) number: u32,
 }
 
 /// A committed answer with its head.
@@ -110,6 +115,7 @@ pub(crate) async fn attempt(outgoing: &Outgoing, target: &Target<'_>) -> Result<
         hide_usage: asks_usage.is_some(),
         host: target.endpoint.base_url().authority().host(),
         takes: outgoing.takes,
+        notes_model: outgoing.trace.is_some(),
     };
     let exchange = async {
         let mut answer = target.pool.send(request(outgoing, target, asks_usage)).await.map_err(Failure::Send)?;
@@ -142,6 +148,9 @@ fn request(outgoing: &Outgoing, target: &Target<'_>, asks_usage: Option<&Edit>) 
     let body = edited(&outgoing.body, edits);
     let mut head = target.endpoint.begin(outgoing.method, &outgoing.target_naming(target.model), target.own_key);
     head.lines(&outgoing.lines);
+    if let Some(trace) = &outgoing.trace {
+        head.field("traceparent", trace.told_by_child(target.number).to_string());
+    }
     let length = body.iter().map(Bytes::len).sum::<usize>() as u64;
     RelayRequest { head: head.finish(length), body }
 }

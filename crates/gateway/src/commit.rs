@@ -31,6 +31,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) host: &'a str,
     /// The codings that the client takes.
     pub(crate) takes: Takes,
+    /// Whether anybody wants to know the model that the host tells.
+    pub(crate) notes_model: bool,
 }
 
 /// An answer that will be the client's.
@@ -43,6 +45,8 @@ pub(crate) enum Committed {
         coding: Coding,
         /// The id of the response, where clients can go on from it.
         response_id: Option<String>,
+        /// The model that the host tells, as JSON text, if it was to be noted.
+        told_model: Option<Bytes>,
         /// What the body takes of the memory for bodies.
         _held: Held,
     },
@@ -104,6 +108,7 @@ pub(crate) async fn commit(
     }
     if headers::is_event_stream(fields) {
         let events = Events::new(shown.dialect, shown.model.cloned(), shown.hide_usage).hiding(shown.host);
+        let events = events.noting_model(shown.notes_model);
         return commit_stream(HostBody::decoded(answer, coding), events, held).await;
     }
     let passes = shown.model.is_none() && shown.takes.has(coding);
@@ -214,6 +219,7 @@ async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>, mut held: Held) 
     if read.meaning == Meaning::Error {
         return Err(Unusable::ErrorInStream(body));
     }
+    let told_model = read.model.clone().filter(|_| shown.notes_model).map(|span| body.slice(span));
     let body = match (shown.model, &read.model) {
         _ if coding != Coding::Identity => encoded.finish(),
         (Some(public), Some(span)) if read.more_models.is_empty() => splice::answer(&body, span, public),
@@ -225,7 +231,7 @@ async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>, mut held: Held) 
         _ => body,
     };
     let usage = read.counts.and_then(|counts| counts.usage());
-    Ok(Committed::Whole { body, usage, coding, response_id: read.response_id, _held: held })
+    Ok(Committed::Whole { body, usage, coding, response_id: read.response_id, told_model, _held: held })
 }
 
 /// The beginning of a large answer with the model's public name in it.
@@ -242,6 +248,15 @@ impl Committed {
         match self {
             Self::Whole { response_id, .. } => response_id.as_deref(),
             Self::Stream(relaying) => relaying.events.response_id(),
+            Self::Raw { .. } => None,
+        }
+    }
+
+    /// The model that the host tells, as JSON text, if it was to be noted.
+    pub(crate) fn told_model(&self) -> Option<&Bytes> {
+        match self {
+            Self::Whole { told_model, .. } => told_model.as_ref(),
+            Self::Stream(relaying) => relaying.events.told_model(),
             Self::Raw { .. } => None,
         }
     }

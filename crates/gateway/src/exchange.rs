@@ -4,15 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use relay_domain::Clock;
+use relay_health::Permit;
 use relay_ledger::{AttemptRecord, Ledger, Outcome, Ticket, Usage, Verdict};
-use relay_routing::{RouteIndex, Surface};
+use relay_routing::{self as routing, RouteIndex, Surface};
 use tokio::time::Instant;
 
 use crate::charge::Charge;
 use crate::error::{GatewayError, log_stalled};
+use crate::request_id::RequestId;
 use crate::serving::Serving;
+use crate::trace::{self, Trace};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +49,7 @@ pub(crate) struct Exchange {
     clock: Arc<dyn Clock>,
     serving: Arc<Serving>,
     surface: Surface,
+    request_id: RequestId,
     ticket: Arc<Ticket>,
     started: Instant,
     first_output: Option<Instant>,
@@ -57,6 +62,8 @@ pub(crate) struct Exchange {
     usage_is_whole: bool,
     /// Settled with the outcome.
     charge: Option<Charge>,
+    /// Of a request that is traced.
+    trace: Option<Box<Trace>>,
     /// Taken when the row is written.
     outcome: Option<Box<Outcome>>,
 }
@@ -73,13 +80,15 @@ pub(crate) struct Opening {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) serving: Arc<Serving>,
     pub(crate) surface: Surface,
+    pub(crate) request_id: RequestId,
     pub(crate) ticket: Ticket,
     pub(crate) started: Instant,
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 impl Exchange {
     pub(crate) fn new(opening: Opening) -> Self {
-        let Opening { ledger, clock, serving, surface, ticket, started } = opening;
+        let Opening { ledger, clock, serving, surface, request_id, ticket, started, trace } = opening;
         let outcome = Box::new(Outcome {
             at: clock.now(),
             verdict: Verdict::ClientGone,
@@ -116,6 +125,7 @@ impl Exchange {
             clock,
             serving,
             surface,
+            request_id,
             ticket: Arc::new(ticket),
             started,
             first_output: None,
@@ -124,6 +134,7 @@ impl Exchange {
             last: None,
             usage_is_whole: false,
             charge: None,
+            trace,
             outcome: Some(outcome),
         }
     }
@@ -159,7 +170,31 @@ impl Exchange {
 
     /// An attempt begins.
     pub(crate) fn begin_attempt(&mut self, route: RouteIndex) {
-        self.current = Some(Current { route, since: Instant::now() });
+        let since = Instant::now();
+        if let Some(trace) = &mut self.trace {
+            trace.attempts.push((route, since));
+        }
+        self.current = Some(Current { route, since });
+    }
+
+    /// How many attempts have ended.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.outcome.as_ref().map_or(0, |outcome| outcome.attempts.len() as u32)
+    }
+
+    /// What is logged about this request carries its id. For what goes wrong alone: a span costs
+    /// more than all that is counted of a request.
+    pub(crate) fn span(&self) -> tracing::Span {
+        tracing::info_span!("request", request_id = self.request_id.as_str())
+    }
+
+    /// Tells health how an attempt ended.
+    pub(crate) fn report(&self, permit: Permit, outcome: &routing::Outcome) {
+        let now = Instant::now().into_std();
+        match outcome.class {
+            None => permit.ended(outcome, now),
+            Some(_) => self.span().in_scope(|| permit.ended(outcome, now)),
+        }
     }
 
     /// The running attempt failed, or its answer is committed.
@@ -186,6 +221,13 @@ impl Exchange {
             outcome.attempts.push(attempt);
         }
         took
+    }
+
+    /// The host tells this model, as JSON text.
+    pub(crate) fn told_model(&mut self, model: Option<&Bytes>) {
+        if let Some(trace) = &mut self.trace {
+            trace.told_model = model.and_then(|text| serde_json::from_slice(text).ok());
+        }
     }
 
     /// The first real output is there.
@@ -256,6 +298,10 @@ impl Exchange {
         }
         let last = self.last.map(|route| self.serving.wire(route));
         self.serving.meters.settled(self.surface, &outcome, last);
+        if let Some(trace) = self.trace.take() {
+            let (serving, surface, started) = (&*self.serving, self.surface, self.started);
+            trace.end(trace::Ended { surface, serving, outcome: &outcome, started });
+        }
         self.ledger.outcome(self.ticket.reference(), outcome);
     }
 }

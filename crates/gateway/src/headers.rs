@@ -3,6 +3,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use relay_http1::{Fields, ResponseHeadWriter};
+use relay_traces::Context;
 
 use crate::percent;
 use crate::request_id::{RequestId, X_REQUEST_ID};
@@ -34,9 +35,16 @@ fn ends_here(name: &[u8]) -> bool {
     }
 }
 
+/// Whether the place in a trace that a client tells is ours to tell, because its request is traced. A
+/// state without the parent that it belongs to means nothing (W3C Trace Context).
+fn is_retold(name: &[u8], trace: Option<&Context>) -> bool {
+    trace.is_some_and(|trace| name == b"traceparent" || (name == b"tracestate" && trace.parent.is_none()))
+}
+
 /// The lines of the client's head as a host may see them: in their order and
-/// as they were written. Names with underscores pass.
-pub(crate) fn to_host(client: &Fields, request_id: &RequestId) -> Bytes {
+/// as they were written. Names with underscores pass. Of a request that is traced each attempt tells its
+/// own `traceparent`.
+pub(crate) fn to_host(client: &Fields, request_id: &RequestId, trace: Option<&Context>) -> Bytes {
     let mut lines = BytesMut::with_capacity(512);
     let mut put = |name: &[u8], value: &[u8]| {
         lines.put_slice(name);
@@ -47,7 +55,9 @@ pub(crate) fn to_host(client: &Fields, request_id: &RequestId) -> Bytes {
     let names_hops = client.contains("connection");
     for (name, value) in client.iter() {
         let hop = names_hops && client.list_has("connection", name);
-        if !hop && !ends_here(lower(name, &mut [0; LONGEST_NAME])) {
+        let mut buffer = [0; LONGEST_NAME];
+        let lower = lower(name, &mut buffer);
+        if !hop && !ends_here(lower) && !is_retold(lower, trace) {
             put(name, value);
         }
     }
@@ -145,7 +155,7 @@ mod tests {
         ]);
         let id = RequestId::of(&Fields::from_pairs([("x-request-id", "r-1")]), relay_domain::Timestamp::UNIX_EPOCH);
         assert_eq!(
-            std::str::from_utf8(&to_host(&client, &id)).unwrap(),
+            std::str::from_utf8(&to_host(&client, &id, None)).unwrap(),
             "session_id: s\r\nAnthropic-Beta: b\r\nUser-Agent: u\r\nIdempotency-Key: i\r\nanthropic-beta: b2\r\n\
              content-type: application/json\r\naccept-encoding: identity\r\nx-request-id: r-1\r\n"
         );

@@ -46,6 +46,7 @@ mod splice;
 mod stream;
 mod subject;
 mod surface;
+mod trace;
 
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ use relay_ledger::Ledger;
 pub use relay_limits::Used;
 use relay_pricing::PriceTable;
 use relay_routing::{Snapshot, StickySecret};
+use relay_traces::Tracer;
 use tokio::sync::Semaphore;
 
 use limits::Clocks;
@@ -88,6 +90,8 @@ pub struct GatewayParts {
     pub prices: Arc<PriceTable>,
     /// Keys of routes with `credential = "managed"`.
     pub managed: Arc<dyn ManagedKeys>,
+    /// Where spans go; `None` traces nothing.
+    pub tracer: Option<Tracer>,
     /// Wall-clock time.
     pub clock: Arc<dyn Clock>,
     /// Hashes consumer keys.
@@ -116,6 +120,7 @@ pub struct Gateway {
     places: Arc<Semaphore>,
     limit_clocks: Arc<Clocks>,
     prices: Arc<PriceTable>,
+    tracer: Option<Tracer>,
     clock: Arc<dyn Clock>,
     hash_key: KeyHasher,
     sticky_secret: StickySecret,
@@ -136,6 +141,7 @@ impl Gateway {
             places: Arc::new(Semaphore::new(parts.options.max_connections)),
             limit_clocks: Arc::new(Clocks::new(Arc::clone(&parts.clock))),
             prices: parts.prices,
+            tracer: parts.tracer,
             bindings: parts.bindings,
             ledger: parts.ledger,
             hosts: parts.hosts,

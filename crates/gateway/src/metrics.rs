@@ -10,6 +10,7 @@ use relay_ledger::{AttemptRecord, Outcome, Usage, Verdict};
 use relay_metrics::{Buckets, Counter, Exposition, Histogram, Named, Words};
 use relay_routing::outcome::AttemptEnd;
 use relay_routing::{Snapshot, Surface};
+use relay_traces::Tracer;
 
 use crate::serving::RouteWire;
 
@@ -315,6 +316,9 @@ impl crate::Gateway {
         exposition.family(&of::CONNECTIONS_MOST).sample(&[], self.options.max_connections);
         exposition.family(&of::BUFFERED).sample(&[], self.buffers.held());
         exposition.family(&of::BUFFERED_MOST).sample(&[], self.options.max_buffered);
+        let (exported, dropped) = self.tracer.as_ref().map(Tracer::counts).unwrap_or_default();
+        exposition.family(&of::SPANS).sample(&[], exported);
+        exposition.family(&of::SPANS_DROPPED).sample(&[], dropped);
     }
 
     /// Families of [`Gateway::expose`].

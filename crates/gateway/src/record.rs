@@ -5,6 +5,7 @@ use std::sync::Arc;
 use relay_domain::{ConsumerKey, Scope, Timestamp};
 use relay_ledger::{CandidateRecord, Intent};
 use relay_routing::{Plan, Pool, StickyKey};
+use relay_traces::Context;
 
 use crate::request_id::RequestId;
 use crate::serving::Serving;
@@ -19,6 +20,8 @@ pub(crate) struct IntentFacts<'a> {
     pub(crate) serving: &'a Arc<Serving>,
     pub(crate) key: &'a ConsumerKey,
     pub(crate) envelope: &'a Envelope,
+    /// The ids of a request that is traced.
+    pub(crate) trace: Option<Context>,
 }
 
 impl IntentFacts<'_> {

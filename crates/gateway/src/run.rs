@@ -241,6 +241,7 @@ impl Job {
             model: renamed.unwrap_or(&self.public),
             shown_as: renamed.map(|_| &self.public.json),
             first_output: self.gateway.options().first_output,
+            number: exchange.attempts(),
         };
         attempt(&self.outgoing, &target).await
     }
@@ -257,9 +258,9 @@ impl Job {
     ) -> bool {
         let outcome = classify(&failure.ending(self.gateway.clock.now()));
         let (status, cause) = (failure.status(), failure.cause().map(tracing::field::debug));
-        tracing::debug!(class = outcome.class, status, cause, "an attempt failed");
+        exchange.span().in_scope(|| tracing::debug!(class = outcome.class, status, cause, "an attempt failed"));
         let took = exchange.end_attempt(outcome.end.as_str(), outcome.class, failure.status());
-        permit.ended(&self.seen_by_health(&outcome, key.managed.as_deref()), now());
+        exchange.report(permit, &self.seen_by_health(&outcome, key.managed.as_deref()));
         if outcome.effect == Effect::Refused && key.managed.is_some() {
             attempts.refused_key.get_or_insert(position);
         }
@@ -278,7 +279,7 @@ impl Job {
             }
             Next::Stop(stop) => stop,
         };
-        tracing::debug!(stop = stop.as_str(), "no other candidate is tried");
+        exchange.span().in_scope(|| tracing::debug!(stop = stop.as_str(), "no other candidate is tried"));
         false
     }
 
@@ -293,6 +294,7 @@ impl Job {
         exchange.first_output();
         exchange.end_attempt(AttemptEnd::Answered.as_str(), None, Some(success.status.as_u16()));
         exchange.usage(success.answer.usage());
+        exchange.told_model(success.answer.told_model());
         let settlement =
             self.plan.settle(&self.serving.snapshot, position, walk.left_first(), self.gateway.clock.now());
         if let Some(outcome) = exchange.outcome() {

@@ -119,7 +119,7 @@ pub(crate) async fn relay(
             && let Some(permit) = permit.take()
         {
             // The host has done its part, whatever becomes of the client.
-            permit.ended(outcome, Instant::now().into_std());
+            exchange.report(permit, outcome);
         }
         let class = judged.as_ref().and_then(|outcome| outcome.class).unwrap_or("error_in_stream");
         let ending = match &relaying.then {
@@ -204,7 +204,7 @@ impl Relaying {
             exchange.usage(self.events.usage());
         }
         if let (Some(permit), Some(outcome)) = (permit, self.then.judge()) {
-            permit.ended(&outcome, Instant::now().into_std());
+            exchange.report(permit, &outcome);
         }
         if matches!(self.then, Then::Done) {
             exchange.usage_is_whole();
@@ -335,7 +335,7 @@ pub(crate) async fn pass(
             }
             Watched::Done(Ok(None)) => {
                 if let Some(permit) = permit.take() {
-                    permit.ended(&Outcome::ANSWERED, Instant::now().into_std());
+                    exchange.report(permit, &Outcome::ANSWERED);
                 }
                 upstream.done();
                 client.finish();
@@ -353,7 +353,7 @@ pub(crate) async fn pass(
         };
         let outcome = fault.judge();
         if let Some(permit) = permit.take() {
-            permit.ended(&outcome, Instant::now().into_std());
+            exchange.report(permit, &outcome);
         }
         exchange.settle(Ending::broken(fault.verdict(), outcome.class.unwrap_or("stream_truncated")));
         return Err(Gone);

@@ -152,6 +152,8 @@ pub(crate) struct Running {
     admin: Task,
     end_admin: CancellationToken,
     rounds: Rounds,
+    /// Goes on until the last request has ended, whoever does the rounds.
+    exporter: JoinHandle<()>,
 }
 
 /// What goes on beside requests.
@@ -227,6 +229,12 @@ pub(crate) async fn start(
         predecessor.relieve().await;
     }
     let rounds = Rounds::start(&mut server);
+    let (exporter, stopped) = (server.exporter.take(), end_admin.clone());
+    let exporter = tokio::spawn(async move {
+        if let Some(exporter) = exporter {
+            exporter.run(stopped.cancelled_owned()).await;
+        }
+    });
     let written = server.data_dir.announce(gateway_at, admin_at);
     written.with_context(|| format!("cannot write to the data directory {}", server.data_dir.path().display()))?;
     tracing::info!(gateway = %gateway_at, admin = %admin_at, generation = server.control.generation(), "listening");
@@ -238,6 +246,7 @@ pub(crate) async fn start(
         admin: Task { address: admin_at, task: admin },
         end_admin,
         rounds,
+        exporter,
     })
 }
 
@@ -386,6 +395,9 @@ impl Running {
             self.admin.task.abort();
         }
         self.rounds.end().await;
+        if let Err(error) = self.exporter.await {
+            tracing::error!(%error, "the export of traces ended badly");
+        }
         let flushed = self.server.bindings.close().await;
         self.server.ledger.close().await;
         self.server.store.close().await;

@@ -26,6 +26,7 @@ use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::{Ledger, LedgerOptions};
 use relay_routing::{Snapshot, StickySecret};
 use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, generate_admin_token, open_sqlite};
+use relay_traces::Exporter;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -85,6 +86,8 @@ pub(crate) struct Server {
     pub(crate) control: Arc<Control>,
     /// Obtains and keeps access to hosts; taken out when it is started.
     pub(crate) managed_worker: Option<Worker>,
+    /// Sends traces, if they are wanted; taken out when it is started.
+    pub(crate) exporter: Option<Exporter>,
 }
 
 /// The bindings by engine: they are used alike and closed differently.
@@ -183,6 +186,8 @@ pub(crate) async fn build(
     }
     let bindings = Bindings::open(&config)?;
     let ledger = Ledger::open(ledger_options(&config), SystemClock.now())?;
+    let tracing = config.traces.clone().map(|settings| relay_traces::tracer(settings, hosts.clone()));
+    let (tracer, exporter) = tracing.unzip();
     let gateway_shutdown = Shutdown::default();
     let gateway = Arc::new(Gateway::new(GatewayParts {
         snapshot: Arc::new(Snapshot::build(&Fleet::default())),
@@ -192,6 +197,7 @@ pub(crate) async fn build(
         health: Arc::clone(&health),
         prices: Arc::clone(&prices),
         managed: Arc::clone(&managed) as _,
+        tracer,
         clock: Arc::clone(&clock),
         hash_key: {
             let keyring = Arc::clone(&keyring);
@@ -235,6 +241,7 @@ pub(crate) async fn build(
         gateway_shutdown,
         control,
         managed_worker: Some(managed_worker),
+        exporter,
     })
 }
 

@@ -24,6 +24,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("relay-bindings", &["relay-domain", "relay-routing"]),
     ("relay-hosts", &["relay-domain", "relay-http1"]),
     ("relay-ledger", &["relay-domain"]),
+    // Spans leave by the client that hosts are called with.
+    ("relay-traces", &["relay-domain", "relay-hosts", "relay-metrics"]),
     ("relay-backup", &["relay-store"]),
     // Its outbox is the store's, its HTTP the one that hosts are called with.
     ("relay-notify", &["relay-domain", "relay-hosts", "relay-store"]),
@@ -40,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "relay-limits",
             "relay-metrics",
             "relay-pricing",
+            "relay-traces",
         ],
     ),
     (
@@ -74,6 +77,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "relay-control",
             "relay-admin",
             "relay-backup",
+            "relay-traces",
             "relay-testkit",
         ],
     ),
@@ -95,6 +99,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     // Beside the `Serialize` of what the API answers, and nowhere else (ADR 0012).
     ("utoipa", &["relay-admin", "relay-control", "relay-ledger", "relay-hosts", "relay-store", "relay-pricing"]),
     ("utoipa-axum", &["relay-admin"]),
+    // No second HTTP stack comes with traces.
+    ("prost", &["relay-traces"]),
 ];
 
 /// What no crate of ours may use: a second HTTP stack, TLS, time library.

@@ -103,6 +103,14 @@ pub(super) static BUFFERED: Definition =
 pub(super) static BUFFERED_MOST: Definition =
     gauge("relay_buffered_bytes_limit", "The most there may be (gateway.max_buffered).");
 
+pub(super) static SPANS: Definition =
+    counter("relay_spans_exported_total", &[], "Spans that the collector of traces took.");
+pub(super) static SPANS_DROPPED: Definition = counter(
+    "relay_spans_dropped_total",
+    &[],
+    "Spans that no collector will see: the queue was full, or the collector did not take them.",
+);
+
 /// All of them.
 pub(crate) const DEFINITIONS: &[&Definition] = &[
     &REQUESTS,
@@ -130,4 +138,6 @@ pub(crate) const DEFINITIONS: &[&Definition] = &[
     &CONNECTIONS_MOST,
     &BUFFERED,
     &BUFFERED_MOST,
+    &SPANS,
+    &SPANS_DROPPED,
 ];

@@ -30,11 +30,22 @@ pub(crate) struct Events {
     counts: Counts,
     progress: Progress,
     response_id: Option<String>,
+    /// The model that the host tells.
+    told_model: ToldModel,
     /// The number of the last event, where events are numbered.
     sequence: Option<u64>,
     /// The last event was too long to be read.
     unread: bool,
     mid_event: bool,
+}
+
+/// The model that a host tells in a stream: only the trace of a request wants to know.
+#[derive(Debug)]
+enum ToldModel {
+    Unwanted,
+    Awaited,
+    /// As JSON text.
+    Known(Bytes),
 }
 
 impl Events {
@@ -48,6 +59,7 @@ impl Events {
             counts: Counts::default(),
             progress: Progress::default(),
             response_id: None,
+            told_model: ToldModel::Unwanted,
             sequence: None,
             unread: false,
             mid_event: false,
@@ -57,6 +69,20 @@ impl Events {
     /// The same for a host whose name no client is to read.
     pub(crate) fn hiding(self, host: &str) -> Self {
         Self { host: host.into(), ..self }
+    }
+
+    /// The same, with the model noted that the host tells, when anybody wants to know.
+    pub(crate) fn noting_model(self, notes_model: bool) -> Self {
+        let told_model = if notes_model { ToldModel::Awaited } else { ToldModel::Unwanted };
+        Self { told_model, ..self }
+    }
+
+    /// The model that the host tells, as JSON text, if it was to be noted.
+    pub(crate) fn told_model(&self) -> Option<&Bytes> {
+        match &self.told_model {
+            ToldModel::Known(text) => Some(text),
+            ToldModel::Unwanted | ToldModel::Awaited => None,
+        }
     }
 
     /// Takes the next bytes; [`Events::next_event`] must have run dry before.
@@ -90,6 +116,9 @@ impl Events {
         self.unread &= reading.meaning == Meaning::Start;
         if self.response_id.is_none() {
             self.response_id = reading.response_id;
+        }
+        if let (ToldModel::Awaited, Some(span)) = (&self.told_model, &reading.model) {
+            self.told_model = ToldModel::Known(bytes.slice(span.clone()));
         }
         let bytes = match (&self.public_model, &reading.model) {
             _ if reading.is_usage_chunk && self.hide_usage => Bytes::new(),

@@ -20,3 +20,4 @@ mod rig;
 mod shutdown;
 mod streaming;
 mod surfaces;
+mod traces;

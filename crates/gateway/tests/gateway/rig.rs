@@ -19,6 +19,7 @@ use relay_ledger::{Decision, Filter, Ledger, LedgerOptions};
 use relay_pricing::PriceTable;
 use relay_routing::{Ending, Snapshot, StickySecret, classify};
 use relay_testkit::{FakeHost, FakeHostBuilder, PATIENCE, Reply};
+use relay_traces::Settings;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -57,6 +58,7 @@ pub(crate) struct Setup {
     breaker: BreakerSettings,
     connect_timeout: Duration,
     managed: Arc<dyn ManagedKeys>,
+    tracing: Option<Settings>,
 }
 
 impl Setup {
@@ -71,7 +73,13 @@ impl Setup {
             breaker: BreakerSettings::default(),
             connect_timeout: ClientOptions::default().connect_timeout,
             managed: Arc::new(NoManagedKeys),
+            tracing: None,
         }
+    }
+
+    /// Spans go where these settings say.
+    pub(crate) fn traced(self, settings: Settings) -> Self {
+        Self { tracing: Some(settings), ..self }
     }
 
     /// Changes the fleet before it is published.
@@ -146,14 +154,20 @@ impl Setup {
         let bindings = Arc::new(MemoryBindings::new(10_000));
         let shutdown = Shutdown::default();
         let health = Arc::new(FleetHealth::new(self.breaker, Instant::now()));
+        let http = HostClient::new(ClientOptions { connect_timeout: self.connect_timeout }).expect("has TLS");
+        let (tracer, exporter) = self.tracing.map(|settings| relay_traces::tracer(settings, http.clone())).unzip();
+        if let Some(exporter) = exporter {
+            tokio::spawn(exporter.run(std::future::pending()));
+        }
         let gateway = Arc::new(Gateway::new(GatewayParts {
             snapshot: Arc::new(Snapshot::build(&fleet)),
             bindings: Arc::clone(&bindings) as Arc<dyn BindingStore>,
             ledger: ledger.clone(),
-            hosts: HostClient::new(ClientOptions { connect_timeout: self.connect_timeout }).expect("has TLS"),
+            hosts: http,
             health: Arc::clone(&health),
             prices: Arc::new(PriceTable::list()),
             managed: self.managed,
+            tracer,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             hash_key: Arc::new(hash_key),
             sticky_secret: StickySecret([7; 32]),

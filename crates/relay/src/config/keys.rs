@@ -253,6 +253,20 @@ pub(crate) const MANAGED_LOW_PERCENT: Key = Key {
     ..key("managed.low_percent", "10", Form::Count { least: 0, most: 100 })
 };
 
+pub(crate) const TELEMETRY_OTLP_ENDPOINT: Key = Key {
+    default: None,
+    meaning: "Where traces go: the base of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`; \
+              `/v1/traces` is added. See `tracing-and-logs.md`.",
+    reason: "Unset: `OTEL_EXPORTER_OTLP_ENDPOINT` and the like; without them nothing is traced.",
+    ..key("telemetry.otlp_endpoint", "", Form::Url)
+};
+pub(crate) const TELEMETRY_SAMPLE_PERCENT: Key = Key {
+    default: None,
+    meaning: "Of requests whose client does not say whether it records their trace, how many are traced, in percent.",
+    reason: "Unset: `OTEL_TRACES_SAMPLER`; without it all.",
+    ..key("telemetry.sample_percent", "", Form::Count { least: 0, most: 100 })
+};
+
 pub(crate) const LOG_RETENTION: Key = Key {
     meaning: "Age at which a day of the decision log is deleted; the hourly roll-ups stay.",
     reason: "A billing month.",
@@ -303,6 +317,8 @@ pub(crate) const ALL: &[Key] = &[
     MANAGED_JOBS,
     MANAGED_WATCH,
     MANAGED_LOW_PERCENT,
+    TELEMETRY_OTLP_ENDPOINT,
+    TELEMETRY_SAMPLE_PERCENT,
     LOG_RETENTION,
     LOG_ON_STALL,
 ];

@@ -91,6 +91,10 @@ impl Reader {
         self.defaulted(key, value::address)
     }
 
+    pub(crate) fn url(&mut self, key: &Key) -> Option<String> {
+        self.value(key, value::url)
+    }
+
     pub(crate) fn choice(&mut self, key: &Key) -> &'static str {
         let Form::Choice(words) = key.form else { unreachable!("{} is not a choice", key.path) };
         self.defaulted(key, |raw| value::choice(raw, words))
@@ -99,6 +103,12 @@ impl Reader {
     pub(crate) fn count(&mut self, key: &Key) -> u64 {
         let Form::Count { least, most } = key.form else { unreachable!("{} is not a number", key.path) };
         self.defaulted(key, |raw| value::count(raw, least, most))
+    }
+
+    /// The number of a key that may be left out.
+    pub(crate) fn optional_count(&mut self, key: &Key) -> Option<u64> {
+        let Form::Count { least, most } = key.form else { unreachable!("{} is not a number", key.path) };
+        self.value(key, |raw| value::count(raw, least, most))
     }
 
     pub(crate) fn size(&mut self, key: &Key) -> u64 {

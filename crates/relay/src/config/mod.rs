@@ -15,6 +15,7 @@ mod log;
 mod managed;
 mod probe;
 mod retry;
+mod telemetry;
 mod timeouts;
 mod value;
 
@@ -37,6 +38,7 @@ pub(crate) use timeouts::TimeoutsConfig;
 pub(crate) use value::{BindingsLocation, StoreLocation};
 
 use layers::{Reader, Sources};
+use relay_traces::Settings;
 
 /// The file that is read when none is named, if it is there.
 const DEFAULT_FILE: &str = "relay-manager.toml";
@@ -68,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) probe: ProbeConfig,
     /// `[managed]`
     pub(crate) managed: ManagedConfig,
+    /// `[telemetry]`: where traces go; `None` traces nothing.
+    pub(crate) traces: Option<Settings>,
     /// `[log]`
     pub(crate) log: LogConfig,
 }
@@ -144,6 +148,7 @@ impl Config {
     }
 
     fn from_sources(sources: Sources) -> Result<Self, Faults> {
+        let of_opentelemetry = telemetry::variables(&sources.env);
         let mut reader = Reader::new(sources);
         let data_dir = reader.path(&keys::DATA_DIR).expect("data_dir has a default");
         let mut store = reader.store(&keys::STORE);
@@ -163,6 +168,7 @@ impl Config {
             breaker: BreakerConfig::read(&mut reader),
             probe: ProbeConfig::read(&mut reader),
             managed: ManagedConfig::read(&mut reader),
+            traces: telemetry::read(&mut reader, &of_opentelemetry),
             log: LogConfig::read(&mut reader),
             data_dir,
         };

@@ -35,6 +35,7 @@ fn form(form: Form) -> String {
         Form::Store => "`sqlite:<path>`".to_owned(),
         Form::Bindings => "`memory`, `sqlite`".to_owned(),
         Form::Address => "IP address and port".to_owned(),
+        Form::Url => "URL".to_owned(),
         Form::Size { least, most } => format!("size, {} to {}", show_size(least), show_size(most)),
         Form::Count { least, most } => format!("number, {least} to {most}"),
         Form::Span { least, most } => format!("duration, {} to {}", show_span(least), show_span(most)),

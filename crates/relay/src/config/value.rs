@@ -31,6 +31,8 @@ pub(crate) enum Form {
     Bindings,
     /// IP address and port.
     Address,
+    /// The URL of a server.
+    Url,
     /// A number of bytes.
     Size { least: u64, most: u64 },
     /// A whole number.
@@ -116,6 +118,13 @@ pub(crate) fn address(raw: &Raw) -> Result<SocketAddr, Complaint> {
         }
         format!("{text:?} is not an address; write an IP address and a port, such as 127.0.0.1:8787")
     })
+}
+
+pub(crate) fn url(raw: &Raw) -> Result<String, Complaint> {
+    let text = text(raw, "\"http://127.0.0.1:4318\"")?;
+    let is_url = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
+    // The text is not repeated: it may hold a password.
+    if is_url { Ok(text) } else { Err("is not a URL; write it as http://127.0.0.1:4318".to_owned()) }
 }
 
 pub(crate) fn choice(raw: &Raw, words: &'static [&'static str]) -> Result<&'static str, Complaint> {
