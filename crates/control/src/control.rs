@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use relay_bindings::BindingStore;
-use relay_domain::{Clock, Fleet, Generation, Timestamp};
+use relay_domain::{Budget, Clock, Fleet, Generation, Money, Timestamp};
 use relay_health::{FleetHealth, GenerationHealth};
 use relay_hosts::HostClient;
 use relay_ledger::{Ledger, LedgerReader};
@@ -21,6 +21,26 @@ use crate::probing::{ProbeSettings, Probed};
 
 /// Hands a new generation to the data plane; returns when it serves from it.
 pub type Publisher = Box<dyn Fn(Arc<Snapshot>) + Send + Sync>;
+
+/// A budget of which much is used, as the data plane counts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetUse {
+    /// Whose, such as `key team-a`.
+    pub of: String,
+    /// What may be spent.
+    pub budget: Budget,
+    /// Tokens used in the present period.
+    pub tokens: u64,
+    /// What they are priced at.
+    pub money: Money,
+    /// Nothing is left.
+    pub is_spent: bool,
+    /// When it begins anew.
+    pub ends_at: Timestamp,
+}
+
+/// Asks the data plane for the budgets of which so many percent are used.
+pub type Budgets = Box<dyn Fn(u32) -> Vec<BudgetUse> + Send + Sync>;
 
 /// Bounds of what the control plane does towards hosts.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +82,8 @@ pub struct ControlParts {
     pub clock: Arc<dyn Clock>,
     /// Looks up the secret references of a fleet file that carry no value.
     pub resolver: Arc<dyn SecretResolver>,
+    /// How budgets are used.
+    pub budgets: Budgets,
     /// Told of each generation, the first one included.
     pub publish: Publisher,
     /// Seeds of plans: [`random_seed`], or fixed ones in tests.

@@ -40,4 +40,4 @@ pub mod tokens;
 pub mod usage;
 pub mod view;
 
-pub use control::{Control, ControlParts, Limits, Publisher, random_fraction, random_seed};
+pub use control::{BudgetUse, Budgets, Control, ControlParts, Limits, Publisher, random_fraction, random_seed};

@@ -15,6 +15,7 @@ mod alarm;
 mod answer;
 mod attempt;
 mod auth;
+mod budgets;
 mod buffers;
 mod charge;
 mod client;
@@ -51,6 +52,7 @@ mod trace;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+pub use budgets::BudgetUse;
 use buffers::Buffers;
 use relay_bindings::BindingStore;
 use relay_domain::{Clock, KeyHash, Timestamp};

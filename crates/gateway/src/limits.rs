@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use relay_domain::{Clock, Limits, Timestamp};
+use relay_domain::{Clock, Limits, Period, Timestamp};
 use relay_limits::{Limiter, Now, Refusal, Standing, Used};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -155,6 +155,12 @@ impl Gate {
     /// Counts what the log says of an earlier run.
     pub(crate) fn restore(&self, arrived: Timestamp, used: Used, now: Timestamp) {
         self.lock().restore(arrived, used, now);
+    }
+
+    /// What was spent in the present period, and when that ends.
+    pub(crate) fn spent(&self, period: Period, now: Timestamp) -> (Used, Timestamp) {
+        let mut limiter = self.lock();
+        (limiter.spent(period, now), limiter.period_ends(period, now))
     }
 
     fn standing(&self, limits: &Limits, now: Now) -> Standing {

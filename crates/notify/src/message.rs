@@ -69,6 +69,25 @@ impl Message {
         Self { title, body: body(event, words.remedy, labels, language, zone), severity }
     }
 
+    /// Says several at once: a line each, the gravest first. What to do stands in none of them.
+    pub fn of_many(events: &[Event], language: Language, zone: &TimeZone) -> Self {
+        let mut messages: Vec<Self> = events.iter().map(|event| Self::new(event, language, zone)).collect();
+        messages.sort_by_key(|message| std::cmp::Reverse(message.severity));
+        let severity = messages.first().map_or(Severity::Info, |message| message.severity);
+        let mark = wording::labels(language).severity(severity);
+        let (count, places) = (messages.len(), "`relay-manager health --troubled`, `relay-manager notify deliveries`");
+        let title = match language {
+            Language::English => format!("[{mark}] {count} events at once"),
+            Language::Chinese => format!("【{mark}】同时发生 {count} 个事件"),
+        };
+        let more = match language {
+            Language::English => format!("More: {places}"),
+            Language::Chinese => format!("详情：{places}"),
+        };
+        let lines = messages.into_iter().map(|message| message.title).chain([more]);
+        Self { title, body: lines.collect::<Vec<_>>().join("\n"), severity }
+    }
+
     /// Title and body as one text.
     pub fn text(&self) -> String {
         format!("{}\n{}", self.title, self.body)

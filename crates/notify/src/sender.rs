@@ -17,6 +17,10 @@ use crate::{Channel, Event, Fault, Kind, Message, Phase, Severity, Transport, ba
 /// Messages taken from the outbox at once.
 const BATCH: u32 = 100;
 
+/// So many messages that are due for people at the same moment are told as one: a robot takes
+/// twenty a minute, and nobody reads more than one.
+const BURST: usize = 5;
+
 /// Secrets shorter than this are not looked for in texts: they would match anywhere.
 const LEAST_SECRET: usize = 6;
 
@@ -44,7 +48,7 @@ impl Sender {
 
     /// Sends what is due now, and answers how many attempts that were. Channels
     /// do not wait for each other; a channel that is not well keeps its further
-    /// messages for the next call. Dropping the future may send a message twice.
+    /// messages for the next call. Many at once are told to people in one message. Dropping the future may send a message twice.
     ///
     /// # Errors
     /// When the store fails.
@@ -61,20 +65,21 @@ impl Sender {
     async fn send_to(&self, id: &str, deliveries: &[Delivery]) -> Result<usize, StoreError> {
         let record = self.store.notification_channel(id).await?;
         let mut attempts = 0;
-        for delivery in deliveries {
+        for told in deliveries.chunks(told_at_once(record.as_ref(), deliveries)) {
             let outcome = match &record {
-                Some(record) if record.enabled => self.attempt(record, &delivery.message, delivery.id).await,
+                Some(record) if record.enabled => self.attempt(record, told).await,
                 Some(_) => Outcome::refused("the channel is disabled"),
                 None => Outcome::refused("the channel is gone"),
             };
             attempts += 1;
-            let is_unwell = matches!(outcome, Outcome::Retry { .. });
-            let end = end(outcome, delivery.attempts + 1, self.clock.now());
-            if let (DeliveryState::Failed, Some(error)) = (end.state, &end.error) {
-                tracing::error!(channel_id = id, delivery_id = delivery.id, error, "gave up a notification");
+            for delivery in told {
+                let end = end(outcome.clone(), delivery.attempts + 1, self.clock.now());
+                if let (DeliveryState::Failed, Some(error)) = (end.state, &end.error) {
+                    tracing::error!(channel_id = id, delivery_id = delivery.id, error, "gave up a notification");
+                }
+                self.store.end_attempt(delivery.id, &end).await?;
             }
-            self.store.end_attempt(delivery.id, &end).await?;
-            if is_unwell {
+            if matches!(outcome, Outcome::Retry { .. }) {
                 break;
             }
         }
@@ -108,31 +113,50 @@ impl Sender {
             created_at: now,
             next_at: now,
         };
-        let outcome = self.attempt(&record, &message, 0).await;
+        // It gets its number when it is put into the log.
+        let (state, finished_at, last_error) = (DeliveryState::Pending, None, None);
+        let tested = Delivery { id: 0, message, state, attempts: 0, finished_at, last_error };
+        let outcome = self.attempt(&record, std::slice::from_ref(&tested)).await;
         let mut end = end(outcome.clone(), 1, self.clock.now());
         if end.state == DeliveryState::Pending {
             end.state = DeliveryState::Failed;
         }
-        let delivery_id = self.store.record_delivery(&message, &end).await?;
+        let delivery_id = self.store.record_delivery(&tested.message, &end).await?;
         Ok(Some(Tested { delivery_id, outcome }))
     }
 
-    async fn attempt(&self, record: &NotificationChannel, message: &NewDelivery, id: i64) -> Outcome {
+    /// Sends these as one message.
+    async fn attempt(&self, record: &NotificationChannel, deliveries: &[Delivery]) -> Outcome {
         let channel = match Channel::of(record) {
             Ok(channel) => channel,
             Err(faults) => return Outcome::refused(format!("the channel cannot be read: {}", words(&faults))),
         };
-        let Ok(event) = serde_json::from_value::<Event>(message.event.clone()) else {
+        let events: Option<Vec<Event>> = deliveries.iter().map(event).collect();
+        let (Some(events), Some(first)) = (events, deliveries.first()) else {
             return Outcome::refused("the event is not one that this version knows");
         };
-        let message = Message::new(&event, channel.language, &channel.rules.zone);
-        let notice = Notice { id, event: &event, message: &message, now: self.clock.now() };
+        let message = match &events[..] {
+            [event] => Message::new(event, channel.language, &channel.rules.zone),
+            many => Message::of_many(many, channel.language, &channel.rules.zone),
+        };
+        let notice = Notice { id: first.id, event: &events[0], message: &message, now: self.clock.now() };
         match self.transport.send(&channel, notice).await {
             Outcome::Delivered => Outcome::Delivered,
             Outcome::Retry { reason, after } => Outcome::Retry { reason: without_secrets(reason, record), after },
             Outcome::Refused { reason } => Outcome::Refused { reason: without_secrets(reason, record) },
         }
     }
+}
+
+fn event(delivery: &Delivery) -> Option<Event> {
+    serde_json::from_value(delivery.message.event.clone()).ok()
+}
+
+/// How many of them one message tells: all, when they are many and people read them.
+fn told_at_once(record: Option<&NotificationChannel>, deliveries: &[Delivery]) -> usize {
+    let is_burst = deliveries.len() >= BURST && deliveries.iter().all(|delivery| event(delivery).is_some());
+    let channel = record.filter(|_| is_burst).and_then(|record| Channel::of(record).ok());
+    if channel.is_some_and(|channel| channel.target.is_read_by_people()) { deliveries.len() } else { 1 }
 }
 
 /// What an outcome means for a message that was sent `attempts` times.

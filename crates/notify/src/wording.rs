@@ -101,8 +101,8 @@ fn english(kind: Kind) -> Words {
             "all its routes are left alone, and only one request a second is tried. Look at `relay-manager health --troubled`; add a host, or repair one.",
         ),
         Kind::BudgetReached => (
-            "A budget is used up",
-            "requests of this key or group are refused until it is renewed. Raise the budget, or leave it at that.",
+            "A budget runs out",
+            "requests of this key or group are refused from its limit on, until it begins anew. Raise the budget, or leave it at that.",
         ),
         Kind::Test => ("Test message", "nothing; notifications to this channel arrive."),
     };
@@ -134,7 +134,9 @@ fn chinese(kind: Kind) -> Words {
             "某个模型没有可用路由",
             "其所有路由都处于熔断状态，每秒只放行一个请求。请查看 `relay-manager health --troubled`，增加或修复主机。",
         ),
-        Kind::BudgetReached => ("预算已用尽", "该密钥或分组的请求在续期前会被拒绝。请提高预算，或保持现状。"),
+        Kind::BudgetReached => {
+            ("预算即将或已经用尽", "达到上限后，该密钥或分组的请求在新周期开始前会被拒绝。请提高预算，或保持现状。")
+        }
         Kind::Test => ("测试消息", "无需处理；此通知渠道工作正常。"),
     };
     Words { title, remedy }
@@ -169,4 +171,8 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("price_before", "Price before", "原价格"),
     ("limit", "Limit", "上限"),
     ("used", "Used", "已用"),
+    ("period", "Period", "周期"),
+    ("ends_at", "Begins anew at", "新周期开始"),
+    ("left_usd", "Left (USD)", "剩余（美元）"),
+    ("since", "Was so since", "此前自"),
 ];

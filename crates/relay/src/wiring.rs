@@ -17,7 +17,7 @@ use relay_control::prices::PriceTable;
 use relay_control::probing::ProbeSettings;
 use relay_control::publication::Applied;
 use relay_control::usage::spent_in_present_periods;
-use relay_control::{Control, ControlParts};
+use relay_control::{BudgetUse, Control, ControlParts};
 use relay_domain::{Clock, Fleet, Money, Secret, SystemClock};
 use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown, Used};
 use relay_health::{BreakerSettings, FleetHealth};
@@ -220,6 +220,7 @@ pub(crate) async fn build(
         probe: probe_settings(&config),
         clock,
         resolver: secrets(data_dir.path()),
+        budgets: budgets(Arc::clone(&gateway)),
         publish: {
             let gateway = Arc::clone(&gateway);
             Box::new(move |snapshot| gateway.publish(snapshot))
@@ -274,6 +275,21 @@ impl Server {
             watch: WatchSettings::every(self.config.managed.watch, self.config.managed.low_percent),
         }
     }
+}
+
+/// The budgets that the data plane counts, in the control plane's words.
+fn budgets(gateway: Arc<Gateway>) -> relay_control::Budgets {
+    Box::new(move |percent| {
+        let used = gateway.budgets_used(percent).into_iter().map(|found| BudgetUse {
+            is_spent: found.is_spent(),
+            of: format!("{} {}", found.of, found.id),
+            budget: found.budget,
+            tokens: found.used.tokens,
+            money: found.used.money,
+            ends_at: found.ends_at,
+        });
+        used.collect()
+    })
 }
 
 /// Secrets beside a fleet file: relative references start where it is.

@@ -27,3 +27,4 @@ mod shadow_group;
 mod stream;
 mod support;
 mod tokens;
+mod told;

@@ -1,5 +1,6 @@
 //! A server on a free port with everything real behind it, and a small client.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use relay_control::fleet_document::{FleetDocument, NoSecrets};
 use relay_control::managed::{ManagedAccess, ManagedParts, Policy};
 use relay_control::prices::PriceTable;
 use relay_control::probing::ProbeSettings;
-use relay_control::{Control, ControlParts, Limits};
+use relay_control::{BudgetUse, Control, ControlParts, Limits};
 use relay_domain::{ManualClock, Timestamp};
 use relay_health::{BreakerSettings, FleetHealth};
 use relay_hosts::admin::AdminClients;
@@ -43,6 +44,11 @@ pub(crate) struct Server {
     pub(crate) health: Arc<FleetHealth>,
     pub(crate) published: Arc<Mutex<Vec<u64>>>,
     pub(crate) unready: Arc<Mutex<Vec<String>>>,
+    pub(crate) ledger: Ledger,
+    /// What the data plane would say of budgets.
+    pub(crate) budgets: Arc<Mutex<Vec<BudgetUse>>>,
+    /// Bytes that the decision log may still write.
+    pub(crate) room: Arc<AtomicU64>,
     pub(crate) directory: tempfile::TempDir,
     client: Client<HttpConnector, Full<Bytes>>,
     document: tokio::sync::OnceCell<Value>,
@@ -132,9 +138,14 @@ impl Server {
             store.add_admin_token(label, role, &hash, start_of_time()).await.expect("a token");
         }
         let clock = Arc::new(ManualClock::new(start_of_time()));
-        let ledger = Ledger::open(LedgerOptions::new(directory.path().join("log")), start_of_time()).expect("a log");
         let health = Arc::new(FleetHealth::new(BreakerSettings::default(), std::time::Instant::now()));
         let published = Arc::new(Mutex::new(Vec::new()));
+        let budgets: Arc<Mutex<Vec<BudgetUse>>> = Arc::default();
+        let room = Arc::new(AtomicU64::new(u64::MAX));
+        let options = LedgerOptions::new(directory.path().join("log"));
+        let options = LedgerOptions { capacity: Some(Arc::clone(&room)), ..options };
+        let ledger = Ledger::open(options, start_of_time()).expect("a log");
+        let log = ledger.clone();
         let hosts = HostClient::new(ClientOptions::default()).expect("a client");
         let (managed, worker) = ManagedAccess::open(ManagedParts {
             store: Arc::clone(&store) as Arc<dyn Store>,
@@ -159,6 +170,10 @@ impl Server {
             probe,
             clock: Arc::clone(&clock) as _,
             resolver: Arc::new(NoSecrets),
+            budgets: {
+                let budgets = Arc::clone(&budgets);
+                Box::new(move |_| budgets.lock().expect("unpoisoned").clone())
+            },
             publish: {
                 let published = Arc::clone(&published);
                 Box::new(move |snapshot| published.lock().expect("unpoisoned").push(snapshot.generation()))
@@ -181,6 +196,9 @@ impl Server {
             health,
             published,
             unready,
+            ledger: log,
+            budgets,
+            room,
             directory,
             client,
             document: tokio::sync::OnceCell::new(),

@@ -14,7 +14,7 @@ mod progress;
 mod quota;
 mod reconcile;
 mod sync;
-mod watch;
+pub(crate) mod watch;
 
 use std::sync::Arc;
 

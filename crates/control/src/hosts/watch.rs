@@ -19,7 +19,7 @@ use super::{HostError, admin};
 use crate::Control;
 
 /// USD of a balance at which it is called low: a day of light use.
-const LOW_BALANCE_USD: f64 = 5.0;
+pub(crate) const LOW_BALANCE_USD: f64 = 5.0;
 
 /// How hosts are watched.
 #[derive(Clone, Copy, Debug)]

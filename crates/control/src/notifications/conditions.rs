@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use relay_domain::Timestamp;
+use relay_domain::{Amount, Timestamp};
 use relay_health::{BreakerReport, CredentialId, HostReport, Report, RouteReport};
 use relay_ledger::LedgerStats;
 use relay_notify::{Event, Kind, Phase, Severity};
 use relay_routing::Snapshot;
 use serde_json::{Map, Value, json};
 
+use crate::BudgetUse;
 use crate::status::STALLED_AFTER_MS;
 
 /// A consumer key that ends within this time is told of.
@@ -31,7 +32,14 @@ pub(crate) fn holding(report: &Report, snapshot: &Snapshot, log: &LedgerStats, n
     events
 }
 
-fn event(kind: Kind, severity: Severity, subject: &str, facts: Value, since: Timestamp, now: Timestamp) -> Event {
+pub(super) fn event(
+    kind: Kind,
+    severity: Severity,
+    subject: &str,
+    facts: Value,
+    since: Timestamp,
+    now: Timestamp,
+) -> Event {
     let mut facts = match facts {
         Value::Object(facts) => facts,
         _ => Map::new(),
@@ -137,6 +145,22 @@ fn keys_expiring(snapshot: &Snapshot, now: Timestamp) -> Vec<Event> {
         Some(event(Kind::KeyExpiring, Severity::Warning, key.id.as_str(), facts, now, now))
     };
     snapshot.keys().iter().filter_map(told).collect()
+}
+
+/// Budgets that run out. One that is used up is told again, and more urgently.
+pub(super) fn budgets(uses: &[BudgetUse], now: Timestamp) -> Vec<Event> {
+    let told = |found: &BudgetUse| {
+        let (limit, used) = match found.budget.amount {
+            Amount::Tokens(limit) => (format!("{limit} tokens"), format!("{} tokens", found.tokens)),
+            Amount::Money(limit) => (limit.to_string(), found.money.to_string()),
+        };
+        let period = found.budget.period.as_str();
+        let subject = format!("{}, {limit} a {period}", found.of);
+        let severity = if found.is_spent { Severity::Warning } else { Severity::Info };
+        let facts = json!({ "limit": limit, "used": used, "period": period, "ends_at": found.ends_at });
+        event(Kind::BudgetReached, severity, &subject, facts, now, now)
+    };
+    uses.iter().map(told).collect()
 }
 
 #[cfg(test)]

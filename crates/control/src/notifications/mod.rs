@@ -4,10 +4,12 @@
 
 pub(crate) mod conditions;
 pub mod schema;
+mod standing;
+mod told;
 pub(crate) mod watch;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use relay_domain::{Secret, Timestamp};
 use relay_notify::channels::Outcome;
@@ -36,7 +38,15 @@ pub(crate) struct Notifications {
     watch: tokio::sync::Mutex<Option<Watch>>,
     /// One change of a channel at a time: it is read before it is written.
     editing: tokio::sync::Mutex<()>,
+    /// What held by the record at the last look.
+    standing: tokio::sync::Mutex<Option<(Instant, Vec<Event>)>>,
 }
+
+/// How often the record is looked at for what lasts.
+const LOOK_UP: Duration = Duration::from_mins(1);
+
+/// Of a budget so much is used, in percent, that somebody should know.
+const BUDGET_NEARLY: u32 = 90;
 
 impl Notifications {
     pub(crate) fn new(parts: &ControlParts) -> Self {
@@ -46,6 +56,7 @@ impl Notifications {
             sender: Sender::new(store, Transport::new(parts.hosts.clone()), Arc::clone(&parts.clock)),
             watch: tokio::sync::Mutex::new(None),
             editing: tokio::sync::Mutex::new(()),
+            standing: tokio::sync::Mutex::new(None),
         }
     }
 }
@@ -286,20 +297,22 @@ impl Control {
         Ok(Page::of(found, request.limit, |delivery| delivery.id.to_string()).map(Into::into))
     }
 
-    /// Looks at the fleet and the log, and raises what begins, goes on or is
-    /// over; answers how much that was. To be called every few seconds. What
+    /// Looks at the fleet, the log, budgets and the record, and raises what begins, goes on or is
+    /// over, and what was put on record; answers how much that was. To be called every few seconds. What
     /// could not be raised is raised by the next call.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn notice(&self, now: Instant) -> Result<usize, StoreError> {
         let wall = self.now();
-        let holding = conditions::holding(
+        let mut holding = conditions::holding(
             &self.parts.health.report(now, wall),
             &self.snapshot(),
             &self.parts.ledger.stats(),
             wall,
         );
+        holding.extend(conditions::budgets(&(self.parts.budgets)(BUDGET_NEARLY), wall));
+        holding.extend(self.standing_lately(now, wall).await?);
         let mut slot = self.notifications.watch.lock().await;
         let mut watch = match &*slot {
             Some(watch) => watch.clone(),
@@ -311,7 +324,20 @@ impl Control {
             self.raise(event).await?;
         }
         *slot = Some(watch);
-        Ok(raised)
+        Ok(raised + self.tell_recorded().await?)
+    }
+
+    /// What lasts by the record, looked up now and then.
+    async fn standing_lately(&self, now: Instant, wall: Timestamp) -> Result<Vec<Event>, StoreError> {
+        let mut slot = self.notifications.standing.lock().await;
+        if let Some((looked, standing)) = &*slot
+            && now.saturating_duration_since(*looked) < LOOK_UP
+        {
+            return Ok(standing.iter().map(|event| Event { at: wall, ..event.clone() }).collect());
+        }
+        let standing = self.standing(wall).await?;
+        *slot = Some((now, standing.clone()));
+        Ok(standing)
     }
 
     /// Sends what is due. To be called every few seconds; takes as long as the

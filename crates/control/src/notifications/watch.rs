@@ -35,8 +35,15 @@ struct Open {
 }
 
 /// Kinds that are noticed by looking. What others raise is theirs to end.
-const WATCHED: [Kind; 6] =
-    [Kind::HostDown, Kind::CredentialDead, Kind::BalanceLow, Kind::Drift, Kind::LogStalled, Kind::PanicMode];
+const WATCHED: [Kind; 7] = [
+    Kind::HostDown,
+    Kind::CredentialDead,
+    Kind::BalanceLow,
+    Kind::Drift,
+    Kind::LogStalled,
+    Kind::PanicMode,
+    Kind::BudgetReached,
+];
 
 impl Watch {
     /// Goes on where an earlier process stopped: what was told and has not ended

@@ -2,11 +2,10 @@
 //! robot has a signing secret (加签). Documented at
 //! <https://open.dingtalk.com/document/orgapp/custom-robot-access>.
 
-use relay_domain::Secret;
 use serde_json::json;
-use url::Url;
 
-use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded, json as read};
+use super::robot::{self, Robot};
+use super::{Answer, HttpRequest, HttpService, Notice, Outcome};
 use crate::fields::Fields;
 use crate::message::shorten;
 use crate::signature;
@@ -16,25 +15,21 @@ const MAX_TEXT: usize = 16_000;
 
 /// A group robot.
 #[derive(Clone)]
-pub struct DingTalk {
-    url: Url,
-    secret: Option<Secret>,
-}
+pub struct DingTalk(Robot);
 
 redacted!(DingTalk);
 
 impl DingTalk {
     pub(crate) fn read(fields: &mut Fields, allow_private: bool) -> Self {
-        let secret = fields.text("secret").map(|secret| Secret::new(&secret));
-        Self { url: fields.url("url", None, allow_private), secret }
+        Self(Robot::read(fields, allow_private))
     }
 }
 
 impl HttpService for DingTalk {
     /// The request. The signature is good for an hour, so each attempt has its own.
     fn request(&self, notice: Notice<'_>) -> HttpRequest {
-        let mut url = self.url.clone();
-        if let Some(secret) = &self.secret {
+        let mut url = self.0.url.clone();
+        if let Some(secret) = &self.0.secret {
             let timestamp = notice.now.as_millisecond();
             let sign = signature::dingtalk(timestamp, secret.expose());
             url.query_pairs_mut().append_pair("timestamp", &timestamp.to_string()).append_pair("sign", &sign);
@@ -46,20 +41,8 @@ impl HttpService for DingTalk {
 
     /// `errcode` 0 is well; HTTP says 200 whatever happens.
     fn judge(&self, answer: &Answer<'_>) -> Outcome {
-        if let Some(outcome) = by_status(answer) {
-            return outcome;
-        }
-        let body = match read(answer) {
-            Ok(body) => body,
-            Err(outcome) => return outcome,
-        };
-        let reason = coded(&body["errcode"], &body["errmsg"]);
-        match body["errcode"].as_i64() {
-            Some(0) => Outcome::Delivered,
-            // Busy; more than 20 messages in a minute, by two generations of their servers.
-            Some(-1 | 130_101 | 410_100) => Outcome::retry(reason),
-            _ => Outcome::refused(reason),
-        }
+        // Busy; more than 20 messages in a minute, by two generations of their servers.
+        robot::judge(answer, |_| ("errcode", "errmsg"), |code, _| matches!(code, -1 | 130_101 | 410_100))
     }
 }
 

@@ -2,11 +2,10 @@
 //! the bot asks for it (签名校验). Documented at
 //! <https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>.
 
-use relay_domain::Secret;
-use serde_json::json;
-use url::Url;
+use serde_json::{Value, json};
 
-use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded, json as read};
+use super::robot::{self, Robot};
+use super::{Answer, HttpRequest, HttpService, Notice, Outcome};
 use crate::fields::Fields;
 use crate::message::shorten;
 use crate::signature;
@@ -16,17 +15,13 @@ const MAX_TEXT: usize = 16_000;
 
 /// A group bot.
 #[derive(Clone)]
-pub struct Feishu {
-    url: Url,
-    secret: Option<Secret>,
-}
+pub struct Feishu(Robot);
 
 redacted!(Feishu);
 
 impl Feishu {
     pub(crate) fn read(fields: &mut Fields, allow_private: bool) -> Self {
-        let secret = fields.text("secret").map(|secret| Secret::new(&secret));
-        Self { url: fields.url("url", None, allow_private), secret }
+        Self(Robot::read(fields, allow_private))
     }
 }
 
@@ -37,34 +32,26 @@ impl HttpService for Feishu {
         // would call everybody.
         let text = shorten(&notice.message.text().replace('<', "＜"), MAX_TEXT);
         let mut body = json!({ "msg_type": "text", "content": { "text": text } });
-        if let Some(secret) = &self.secret {
+        if let Some(secret) = &self.0.secret {
             let timestamp = notice.now.as_second();
             body["timestamp"] = timestamp.to_string().into();
             body["sign"] = signature::feishu(timestamp, secret.expose()).into();
         }
-        HttpRequest { url: self.url.clone(), headers: Vec::new(), body: body.to_string() }
+        HttpRequest { url: self.0.url.clone(), headers: Vec::new(), body: body.to_string() }
     }
 
     /// `code` 0 is well; an old bot says `StatusCode` instead, and some answers
     /// hold both, of which then `code` counts.
     fn judge(&self, answer: &Answer<'_>) -> Outcome {
-        if let Some(outcome) = by_status(answer) {
-            return outcome;
-        }
-        let body = match read(answer) {
-            Ok(body) => body,
-            Err(outcome) => return outcome,
+        let names = |body: &Value| {
+            if body["code"].is_null() { ("StatusCode", "StatusMessage") } else { ("code", "msg") }
         };
-        let is_old = body["code"].is_null();
-        let (code, message) = if is_old { ("StatusCode", "StatusMessage") } else { ("code", "msg") };
-        let reason = coded(&body[code], &body[message]);
-        match body[code].as_i64() {
-            Some(0) => Outcome::Delivered,
-            // More than 100 a minute or 5 a second; 9499 is said of bad requests too.
-            Some(11_232 | 11_233) => Outcome::retry(reason),
-            Some(9499) if reason.contains("too many") => Outcome::retry(reason),
-            _ => Outcome::refused(reason),
-        }
+        // More than 100 a minute or 5 a second; 9499 is said of bad requests too.
+        robot::judge(answer, names, |code, reason| match code {
+            11_232 | 11_233 => true,
+            9499 => reason.contains("too many"),
+            _ => false,
+        })
     }
 }
 

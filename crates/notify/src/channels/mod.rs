@@ -18,6 +18,7 @@ pub mod bark;
 pub mod dingtalk;
 pub mod email;
 pub mod feishu;
+mod robot;
 pub mod telegram;
 pub mod webhook;
 pub mod wecom;
@@ -130,6 +131,11 @@ impl Outcome {
 }
 
 impl Target {
+    /// Whether people read what is sent there, one message after the other.
+    pub fn is_read_by_people(&self) -> bool {
+        !matches!(self, Self::Webhook(_))
+    }
+
     /// Reads the settings of that type of service; `None` beside a fault when
     /// there is no such type.
     pub(crate) fn read(kind: &str, fields: &mut Fields, allow_private: bool) -> Option<Self> {

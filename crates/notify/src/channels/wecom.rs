@@ -4,7 +4,7 @@
 use serde_json::json;
 use url::Url;
 
-use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded, json as read};
+use super::{Answer, HttpRequest, HttpService, Notice, Outcome, robot};
 use crate::fields::Fields;
 use crate::message::shorten;
 
@@ -35,20 +35,8 @@ impl HttpService for WeCom {
 
     /// `errcode` 0 is well; HTTP says 200 whatever happens.
     fn judge(&self, answer: &Answer<'_>) -> Outcome {
-        if let Some(outcome) = by_status(answer) {
-            return outcome;
-        }
-        let body = match read(answer) {
-            Ok(body) => body,
-            Err(outcome) => return outcome,
-        };
-        let reason = coded(&body["errcode"], &body["errmsg"]);
-        match body["errcode"].as_i64() {
-            Some(0) => Outcome::Delivered,
-            // Busy; more than 20 messages in a minute.
-            Some(-1 | 45_009) => Outcome::retry(reason),
-            _ => Outcome::refused(reason),
-        }
+        // Busy; more than 20 messages in a minute.
+        robot::judge(answer, |_| ("errcode", "errmsg"), |code, _| matches!(code, -1 | 45_009))
     }
 }
 

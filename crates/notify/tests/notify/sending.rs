@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use relay_notify::channels::Outcome;
-use relay_notify::{Kind, Phase, Severity, signature};
+use relay_notify::{Event, Kind, Phase, Raise as _, Severity, signature};
 use relay_store::notification::DeliveryState;
 use relay_testkit::{FakeHost, Reply};
 use serde_json::{Value, json};
@@ -208,4 +208,51 @@ async fn a_test_says_at_once_what_the_service_says_and_is_logged() {
     }
     assert_eq!(rig.send().await, 0, "a test is not tried again");
     assert_eq!(rig.sender.test("nowhere").await.unwrap(), None);
+}
+
+/// Raises so many incidents in the same moment.
+async fn burst(rig: &Rig, count: usize) {
+    for host in 0..count {
+        let (since, at) = (rig.now(), rig.now());
+        let severity = if host == 3 { Severity::Critical } else { Severity::Warning };
+        let (subject, facts) = (format!("host-{host}"), serde_json::Map::new());
+        let event = Event { kind: Kind::HostDown, phase: Phase::Firing, severity, subject, facts, since, at };
+        rig.notifier.raise(event).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn many_at_once_are_one_message_to_people_and_fail_and_arrive_together() {
+    let service = FakeHost::start().await;
+    for reply in [busy(), well()] {
+        service.script_path(PATH, reply);
+    }
+    let rig = rig(&service).await;
+    burst(&rig, 6).await;
+    assert_eq!(rig.send().await, 1);
+    assert_eq!(rig.log().await, ["firing/pending/1"; 6].join(" "));
+    rig.pass(10);
+    assert_eq!(rig.send().await, 1);
+    assert_eq!(rig.log().await, ["firing/delivered/2"; 6].join(" "));
+    service.next_request().await;
+    let text = service.next_request().await.json()["text"]["content"].as_str().unwrap().to_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], ["[CRITICAL] 6 events at once", "[CRITICAL] Host is down: host-3"], "the gravest first");
+    assert_eq!(lines.iter().filter(|line| line.contains("Host is down: ")).count(), 6, "{text}");
+}
+
+#[tokio::test]
+async fn a_few_at_once_and_whatever_a_program_reads_are_told_one_by_one() {
+    let service = FakeHost::start().await;
+    for reply in std::iter::repeat_n(well(), 4).chain(std::iter::repeat_n(Reply::empty(204), 6)) {
+        service.script_path(PATH, reply);
+    }
+    let few = rig(&service).await;
+    burst(&few, 4).await;
+    assert_eq!(few.send().await, 4);
+    let program = Rig::new().await;
+    let url = format!("{}{PATH}", service.base_url());
+    program.channel("hook", json!({"type": "webhook", "url": url, "secret": "whsec-1", "allow_private": true})).await;
+    burst(&program, 6).await;
+    assert_eq!(program.send().await, 6);
 }
