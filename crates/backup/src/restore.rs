@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
@@ -52,8 +53,9 @@ pub fn restore(from: impl Read, key: &ArchiveKey, data_dir: &Path) -> Result<Man
     let mut archive = tar::Archive::new(GzDecoder::new(OpeningReader::new(BufReader::new(from), key)?));
     let parent = data_dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
-    // Made with mode 0700, and removed when anything fails.
-    let draft = tempfile::Builder::new().prefix(".relay-manager-restore-").tempdir_in(parent)?;
+    // For its owner alone, and removed when anything fails.
+    let private = fs::Permissions::from_mode(0o700);
+    let draft = tempfile::Builder::new().prefix(".relay-manager-restore-").permissions(private).tempdir_in(parent)?;
     for entry in archive.entries()? {
         let mut entry = entry?;
         let name = entry.path()?.into_owned();

@@ -57,4 +57,4 @@ pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict
 pub use rollup::RollupSums;
 pub use tail::{Behind, Ended, Follower, NoTailCursor, TailCursor};
 pub use traffic::{Passage, PassageEnd, Traffic, TrafficWindow};
-pub use verify::{Fault, InterruptedRow, SegmentReport, VerifyReport, verify};
+pub use verify::{Fault, InterruptedRow, SegmentReport, VerifyReport, verify, verify_with};

@@ -127,6 +127,14 @@ impl VerifyReport {
 /// [`ReadError`] when a file cannot be read at all; whatever can be read and
 /// is wrong is a fault in the report.
 pub fn verify(dir: &Path) -> Result<VerifyReport, ReadError> {
+    verify_with(dir, |_, _, _| {})
+}
+
+/// The same, for somebody who waits: `progress` is told each segment before it is read, how many were, and of how many.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with(dir: &Path, mut progress: impl FnMut(&str, u64, u64)) -> Result<VerifyReport, ReadError> {
     let mut report = VerifyReport::default();
     // Asked before anything is read: rows of a server that stops meanwhile are still called open.
     let beside = aside::list(dir)?;
@@ -146,7 +154,9 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, ReadError> {
         report.fault(name, "a damaged journal was set aside at a start: its rows are not in the log".to_owned());
     }
     let mut seqs = SeqRanges::default();
-    for (day, numbers) in days {
+    let segments = days.len() as u64;
+    for (done, (day, numbers)) in days.into_iter().enumerate() {
+        progress(&day.segment(), done as u64, segments);
         let walked = Walk::new(dir, day, running, &mut report).run(&numbers)?;
         if let Some(walked) = walked {
             seqs.add(walked);

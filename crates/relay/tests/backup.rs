@@ -43,6 +43,9 @@ async fn a_backup_of_a_running_server_serves_elsewhere_with_its_passphrase_alone
     let restored =
         run(there.path(), &["restore", "relay.backup", "--passphrase-file", "passphrase", "--data-dir", "data"]);
     assert!(restored.status.success(), "{}", stderr(&restored));
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(there.path().join("data")).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o700, "the restored directory is for its owner alone");
     let verified = run(there.path(), &["verify-log", "--data-dir", "data"]);
     assert!(verified.status.success(), "{}{}", stdout(&verified), stderr(&verified));
     let server = Server::start(there.path());

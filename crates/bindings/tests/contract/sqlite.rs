@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use relay_bindings::{BindingEntry, BindingFilter, BindingStore, OpenError, SqliteBindings};
+use relay_bindings::{BindingEntry, BindingFilter, BindingStore, MemoryBindings, OpenError, SqliteBindings};
 use relay_routing::Binding;
 use rusqlite::Connection;
 
@@ -176,4 +176,28 @@ async fn nobody_else_may_read_the_files() {
     for file in fs::read_dir(directory.path().join("data")).unwrap() {
         assert_eq!(file.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
+}
+
+#[tokio::test]
+async fn bindings_in_memory_are_handed_on_in_a_file_that_goes_once_it_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("handover.db");
+    // Left by a process that did not come that far.
+    fs::write(&path, "junk").unwrap();
+    let before = MemoryBindings::new(100);
+    before.put(entry(1, "a", 0)).await;
+    before.put(entry(2, "b", 1)).await;
+    before.record_response_owner(&consumer("team-a"), "resp-1", owner("a", 0)).await;
+    before.save(&path).unwrap();
+    let after = MemoryBindings::new(100);
+    // By then the first has expired.
+    after.load(&path, at(TTL)).unwrap();
+    assert_eq!(after.lookup(&key(1), at(TTL)).await, None);
+    assert_eq!(after.lookup(&key(2), at(TTL)).await, Some(binding("b", 1)));
+    assert_eq!(after.response_owner(&consumer("team-a"), "resp-1", at(TTL)).await, None);
+    before.save(&path).unwrap();
+    let at_once = MemoryBindings::new(100);
+    at_once.load(&path, at(2)).unwrap();
+    assert_eq!(at_once.response_owner(&consumer("team-a"), "resp-1", at(2)).await, Some(owner("a", 0)));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left of the file");
 }

@@ -1,7 +1,7 @@
 //! `backup`: the data directory in one encrypted file. Reads files only; the server may run or not.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -12,7 +12,8 @@ use serde_json::json;
 
 use super::Exit;
 use crate::config::{DataFlags, StoreLocation};
-use crate::output::{self, Output};
+use crate::output::Output;
+use crate::progress::Progress;
 use crate::wiring::{Given, MASTER_KEY};
 
 /// What is backed up, and where to.
@@ -51,14 +52,11 @@ fn back_up(args: BackupArgs, output: Output) -> anyhow::Result<Exit> {
     }
     let draft =
         tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
-    let shows = io::stderr().is_terminal();
-    let progress = |file: &str| {
-        if shows {
-            output::line_err(&format!("copying {file}"));
-        }
-    };
+    let progress = Progress::start(output, "backing up");
     let to = BufWriter::new(draft.as_file());
-    let (manifest, bytes) = relay_backup::write(&source, &key, to, SystemClock.now(), progress)?;
+    let copying = |file: &str| progress.say(&format!("copying {file}"));
+    let (manifest, bytes) = relay_backup::write(&source, &key, to, SystemClock.now(), copying)?;
+    drop(progress);
     draft.as_file().sync_all()?;
     let file: File =
         draft.persist_noclobber(&args.file).with_context(|| format!("cannot write {}", args.file.display()))?;

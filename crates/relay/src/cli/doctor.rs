@@ -6,6 +6,7 @@ use super::Exit;
 use crate::config::DataFlags;
 use crate::doctor::{self, Line, Verdict};
 use crate::output::Output;
+use crate::progress::Progress;
 
 /// What is looked at.
 #[derive(Debug, clap::Args)]
@@ -19,10 +20,12 @@ pub(crate) struct DoctorArgs {
 
 pub(super) async fn run(args: DoctorArgs, output: Output) -> anyhow::Result<Exit> {
     let config = args.data.load();
+    let progress = Progress::start(output, "looking");
     let lines = match config {
         Ok(config) if args.quick => doctor::quick(&config).await,
         config => doctor::examine(config).await,
     };
+    drop(progress);
     let worst = doctor::worst(&lines);
     let value = json!({ "verdict": worst.as_str(), "checks": lines.iter().map(Line::to_json).collect::<Vec<_>>() });
     output.value(&value, || lines.iter().map(Line::in_words).collect::<Vec<_>>().join("\n"))?;

@@ -5,6 +5,7 @@ use super::Exit;
 use crate::config::{DataFlags, StoreLocation};
 use crate::data_dir::DataDir;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::wiring::{self, Given};
 
 /// Whose database.
@@ -19,7 +20,9 @@ pub(super) async fn run(args: MigrateArgs, output: Output) -> anyhow::Result<Exi
     // A server that runs has the schema already, and must not see it change.
     let data_dir = DataDir::take(&config.data_dir)?;
     let keyring = wiring::keyring(data_dir.path(), &Given::from_env())?;
+    let progress = Progress::start(output, "bringing the database to this version's schema");
     let store = wiring::open_store(&config, keyring).await?;
+    drop(progress);
     store.close().await;
     let StoreLocation::Sqlite(path) = &config.store;
     let value = serde_json::json!({ "store": format!("sqlite:{}", path.display()), "migrated": true });

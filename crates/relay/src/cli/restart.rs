@@ -12,6 +12,7 @@ use super::Exit;
 use crate::config::DataFlags;
 use crate::data_dir::{self, Listening, take_restart_failure};
 use crate::output::Output;
+use crate::progress::Progress;
 
 /// Somewhat longer than a server waits for its successor.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -39,7 +40,9 @@ pub(super) async fn run(args: RestartArgs, output: Output) -> anyhow::Result<Exi
     kill_process(pid, Signal::USR2).with_context(|| {
         format!("process {} cannot be signalled; run this as the user that the server runs as", old.pid)
     })?;
+    let progress = Progress::start(output, "waiting for the new process to serve");
     let new = successor(&data_dir, &old).await?;
+    drop(progress);
     let value = json!({ "pid": new.pid, "was": old.pid, "gateway": new.gateway, "admin": new.admin });
     output.value(&value, || {
         format!("process {} serves in place of {}, which finishes what it has in flight", new.pid, old.pid)

@@ -1,6 +1,7 @@
 //! `restore`: a backup as a new data directory, whole or not at all.
 
 use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -11,6 +12,7 @@ use serde_json::json;
 use super::{Exit, backup};
 use crate::config::DataFlags;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::wiring::Given;
 
 /// Which backup, and where it goes.
@@ -46,7 +48,10 @@ fn put_back(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
     };
     let name = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot read {name}"))?;
-    let manifest = relay_backup::restore(file, &key, &data_dir).with_context(|| format!("{name} was not restored"))?;
+    let progress = Progress::start(output, "restoring");
+    let whole = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
+    let manifest = relay_backup::restore(Watched { file, read: 0, whole, progress }, &key, &data_dir)
+        .with_context(|| format!("{name} was not restored"))?;
     let value = json!({ "data_dir": data_dir, "manifest": manifest });
     output.value(&value, || {
         let log = if manifest.holds_log { "with" } else { "without" };
@@ -57,4 +62,21 @@ fn put_back(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
         )
     })?;
     Ok(Exit::Done)
+}
+
+/// A file that shows how far it has been read.
+struct Watched {
+    file: File,
+    read: u64,
+    whole: u64,
+    progress: Progress,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.read += read as u64;
+        self.progress.at(self.read, self.whole);
+        Ok(read)
+    }
 }

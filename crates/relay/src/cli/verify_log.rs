@@ -9,6 +9,7 @@ use relay_ledger::VerifyReport;
 use super::Exit;
 use crate::config::DataFlags;
 use crate::output::{self, Output, printable};
+use crate::progress::Progress;
 
 /// Whose log.
 #[derive(Debug, clap::Args)]
@@ -22,8 +23,13 @@ pub(super) fn run(args: VerifyLogArgs, output: Output) -> anyhow::Result<Exit> {
     if !directory.is_dir() {
         bail!("there is no decision log in {}; name the server's data directory with --data-dir", directory.display());
     }
-    let report = relay_ledger::verify(&directory)
-        .with_context(|| format!("cannot verify the decision log in {}", directory.display()))?;
+    let progress = Progress::start(output, "verifying");
+    let verified = relay_ledger::verify_with(&directory, |segment, done, segments| {
+        progress.at(done, segments);
+        progress.say(segment);
+    });
+    drop(progress);
+    let report = verified.with_context(|| format!("cannot verify the decision log in {}", directory.display()))?;
     let value = serde_json::to_value(&report).context("the report is JSON")?;
     output.value(&value, || in_words(&report))?;
     Ok(if report.is_clean() { Exit::Done } else { Exit::Failed })
