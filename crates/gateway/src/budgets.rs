@@ -41,12 +41,12 @@ impl Gateway {
     /// The budgets of the generation in force of which `percent` or more are used.
     pub fn budgets_used(&self, percent: u32) -> Vec<BudgetUse> {
         let (serving, now) = (self.serving.load(), self.clock.now());
-        let keys = serving.snapshot.keys().iter().filter(|key| key.enabled);
-        let keys = keys.map(|key| ("key", key.id.to_string(), &key.limits, serving.key_gate(&key.id)));
-        let groups = serving.snapshot.groups();
-        let groups = groups.map(|group| ("group", group.id.to_string(), &group.limits, serving.group_gate(&group.id)));
-        let all = keys.chain(groups).filter_map(|(of, id, limits, gate)| Some((of, id, limits, gate?)));
-        all.flat_map(|(of, id, limits, gate)| {
+        let keys = serving.snapshot.keys().iter().enumerate().filter(|(_, key)| key.enabled);
+        let keys = keys.map(|(place, key)| ("key", key.id.to_string(), &key.limits, serving.key_gate(place)));
+        let groups = serving.snapshot.groups().filter_map(|group| {
+            Some(("group", group.id.to_string(), &group.limits, serving.group_gate(&group.id)?))
+        });
+        keys.chain(groups).flat_map(|(of, id, limits, gate)| {
             used_of(gate, limits, percent, now).map(move |found| (of, id.clone(), found))
         })
         .map(|(of, id, (budget, used, ends_at))| BudgetUse { of, id, budget, used, ends_at })
