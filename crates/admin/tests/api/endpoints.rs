@@ -27,6 +27,7 @@ PATCH  admin    /hosts/{id}
 DELETE admin    /hosts/{id}
 GET    viewer   /hosts/{id}/capabilities
 GET    viewer   /hosts/{id}/objects
+GET    viewer   /hosts/{id}/progress
 POST   operator /hosts/{id}/probe
 POST   operator /hosts/{id}/sync
 POST   admin    /hosts/{id}/drain

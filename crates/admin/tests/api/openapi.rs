@@ -28,11 +28,11 @@ impl Operation {
 async fn operations(server: &Server) -> Vec<Operation> {
     let document = server.get("/api/v1/openapi.json").await.ok();
     assert_eq!(document["openapi"], "3.1.0");
-    let paths = document["paths"].as_object().unwrap().clone();
+    let paths = document["paths"].as_object().expect("paths").clone();
     let of_path = paths.into_iter().flat_map(|(path, methods)| {
-        let methods = methods.as_object().unwrap().clone();
+        let methods = methods.as_object().expect("methods").clone();
         methods.into_iter().map(move |(method, described)| Operation {
-            method: method.to_uppercase().parse().unwrap(),
+            method: method.to_uppercase().parse().expect("a method"),
             path: path.clone(),
             described,
         })

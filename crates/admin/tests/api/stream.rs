@@ -39,7 +39,7 @@ impl Events {
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
-        let response = server.open(request.body(Full::<Bytes>::default()).unwrap()).await;
+        let response = server.open(request.body(Full::<Bytes>::default()).expect("a request")).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["x-accel-buffering"], "no");
@@ -52,8 +52,8 @@ impl Events {
     async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.buffer.split_once("\n\n") {
-                let block = block.to_owned();
-                self.buffer = rest.to_owned();
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.buffer = rest;
                 return Some(block);
             }
             let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("something comes")?;
@@ -68,7 +68,8 @@ impl Events {
             let line = block.lines().find_map(|line| line.strip_prefix(name));
             line.unwrap_or_else(|| panic!("no {name} in {block}")).trim().to_owned()
         };
-        Event { name: field("event:"), id: field("id:"), data: serde_json::from_str(&field("data:")).unwrap() }
+        let data = serde_json::from_str(&field("data:")).expect("JSON");
+        Event { name: field("event:"), id: field("id:"), data }
     }
 
     /// The next decision of that request; others, which are repeated, are passed over.
@@ -108,7 +109,7 @@ async fn a_client_that_comes_back_is_told_what_ended_meanwhile() {
     server.resolve(&json!({"request_id": "r-1"})).await.ok();
     let last = events.decision_of("r-1").await.id;
     drop(events);
-    server.clock.advance(Duration::from_secs(60).try_into().unwrap());
+    server.clock.advance(Duration::from_mins(1).try_into().unwrap());
     server.resolve(&json!({"request_id": "r-2", "sync": true})).await.ok();
     let mut by_header = Events::open(&server, "", Some(&last)).await;
     assert_eq!(by_header.decision_of("r-2").await.data["verdict"], "resolved");

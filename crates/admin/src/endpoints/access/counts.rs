@@ -50,7 +50,11 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: P
         user: filters.text("subscription_user"),
         ..AccessFilter::default()
     };
-    let changed_since = filters.parsed("changed_since", str::parse::<u64>);
+    let changed_since = filters.parsed("changed_since", |text| {
+        // As large as the description says that numbers are.
+        let change = text.parse::<i64>().ok().and_then(|change| u64::try_from(change).ok());
+        change.ok_or("must be the number of a change")
+    });
     filters.finish()?;
     let (change, counts) = state.control.grant_counts(&filter, changed_since, LONGEST_WAIT).await?;
     Ok(Json(Counted { change, counts }))
