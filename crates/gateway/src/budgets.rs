@@ -43,14 +43,16 @@ impl Gateway {
         let (serving, now) = (self.serving.load(), self.clock.now());
         let keys = serving.snapshot.keys().iter().enumerate().filter(|(_, key)| key.enabled);
         let keys = keys.map(|(place, key)| ("key", key.id.to_string(), &key.limits, serving.key_gate(place)));
-        let groups = serving.snapshot.groups().filter_map(|group| {
-            Some(("group", group.id.to_string(), &group.limits, serving.group_gate(&group.id)?))
-        });
-        keys.chain(groups).flat_map(|(of, id, limits, gate)| {
-            used_of(gate, limits, percent, now).map(move |found| (of, id.clone(), found))
-        })
-        .map(|(of, id, (budget, used, ends_at))| BudgetUse { of, id, budget, used, ends_at })
-        .collect()
+        let groups = serving
+            .snapshot
+            .groups()
+            .filter_map(|group| Some(("group", group.id.to_string(), &group.limits, serving.group_gate(&group.id)?)));
+        keys.chain(groups)
+            .flat_map(|(of, id, limits, gate)| {
+                used_of(gate, limits, percent, now).map(move |found| (of, id.clone(), found))
+            })
+            .map(|(of, id, (budget, used, ends_at))| BudgetUse { of, id, budget, used, ends_at })
+            .collect()
     }
 }
 

@@ -21,7 +21,6 @@ use crate::support::{Server, tiers};
 
 const PATH: &str = "/hook";
 const ADMIN_KEY: &str = "admin-key-for-tests";
-const WATCH: WatchSettings = WatchSettings { low_percent: 10 };
 
 /// A server with a channel, and what arrives there.
 struct World {
@@ -178,11 +177,11 @@ async fn balance_low_and_its_end() {
         });
     };
     balance(4.0);
-    world.server.control.watch_host("a", WATCH).await.unwrap();
+    world.server.control.watch_host("a", WatchSettings::now(10)).await.unwrap();
     world.pass(Duration::from_mins(1));
     assert_eq!(world.hears().await, ["balance_low/firing a, gateway key"]);
     balance(40.0);
-    world.server.control.watch_host("a", WATCH).await.unwrap();
+    world.server.control.watch_host("a", WatchSettings::now(10)).await.unwrap();
     world.pass(Duration::from_mins(1));
     assert_eq!(world.hears_of_the_end().await, ["balance_low/recovered a, gateway key"]);
 }
@@ -195,11 +194,11 @@ async fn balance_low_of_a_subscriptions_quota_and_its_end() {
     let mut world = World::over(server).await;
     let used = |cents| host.panel(|panel| panel.subscriptions[0].daily_usage_cents = cents);
     used(950);
-    world.server.control.watch_host("a", WATCH).await.unwrap();
+    world.server.control.watch_host("a", WatchSettings::now(10)).await.unwrap();
     world.pass(Duration::from_mins(1));
     assert_eq!(world.hears().await, ["balance_low/firing a, team-a@relay.example/7"]);
     used(100);
-    world.server.control.watch_host("a", WATCH).await.unwrap();
+    world.server.control.watch_host("a", WatchSettings::now(10)).await.unwrap();
     world.pass(Duration::from_mins(1));
     assert_eq!(world.hears_of_the_end().await, ["balance_low/recovered a, team-a@relay.example/7"]);
 }
@@ -220,7 +219,7 @@ async fn price_changed_each_time() {
     let (host, mut world) = with_panel().await;
     for (rate, heard) in [(1.0, 0), (2.0, 1), (2.0, 0), (0.5, 1)] {
         host.panel(|panel| panel.groups[0].rate_multiplier = rate);
-        world.server.control.watch_host("a", WATCH).await.unwrap();
+        world.server.control.watch_host("a", WatchSettings::now(10)).await.unwrap();
         let told = world.hears().await;
         assert_eq!(told, vec!["price_changed/firing a, group:7"; heard], "at {rate}");
     }
