@@ -8,14 +8,16 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use relay_control::actions::{ActionError, FieldFault, InvalidRequest};
+use relay_control::blast_radius::SimulateError;
 use relay_control::edit::EditError;
+use relay_control::explain::{ExplainError, HypotheticalError};
 use relay_control::fleet_document::Faults;
 use relay_control::generations::GenerationError;
 use relay_control::hosts::HostError;
 use relay_control::managed::{AccessError, EnsureError};
 use relay_control::notifications::ChannelError;
 use relay_control::page::QueryError;
-use relay_control::publication::{ApplyError, PublishError};
+use relay_control::publication::{ApplyError, PlanError, PublishError};
 use relay_control::records::{RecordError, StoreError};
 use relay_control::tokens::TokenError;
 use relay_domain::Timestamp;
@@ -70,6 +72,11 @@ impl ApiError {
             .with_details(Some(json!({ "etag": entity_tag(&current) })));
         error.0.current = Some(current);
         error
+    }
+
+    /// 500: what should not happen.
+    pub(crate) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the answer could not be written")
     }
 
     fn with_details(mut self, details: Option<Value>) -> Self {
@@ -174,6 +181,24 @@ impl From<ApplyError> for ApiError {
     }
 }
 
+impl From<PlanError> for ApiError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Faults(faults) => faults.into(),
+            PlanError::Query(error) => error.into(),
+        }
+    }
+}
+
+impl From<SimulateError> for ApiError {
+    fn from(error: SimulateError) -> Self {
+        match error {
+            SimulateError::UnknownHost(host) => Self::new(StatusCode::NOT_FOUND, "not_found", host.to_string()),
+            SimulateError::Query(error) => error.into(),
+        }
+    }
+}
+
 impl From<PublishError> for ApiError {
     fn from(error: PublishError) -> Self {
         match error {
@@ -194,6 +219,21 @@ impl From<GenerationError> for ApiError {
             GenerationError::Outdated { current } => Self::outdated(error.to_string(), current.to_string()),
             GenerationError::Publish(error) => error.into(),
         }
+    }
+}
+
+impl From<ExplainError> for ApiError {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::Generation(error) => error.into(),
+            ExplainError::Query(error) => error.into(),
+        }
+    }
+}
+
+impl From<HypotheticalError> for ApiError {
+    fn from(error: HypotheticalError) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
     }
 }
 

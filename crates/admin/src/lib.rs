@@ -12,6 +12,7 @@ mod endpoints;
 mod error;
 mod middleware;
 mod openapi;
+mod progress;
 mod query;
 mod routes;
 mod serve;

@@ -88,7 +88,8 @@ impl Params {
 }
 
 impl Filters {
-    fn fault(&mut self, field: &str, message: impl Into<String>) {
+    /// Notes a fault.
+    pub(crate) fn fault(&mut self, field: &str, message: impl Into<String>) {
         self.faults.push(FieldFault { field: field.to_owned(), message: message.into() });
     }
 

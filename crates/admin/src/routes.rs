@@ -15,9 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::endpoints::{
-    access, actions, audit, bindings, decisions, documentation, events, fleet, generations, groups, health, hosts,
-    keys, managed_resources, metrics, notifications, observations, prices, probes, routes, tokens, usage, verify_log,
-    whoami,
+    access, actions, audit, bindings, decisions, documentation, events, explain, fleet, generations, groups, health,
+    hosts, keys, managed_resources, metrics, notifications, observations, prices, probes, routes, tokens, usage,
+    verify_log, whoami,
 };
 use crate::error::ApiError;
 use crate::middleware::{authenticate, envelope};
@@ -56,6 +56,7 @@ fn api() -> OpenApiRouter<AdminState> {
         .routes(routes!(actions::proxy_route_chat_completions::handle))
         .routes(routes!(actions::route_chat_completions::handle))
         .routes(routes!(fleet::plan::handle))
+        .routes(routes!(fleet::simulate::handle))
         .routes(routes!(fleet::apply::handle))
         .routes(routes!(fleet::export::handle))
         .routes(routes!(hosts::list::handle, hosts::create::handle))
@@ -81,6 +82,7 @@ fn api() -> OpenApiRouter<AdminState> {
         .routes(routes!(decisions::stream::handle))
         .routes(routes!(decisions::get::handle))
         .routes(routes!(decisions::explain::handle))
+        .routes(routes!(explain::handle))
         .routes(routes!(
             managed_resources::list::handle,
             managed_resources::create::handle,

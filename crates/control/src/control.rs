@@ -128,6 +128,8 @@ pub struct Control {
     pub(crate) key_looks: KeyLooks,
     /// One publication at a time.
     pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// One replay of the log at a time.
+    pub(crate) replaying: tokio::sync::Mutex<()>,
 }
 
 impl Control {
@@ -148,6 +150,7 @@ impl Control {
             under_way: WorkUnderWay::default(),
             key_looks: KeyLooks::default(),
             publishing: tokio::sync::Mutex::new(()),
+            replaying: tokio::sync::Mutex::new(()),
             parts,
         })
     }

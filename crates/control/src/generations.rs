@@ -112,7 +112,7 @@ impl Control {
         Ok(RolledBack { generation, published: true, diff })
     }
 
-    async fn fleet_of(&self, number: Generation) -> Result<Fleet, GenerationError> {
+    pub(crate) async fn fleet_of(&self, number: Generation) -> Result<Fleet, GenerationError> {
         if let Some(fleet) = self.parts.store.fleet_at(number).await? {
             return Ok(fleet);
         }

@@ -86,7 +86,7 @@ impl Control {
             key.previous = (!overlap.is_zero()).then_some(PreviousSecret { hash: key.hash, until });
             key.hash = self.parts.keyring.hash_key(secret.expose());
             let until = key.previous.map(|previous| previous.until.to_string());
-            Ok((ReadFleet { fleet, generated: Vec::new(), warnings: Vec::new() }, (secret, until)))
+            Ok((ReadFleet { fleet, generated: Vec::new(), findings: Vec::new() }, (secret, until)))
         });
         let (applied, (secret, previous_secret_until)) = rotated.await?;
         let (key, generation) = (secret.expose().to_owned(), applied.generation);

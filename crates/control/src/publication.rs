@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use relay_domain::{Fleet, Generation, Secret};
+use relay_routing::Snapshot;
 pub use relay_store::PublishError;
 use relay_store::{Publication, StoreError, generate_consumer_key};
 use serde::Serialize;
@@ -11,10 +12,17 @@ use utoipa::ToSchema;
 
 use crate::Control;
 use crate::audit::{self, Act};
+use crate::blast_radius::{OnProgress, ReplayWindow};
+use crate::catalog;
 use crate::control::InForce;
 use crate::diff::{Diff, diff};
 use crate::expected::Expected;
-use crate::fleet_document::{Faults, FleetDocument, GeneratedKey, ReadFleet, Reading, SecretResolver, export, read};
+use crate::fleet_document::{
+    DeadRoute, Faults, Finding, FleetDocument, GeneratedKey, ReadFleet, Reading, SecretResolver, dead_routes, export,
+    read, warnings,
+};
+use crate::page::QueryError;
+use crate::replay::{BlastRadius, World};
 
 /// A consumer key that was made by an apply. This is the only time it is shown.
 #[derive(Clone, Serialize, ToSchema)]
@@ -43,14 +51,23 @@ pub struct Applied {
     pub diff: Diff,
     /// Keys that were made.
     pub generated_keys: Vec<NewKey>,
-    /// What is legal and probably not meant.
+    /// What is legal and probably not meant, in a line each.
     pub warnings: Vec<String>,
+    /// The same with remedies, and notes beside the warnings.
+    pub findings: Vec<Finding>,
 }
 
 impl Applied {
     /// Nothing differs, so nothing was published.
-    pub(crate) fn unchanged(generation: Generation, warnings: Vec<String>) -> Self {
-        Self { generation, published: false, diff: Diff::default(), generated_keys: Vec::new(), warnings }
+    pub(crate) fn unchanged(generation: Generation, findings: Vec<Finding>) -> Self {
+        Self {
+            generation,
+            published: false,
+            diff: Diff::default(),
+            generated_keys: Vec::new(),
+            warnings: warnings(&findings),
+            findings,
+        }
     }
 
     /// A new generation.
@@ -58,11 +75,11 @@ impl Applied {
         generation: Generation,
         diff: Diff,
         generated: Vec<GeneratedKey>,
-        warnings: Vec<String>,
+        findings: Vec<Finding>,
     ) -> Self {
         let shown = |key: GeneratedKey| NewKey { key_id: key.key_id, key: key.secret.expose().to_owned() };
         let generated_keys = generated.into_iter().map(shown).collect();
-        Self { generation, published: true, diff, generated_keys, warnings }
+        Self { generation, published: true, diff, generated_keys, warnings: warnings(&findings), findings }
     }
 }
 
@@ -78,8 +95,25 @@ pub struct Planned {
     pub diff: Diff,
     /// Ids of the keys that would be made.
     pub generated_keys: Vec<String>,
-    /// What is legal and probably not meant.
+    /// What is legal and probably not meant, in a line each.
     pub warnings: Vec<String>,
+    /// The same with remedies, and notes beside the warnings.
+    pub findings: Vec<Finding>,
+    /// Enabled routes that could serve nothing.
+    pub dead_routes: Vec<DeadRoute>,
+    /// What it would do to recent traffic; null when nothing would change, or nobody asks.
+    pub blast_radius: Option<BlastRadius>,
+}
+
+/// A plan was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The document has faults.
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    /// The log or the store could not be read.
+    #[error(transparent)]
+    Query(#[from] QueryError),
 }
 
 /// A document was not applied. Nothing was changed.
@@ -148,36 +182,52 @@ impl Control {
         if !expected.admits(&current.to_string()) {
             return Err(ApplyError::Outdated { current });
         }
-        let ReadFleet { fleet, generated, warnings } = self.read(document, &in_force, resolver)?;
+        let ReadFleet { fleet, generated, findings } = self.read(document, &in_force, resolver)?;
         let diff = diff(&in_force.fleet, &fleet);
         if diff.is_empty() {
-            return Ok(Applied::unchanged(current, warnings));
+            return Ok(Applied::unchanged(current, findings));
         }
         let act = Act { actor, action: "publish".to_owned(), summary: diff.summary() };
         let generation = self.publish(&in_force, fleet, &diff, &act).await?;
-        Ok(Applied::published(generation, diff, generated, warnings))
+        Ok(Applied::published(generation, diff, generated, findings))
     }
 
-    /// What [`Control::apply`] would do; nothing is changed.
+    /// What [`Control::apply`] would do; nothing is changed. With a window, also what it would do to the traffic of then.
     ///
     /// # Errors
-    /// The document's faults.
-    pub fn plan(&self, document: &FleetDocument) -> Result<Planned, Faults> {
+    /// See [`PlanError`]. A dropped future ends the replay.
+    pub async fn plan(
+        &self,
+        document: &FleetDocument,
+        window: Option<ReplayWindow>,
+        on_progress: OnProgress,
+    ) -> Result<Planned, PlanError> {
         let in_force = self.in_force.load_full();
         let read = self.read(document, &in_force, &*self.parts.resolver)?;
-        Ok(self.planned(&in_force, read))
+        let mut planned = self.planned(&in_force, &read);
+        let records = self.host_records(&[&read.fleet.hosts]).await.map_err(QueryError::from)?;
+        planned.findings.extend(catalog::findings(&read.fleet, &records));
+        planned.warnings = warnings(&planned.findings);
+        if let Some(window) = window.filter(|_| planned.changes) {
+            let proposed = World::well(Arc::new(Snapshot::build(&read.fleet)));
+            let worlds = [World::well(Arc::clone(&in_force.snapshot)), proposed];
+            planned.blast_radius = Some(self.replay(worlds, window, on_progress).await?);
+        }
+        Ok(planned)
     }
 
-    /// What publishing `read` over the fleet in force would do.
-    #[expect(clippy::unused_self, reason = "what a plan tells grows with what the control plane knows")]
-    pub(crate) fn planned(&self, in_force: &InForce, read: ReadFleet) -> Planned {
+    /// What publishing `read` over the fleet in force would do, without a look at traffic.
+    pub(crate) fn planned(&self, in_force: &InForce, read: &ReadFleet) -> Planned {
         let diff = diff(&in_force.fleet, &read.fleet);
         Planned {
             generation: in_force.fleet.generation,
             changes: !diff.is_empty(),
             diff,
-            generated_keys: read.generated.into_iter().map(|key| key.key_id).collect(),
-            warnings: read.warnings,
+            generated_keys: read.generated.iter().map(|key| key.key_id.clone()).collect(),
+            warnings: read.warnings(),
+            findings: read.findings.clone(),
+            dead_routes: dead_routes(&read.fleet, self.now()),
+            blast_radius: None,
         }
     }
 

@@ -170,6 +170,46 @@ impl Client {
         Err(self.failure(answer.status(), answer.body()))
     }
 
+    /// `POST path` with a JSON body, to what takes long: `on_progress` is told how much of how much is done.
+    pub(crate) async fn post_watched(
+        &self,
+        path: &str,
+        body: &Value,
+        on_progress: impl Fn(u64, u64),
+    ) -> Result<Value, ClientError> {
+        let request = self.request(Method::POST, path, Some(body), "application/x-ndjson")?;
+        let response =
+            tokio::time::timeout(TIME_LIMIT, self.http.request(request)).await.map_err(|_| self.timeout(TIME_LIMIT))?;
+        let response = response.map_err(|error| self.unreachable(innermost(&error)))?;
+        let status = response.status();
+        let mut body = Limited::new(response.into_body(), MAX_ANSWER_BYTES);
+        let (mut rest, mut last) = (Vec::new(), Value::Null);
+        // Each line comes in time; all of them together may take longer.
+        while let Some(frame) =
+            tokio::time::timeout(TIME_LIMIT, body.frame()).await.map_err(|_| self.timeout(TIME_LIMIT))?
+        {
+            let frame = frame.map_err(|error| self.unreachable(innermost(error.as_ref())))?;
+            rest.extend_from_slice(&frame.into_data().unwrap_or_default());
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                last = serde_json::from_slice(&rest[..end]).unwrap_or_default();
+                rest.drain(..=end);
+                let told = |name: &str| last["progress"][name].as_u64();
+                if let (Some(done), Some(total)) = (told("done"), told("total")) {
+                    on_progress(done, total);
+                }
+            }
+        }
+        if !status.is_success() {
+            return Err(self.failure(status, &rest));
+        }
+        if last.get("error").is_some() {
+            // The status had been sent before there was an error.
+            return Err(self.failure(StatusCode::INTERNAL_SERVER_ERROR, last.to_string().as_bytes()));
+        }
+        let result = last.get_mut("result").map(Value::take);
+        result.ok_or_else(|| ClientError::NotOurs { server: self.base.clone(), status })
+    }
+
     async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ClientError> {
         self.read(&self.send(method, path, body, "application/json").await?)
     }
@@ -203,6 +243,17 @@ impl Client {
         body: Option<&Value>,
         accept: &str,
     ) -> Result<Response<Bytes>, ClientError> {
+        let request = self.request(method, path, body, accept)?;
+        tokio::time::timeout(limit, self.exchange(request)).await.map_err(|_| self.timeout(limit))?
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        accept: &str,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base)).header(ACCEPT, accept);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
@@ -212,10 +263,7 @@ impl Client {
         }
         let body = body.map(Value::to_string).unwrap_or_default();
         // The path is ours and percent-encoded; what is left to be wrong is the token.
-        let request = request.body(Full::new(Bytes::from(body))).map_err(|_| ClientError::Token)?;
-        tokio::time::timeout(limit, self.exchange(request))
-            .await
-            .map_err(|_| ClientError::Timeout { server: self.base.clone(), limit })?
+        request.body(Full::new(Bytes::from(body))).map_err(|_| ClientError::Token)
     }
 
     /// `GET path` as server-sent events, from the one after `last` on.
@@ -229,7 +277,7 @@ impl Client {
         }
         let request = request.body(Full::default()).map_err(|_| ClientError::Token)?;
         let answer = tokio::time::timeout(TIME_LIMIT, self.http.request(request)).await;
-        let answer = answer.map_err(|_| ClientError::Timeout { server: self.base.clone(), limit: TIME_LIMIT })?;
+        let answer = answer.map_err(|_| self.timeout(TIME_LIMIT))?;
         let response = answer.map_err(|error| self.unreachable(innermost(&error)))?;
         if response.status().is_success() {
             return Ok(Events::of(response.into_body()));
@@ -248,6 +296,10 @@ impl Client {
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| self.unreachable(innermost(error.as_ref())))?;
         Ok(Response::from_parts(head, body.to_bytes()))
+    }
+
+    fn timeout(&self, limit: Duration) -> ClientError {
+        ClientError::Timeout { server: self.base.clone(), limit }
     }
 
     fn unreachable(&self, reason: String) -> ClientError {

@@ -146,6 +146,52 @@ async fn a_decision_is_listed_and_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_and_a_simulation_tell_what_recent_traffic_would_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tokyo, osaka) = two_hosts().await;
+    let server = Server::start(directory.path());
+    let both = fleet(&[("tokyo", &tokyo.base_url()), ("osaka", &osaka.base_url())]);
+    assert!(server.apply(&both).status.success());
+    for conversation in ["c-1", "c-2", "c-3", "c-1"] {
+        chat(server.gateway, conversation, false).await.text().await;
+    }
+    let drained = both.replacen("weight = 100", "weight = 0", 1);
+    assert_ne!(drained, both);
+    std::fs::write(directory.path().join("drained.toml"), drained).unwrap();
+    let plan = server.cli(&["plan", "-f", "drained.toml"]);
+    assert_eq!(plan.status.code(), Some(3), "{}", stderr(&plan));
+    for part in [
+        "replayed 4 decisions",
+        "100.0 % of traffic would move",
+        "conversations: 3 are bound, 3 would stay, 0 would break",
+    ] {
+        assert!(stdout(&plan).contains(part), "{part} is not in:\n{}", stdout(&plan));
+    }
+    assert_eq!(stderr(&plan), "", "no progress where nobody looks");
+    let without = stdout(&server.cli(&["plan", "-f", "drained.toml", "--no-replay"]));
+    assert!(!without.contains("replayed"), "{without}");
+
+    let down = server.json(&["simulate", "--down", "tokyo"]);
+    assert_eq!(down["blast_radius"]["traffic"]["moved"], 4, "{down:#}");
+    assert_eq!(down["blast_radius"]["conversations"]["hosts"][0]["reasons"][0]["reason"], "host_down");
+    let slow = stdout(&server.cli(&["simulate", "--slow", "tokyo=2s", "--since", "1h"]));
+    assert!(slow.contains("4 requests would be later"), "{slow}");
+    let nobody = server.cli(&["simulate", "--down", "nara"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(stderr(&nobody).contains("there is no host \"nara\""), "{}", stderr(&nobody));
+    assert_eq!(server.cli(&["simulate"]).status.code(), Some(2));
+
+    let key = ["--key", "team-a", "--model", "gpt-5", "--conversation", "c-1"];
+    let bound = stdout(&server.cli(&[&["explain"][..], &key].concat()));
+    assert!(bound.contains("It would go to gpt-tokyo on tokyo. The conversation is bound there until"), "{bound}");
+    let told = stdout(&server.cli(&[&["explain", "--audience", "customer"][..], &key].concat()));
+    assert_eq!(
+        told.trim_end(),
+        "A request for model gpt-5 would be served. It would go on where its conversation is, with its prompt cache."
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bindings_are_listed_looked_up_and_purged() {
     let directory = tempfile::tempdir().unwrap();
     let (tokyo, _osaka) = two_hosts().await;

@@ -8,6 +8,7 @@ pub(crate) mod decisions;
 pub(crate) mod documentation;
 pub(crate) mod entries;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod fleet;
 pub(crate) mod generations;
 pub(crate) mod groups;

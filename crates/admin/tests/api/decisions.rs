@@ -43,7 +43,7 @@ async fn a_decision_is_explained_for_machines_and_for_people() {
     server.proxy(&json!({"failover": true})).await.ok();
     let explained = server.get("/api/v1/decisions/r-1/explain").await.ok();
     insta::assert_json_snapshot!("explain", explained, {
-        ".decision" => "[decision]", ".text" => "[text]", ".attempts[].us" => "[us]",
+        ".decision" => "[decision]", ".text" => "[text]", ".customer_text" => "[text]", ".attempts[].us" => "[us]",
         ".timings.latency_us" => "[us]", ".timings.attempts_us" => "[us]",
     });
     let text = explained["text"].as_str().expect("text");

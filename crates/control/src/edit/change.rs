@@ -12,7 +12,7 @@ use crate::Control;
 use crate::audit::Act;
 use crate::control::InForce;
 use crate::diff::diff;
-use crate::fleet_document::{NoReferences, ReadFleet, Reading, warnings};
+use crate::fleet_document::{Finding, NoReferences, ReadFleet, Reading, findings};
 use crate::publication::Applied;
 
 /// Another process may publish at the same moment; then the change is made again on top of that.
@@ -32,12 +32,12 @@ impl Control {
             let (made, other) = make(&in_force)?;
             let diff = diff(&in_force.fleet, &made.fleet);
             if diff.is_empty() {
-                return Ok((Applied::unchanged(in_force.fleet.generation, made.warnings), other));
+                return Ok((Applied::unchanged(in_force.fleet.generation, made.findings), other));
             }
             tries += 1;
             match self.publish(&in_force, made.fleet, &diff, act).await {
                 Ok(generation) => {
-                    return Ok((Applied::published(generation, diff, made.generated, made.warnings), other));
+                    return Ok((Applied::published(generation, diff, made.generated, made.findings), other));
                 }
                 Err(PublishError::Conflict { .. }) if tries < TRIES => {
                     let fleet = self.parts.store.fleet().await?;
@@ -66,10 +66,10 @@ impl Control {
             generate_key: &generate_consumer_key,
             now: self.now(),
         };
-        let known: HashSet<String> = warnings(&in_force.fleet, reading.now).into_iter().collect();
+        let known: HashSet<Finding> = findings(&in_force.fleet, reading.now).into_iter().collect();
         let mut edited = Edited::new(in_force, edits, entry)?.read(edits, &reading)?;
         // What was so before is not what this change should be asked about.
-        edited.warnings.retain(|warning| !known.contains(warning));
+        edited.findings.retain(|finding| !known.contains(finding));
         Ok(edited)
     }
 }

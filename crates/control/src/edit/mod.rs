@@ -138,7 +138,7 @@ impl Control {
     pub fn plan_edit(&self, edits: &[Edit]) -> Result<Planned, EditError> {
         let in_force = self.in_force.load_full();
         let edited = self.edited(&in_force, edits)?;
-        Ok(self.planned(&in_force, edited))
+        Ok(self.planned(&in_force, &edited))
     }
 
     /// Drains every route to a host, in one generation: what is bound to it stays, nothing new comes.

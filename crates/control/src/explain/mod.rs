@@ -1,14 +1,30 @@
-//! Why a request went where it went: the decision, the generation it was made
-//! in, and a text that a support person can forward.
+//! Why a request went where it went, or would go: the decision, the fleet it was made in, and a text for people.
+//!
+//! A decision is not only told but made again: the fleet of then, the recorded seed and binding, and what is on
+//! record of health give the same plan, or the answer says in what they differ. What has not happened is planned
+//! against the fleet, health and bindings of now; nothing is bound.
 
-use std::fmt::Write as _;
+mod hypothetical;
+mod now;
+mod planned_again;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::sync::Arc;
 
 use relay_domain::{Generation, Timestamp};
 use relay_ledger::{Decision, DecisionAttempt, DecisionCandidate};
+use relay_routing::Snapshot;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use hypothetical::{BindingPart, Hypothetical, HypotheticalError, Question};
+pub use now::NowPart;
+pub use planned_again::PlannedAgain;
+
 use crate::Control;
+use crate::generations::GenerationError;
 use crate::page::QueryError;
 use crate::records::GenerationView;
 
@@ -32,8 +48,26 @@ pub struct Explained {
     pub timings: Timings,
     /// The whole decision.
     pub decision: Decision,
+    /// The same request planned again in the fleet of then, or of the generation asked for; null when that fleet is
+    /// forgotten, or nothing was planned.
+    pub planned_again: Option<PlannedAgain>,
+    /// Where the same request would go now; null when nothing was planned, or its group or model is gone.
+    pub now: Option<NowPart>,
     /// The same in words. Names hosts: for operators, not for customers.
     pub text: String,
+    /// For whoever made the request: names no host, route or group.
+    pub customer_text: String,
+}
+
+/// A decision was not explained.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// The generation to plan it in is not there.
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+    /// The log or the store could not be read.
+    #[error(transparent)]
+    Query(#[from] QueryError),
 }
 
 /// The generation of a decision; what it changed is under `generations`.
@@ -94,14 +128,23 @@ pub struct Timings {
 }
 
 impl Control {
-    /// Explains the newest decision with this request id; `None` when there is none.
+    /// Explains the newest decision with this request id; `None` when there is none. It is planned again in the fleet
+    /// of then, or in that of `at`.
     ///
     /// # Errors
-    /// See [`QueryError`].
-    pub async fn explain(&self, request_id: &str) -> Result<Option<Explained>, QueryError> {
+    /// See [`ExplainError`].
+    pub async fn explain(&self, request_id: &str, at: Option<Generation>) -> Result<Option<Explained>, ExplainError> {
         let Some(decision) = self.decision(request_id).await? else { return Ok(None) };
-        let generation = self.generation_record(decision.generation).await?.map(GenerationPart::from);
-        let text = in_words(&decision, generation.as_ref());
+        let record = self.generation_record(decision.generation).await.map_err(QueryError::from)?;
+        let generation = record.map(GenerationPart::from);
+        let snapshot = match at {
+            Some(at) => Some(self.snapshot_of(at).await?),
+            // That it is forgotten is no fault of whoever asks for the decision.
+            None => self.snapshot_of(decision.generation).await.ok(),
+        };
+        let planned_again = snapshot.and_then(|snapshot| PlannedAgain::of(&decision, &snapshot));
+        let now = self.now_part(&decision).await;
+        let text = words::for_operators(&decision, generation.as_ref(), planned_again.as_ref(), now.as_ref());
         Ok(Some(Explained {
             request_id: decision.request_id.clone(),
             generation_in_force: decision.generation == self.generation(),
@@ -121,102 +164,18 @@ impl Control {
                 overhead_us: decision.overhead_us,
                 attempts_us: decision.attempts.iter().map(|attempt| attempt.us).sum(),
             },
+            planned_again,
+            now,
             text,
+            customer_text: words::for_customers(&decision),
             decision,
         }))
     }
-}
 
-/// Sentences in the order in which it was decided. Writing to a `String` cannot fail.
-fn in_words(decision: &Decision, generation: Option<&GenerationPart>) -> String {
-    let mut text = String::new();
-    let caller = decision.consumer.as_deref().map_or_else(|| "An operator".to_owned(), |key| format!("Key {key}"));
-    let _ = writeln!(text, "Request {} of {:.3}", decision.request_id, decision.at);
-    let _ = writeln!(
-        text,
-        "{caller} asked group {} for model {} ({})",
-        or_none(&decision.logical_group_id),
-        decision.public_model,
-        decision.surface
-    );
-    let published = generation.map(|record| format!(", published {:.0} by {}", record.at, record.actor));
-    let _ = writeln!(text, "The fleet was generation {}{}.", decision.generation, published.unwrap_or_default());
-    let _ = writeln!(text, "Stickiness: {}.", sticky_words(decision));
-    if decision.candidates.is_empty() {
-        let _ = writeln!(text, "No route was looked at.");
-    } else {
-        let _ = writeln!(text, "Routes:");
+    async fn snapshot_of(&self, generation: Generation) -> Result<Arc<Snapshot>, GenerationError> {
+        if generation == self.generation() {
+            return Ok(self.snapshot());
+        }
+        Ok(Arc::new(Snapshot::build(&self.fleet_of(generation).await?)))
     }
-    for (position, candidate) in decision.candidates.iter().enumerate() {
-        let verdict = match candidate.verdict.as_str() {
-            "excluded" => format!("excluded: {}", candidate.reason.as_deref().unwrap_or("no reason recorded")),
-            "first" => "chosen first".to_owned(),
-            _ => "in reserve".to_owned(),
-        };
-        let (tier, weight) = (candidate.tier, candidate.weight);
-        let (route, host) = (&candidate.route_id, &candidate.host_id);
-        let _ = writeln!(text, "  {}. {route} on {host} (tier {tier}, weight {weight}): {verdict}", position + 1);
-    }
-    for (position, attempt) in decision.attempts.iter().enumerate() {
-        let class = attempt.class.as_deref().map(|class| format!(", {class}")).unwrap_or_default();
-        let status = attempt.status.map(|status| format!(", status {status}")).unwrap_or_default();
-        let (route, host, time) = (&attempt.route_id, &attempt.host_id, milliseconds(attempt.us));
-        let _ = writeln!(text, "Try {}: {route} on {host}: {}{class}{status}, {time}", position + 1, attempt.end);
-    }
-    let _ = write!(text, "{}", end_words(decision));
-    text
-}
-
-fn sticky_words(decision: &Decision) -> String {
-    let source = decision.sticky_source.as_deref().map(|source| format!(", subject from {source}")).unwrap_or_default();
-    let what = match decision.sticky_action.as_str() {
-        "hit" => "the binding was used",
-        "bind" => "there was no binding; one was made",
-        "rebind" => "the bound route was not eligible or failed: the conversation moved",
-        "borrow" => "the bound route was busy, another served once and the binding was kept",
-        _ if decision.scope == "none" => "none asked for",
-        _ => "no binding was used or made",
-    };
-    format!("{what} (scope {}{source})", decision.scope)
-}
-
-fn end_words(decision: &Decision) -> String {
-    let mut text = match decision.verdict.as_str() {
-        "open" => return "It has not ended yet.".to_owned(),
-        "interrupted" => return "The process ended before the request did.".to_owned(),
-        verdict => format!("It ended {}", verdict.replace('_', " ")),
-    };
-    if let Some(route) = decision.route_id.as_deref().filter(|_| decision.verdict != "resolved") {
-        let _ = write!(text, " over {route}");
-    }
-    if decision.fallback_used {
-        text.push_str(", a fallback");
-    }
-    if let Some(status) = decision.client_status {
-        let _ = write!(text, ", status {status} to the client");
-    }
-    if let Some(latency) = decision.latency_us {
-        let _ = write!(text, ", after {}", milliseconds(latency));
-    }
-    if let Some(first) = decision.first_output_us {
-        let _ = write!(text, " (first output after {})", milliseconds(first));
-    }
-    text.push('.');
-    if let Some(class) = &decision.error_class {
-        let _ = write!(text, " Error {class}");
-        let message = decision.error_message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
-        let _ = write!(text, "{message}.");
-    }
-    if decision.possible_double_bill {
-        text.push_str(" A host that had perhaps worked was followed by another: both may bill.");
-    }
-    text
-}
-
-fn or_none(text: &str) -> &str {
-    if text.is_empty() { "(none)" } else { text }
-}
-
-fn milliseconds(us: u64) -> String {
-    format!("{}.{} ms", us / 1000, us % 1000 / 100)
 }

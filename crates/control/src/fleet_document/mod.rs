@@ -8,11 +8,13 @@
 mod entry;
 mod export;
 mod fault;
+mod finding;
 mod group;
 mod host;
 mod key;
 mod limits;
 mod lint;
+mod reach;
 mod route;
 pub mod schema;
 mod secrets;
@@ -30,7 +32,10 @@ use entry::Entry;
 pub(crate) use entry::type_name;
 pub use export::export;
 pub use fault::{Fault, Faults};
-pub(crate) use lint::warnings;
+pub(crate) use finding::warnings;
+pub use finding::{Finding, Severity};
+pub(crate) use lint::findings;
+pub use reach::{DeadRoute, dead_routes};
 pub use secrets::{NoReferences, NoSecrets, ProcessSecrets, SecretResolver, Unresolved};
 pub(crate) use written::{SECRET_FIELDS, written};
 
@@ -142,7 +147,14 @@ pub struct ReadFleet {
     /// Keys that were generated.
     pub generated: Vec<GeneratedKey>,
     /// What is legal and probably not meant.
-    pub warnings: Vec<String>,
+    pub findings: Vec<Finding>,
+}
+
+impl ReadFleet {
+    /// The findings that are warnings, a line each.
+    pub fn warnings(&self) -> Vec<String> {
+        warnings(&self.findings)
+    }
 }
 
 /// What the document declares, for checking references before every entry is read.
@@ -213,8 +225,8 @@ fn read_beside<'a>(
     if !faults.is_empty() {
         return Err(Faults(faults));
     }
-    let warnings = lint::warnings(&fleet, reading.now);
-    Ok(ReadFleet { fleet, generated, warnings })
+    let findings = lint::findings(&fleet, reading.now);
+    Ok(ReadFleet { fleet, generated, findings })
 }
 
 /// Keys that the document does not name stay as they are.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Exit;
 use super::api::Api;
-use super::fleet::{changes, warnings};
+use super::fleet::{changes, findings};
 use super::nouns::Noun;
 use crate::client::{Client, ClientError, encode};
 use crate::output::{Output, text_out};
@@ -126,7 +126,7 @@ async fn make(noun: &Noun, id: &str, change: Change<'_>, asked: Asked, output: O
     if asked.dry_run || !output.json {
         let (planned, _) = change.send(&client, true).await.map_err(|error| told(noun, id, error))?;
         let is_pending = planned["changes"] == true;
-        let shown = format!("{}{}", changes(&planned["diff"]), warnings(&planned));
+        let shown = format!("{}{}", changes(&planned["diff"]), findings(&planned));
         if asked.dry_run || !is_pending {
             output.value(&planned, || {
                 if is_pending { format!("{shown}nothing was changed") } else { format!("{shown}nothing to change") }

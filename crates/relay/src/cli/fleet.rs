@@ -1,4 +1,4 @@
-//! `plan`, `apply`, `export`: the fleet as a file (spec §8).
+//! `apply`, `export`: the fleet as a file (spec §8). What `apply` would do is `super::plan`.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -23,16 +23,6 @@ pub(crate) struct ApplyArgs {
     api: Api,
 }
 
-/// What to compare.
-#[derive(Debug, clap::Args)]
-pub(crate) struct PlanArgs {
-    /// Fleet file; - reads standard input
-    #[arg(short, long, value_name = "FILE")]
-    file: PathBuf,
-    #[command(flatten)]
-    api: Api,
-}
-
 /// Whose fleet.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExportArgs {
@@ -48,7 +38,7 @@ pub(super) async fn apply(args: ApplyArgs, output: Output) -> anyhow::Result<Exi
         for key in applied["generated_keys"].as_array().into_iter().flatten() {
             let _ = writeln!(text, "key of {}, shown this once: {}", plain(&key["key_id"]), plain(&key["key"]));
         }
-        text.push_str(&warnings(&applied));
+        text.push_str(&findings(&applied));
         let generation = plain(&applied["generation"]);
         let _ = match applied["published"].as_bool() {
             Some(false) => write!(text, "nothing to change; generation {generation} stays in force"),
@@ -57,27 +47,6 @@ pub(super) async fn apply(args: ApplyArgs, output: Output) -> anyhow::Result<Exi
         text
     })?;
     Ok(Exit::Done)
-}
-
-pub(super) async fn plan(args: PlanArgs, output: Output) -> anyhow::Result<Exit> {
-    let document = read(&args.file)?;
-    let planned = args.api.client()?.post("/api/v1/plan", &document).await?;
-    let pending = planned["changes"].as_bool().unwrap_or(true);
-    output.value(&planned, || {
-        let mut text = changes(&planned["diff"]);
-        for key in planned["generated_keys"].as_array().into_iter().flatten() {
-            let _ = writeln!(text, "a key would be made for {}", plain(key));
-        }
-        text.push_str(&warnings(&planned));
-        let generation = plain(&planned["generation"]);
-        let _ = if pending {
-            write!(text, "changes are pending against generation {generation}; `relay-manager apply` makes them")
-        } else {
-            write!(text, "nothing to change; generation {generation} is what the file says")
-        };
-        text
-    })?;
-    Ok(if pending { Exit::ChangesPending } else { Exit::Done })
 }
 
 pub(super) async fn export(args: ExportArgs, output: Output) -> anyhow::Result<Exit> {
@@ -92,7 +61,7 @@ pub(super) async fn export(args: ExportArgs, output: Output) -> anyhow::Result<E
 }
 
 /// The document with the secrets that can be seen from here beside their references.
-fn read(file: &Path) -> anyhow::Result<Value> {
+pub(super) fn read(file: &Path) -> anyhow::Result<Value> {
     let shown = file.display();
     let (text, secrets) = if file == Path::new("-") {
         let mut text = String::new();
@@ -109,7 +78,6 @@ fn read(file: &Path) -> anyhow::Result<Value> {
 }
 
 /// One line an entry: `+` added, `~` changed with its fields, `-` removed.
-/// The lines of a diff.
 pub(super) fn changes(diff: &Value) -> String {
     let mut text = String::new();
     let entries = |kind: &str| diff[kind].as_array().cloned().unwrap_or_default();
@@ -144,11 +112,16 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The lines of what the linter says.
-pub(super) fn warnings(answer: &Value) -> String {
+/// The findings of the linter, with what to do; notes last.
+pub(super) fn findings(answer: &Value) -> String {
     let mut text = String::new();
-    for warning in answer["warnings"].as_array().into_iter().flatten() {
-        let _ = writeln!(text, "warning: {}", plain(warning));
+    let of = |severity: &'static str| {
+        answer["findings"].as_array().into_iter().flatten().filter(move |finding| finding["severity"] == severity)
+    };
+    for finding in of("warning").chain(of("note")) {
+        let told = |name: &str| plain(&finding[name]);
+        let (severity, subject, message) = (told("severity"), told("subject"), told("message"));
+        let _ = writeln!(text, "{severity}: {subject}: {message}\n    {}", told("remedy"));
     }
     text
 }

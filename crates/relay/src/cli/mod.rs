@@ -19,11 +19,14 @@ mod keys;
 mod migrate;
 mod notify;
 mod nouns;
+mod plan;
 mod prices;
+mod replay;
 mod resolve;
 mod restart;
 mod restore;
 mod route;
+mod simulate;
 mod token;
 mod usage;
 mod verify_log;
@@ -68,8 +71,10 @@ pub(crate) enum Command {
     Demo,
     /// Publish a fleet file on a running server
     Apply(fleet::ApplyArgs),
-    /// Show what `apply` would change; exits 3 when there is something
-    Plan(fleet::PlanArgs),
+    /// Show what `apply` would change, and what that would do to recent traffic; exits 3 when there is something
+    Plan(plan::PlanArgs),
+    /// Show what recent traffic would do if a host were down or slow
+    Simulate(simulate::SimulateArgs),
     /// Write the fleet as a fleet file, secrets as references
     Export(fleet::ExportArgs),
     /// Upstream hosts
@@ -95,7 +100,7 @@ pub(crate) enum Command {
     Generations(generations::GenerationsCommand),
     /// Ask which route a request would take, and bind it
     Resolve(resolve::ResolveArgs),
-    /// Say why a request went where it went
+    /// Say why a request went where it went, or where one would go
     Explain(explain::ExplainArgs),
     /// List the decision log, newest first
     Decisions(decisions::DecisionsArgs),
@@ -135,7 +140,8 @@ pub(crate) async fn run(command: Command, output: Output) -> anyhow::Result<Exit
     match command {
         Command::Serve(_) | Command::Demo => unreachable!("main runs the servers itself"),
         Command::Apply(args) => fleet::apply(args, output).await,
-        Command::Plan(args) => fleet::plan(args, output).await,
+        Command::Plan(args) => plan::run(args, output).await,
+        Command::Simulate(args) => simulate::run(args, output).await,
         Command::Export(args) => fleet::export(args, output).await,
         Command::Host(command) => host::run(command, output).await,
         Command::Access(command) => access::run(command, output).await,

@@ -1,4 +1,4 @@
-//! `GET /api/v1/decisions/{request_id}/explain`
+//! `GET /api/v1/decisions/{request_id}/explain?at_generation=`
 
 use axum::Json;
 use axum::extract::State;
@@ -19,7 +19,10 @@ use crate::state::AdminState;
     path = "/decisions/{request_id}/explain",
     operation_id = "explainDecision",
     tag = "decisions",
-    params(("request_id" = String, Path, description = "The request's id")),
+    params(
+        ("request_id" = String, Path, description = "The request's id"),
+        ("at_generation" = Option<u64>, Query, description = "Plan it again in the fleet of this generation instead of its own"),
+    ),
     responses((status = 200, description = "The explanation", body = Explained), NotFound),
     extensions(("x-role" = json!("viewer"))),
 )]
@@ -29,6 +32,8 @@ pub(crate) async fn handle(
     Id(id): Id,
     params: Params,
 ) -> ApiResult<Json<Explained>> {
-    params.none()?;
-    state.control.explain(&id).await?.map(Json).ok_or_else(|| ApiError::no_such("decision", &id))
+    let mut filters = params.filters(&["at_generation"]);
+    let at = filters.parsed("at_generation", |text| text.parse().map_err(|_| "must be the number of a generation"));
+    filters.finish()?;
+    state.control.explain(&id, at).await?.map(Json).ok_or_else(|| ApiError::no_such("decision", &id))
 }

@@ -3,3 +3,5 @@
 pub(crate) mod apply;
 pub(crate) mod export;
 pub(crate) mod plan;
+pub(crate) mod simulate;
+mod window;

@@ -1,24 +1,39 @@
-//! `POST /api/v1/plan`: what an apply of the document would do.
+//! `POST /api/v1/plan`: what an apply of the document would do, also to the traffic of late.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::State;
+use axum::response::Response;
 use relay_control::fleet_document::schema::FleetFile;
 use relay_control::publication::Planned;
+use utoipa::IntoParams;
 
+use super::window::{WINDOW, WindowQuery, window};
 use crate::body::DocumentBody;
 use crate::caller::Operator;
 use crate::error::ApiResult;
-use crate::query::NoParams;
+use crate::progress::Wanted;
+use crate::query::Params;
 use crate::state::AdminState;
+
+/// Whether traffic is looked at.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+struct PlanQuery {
+    /// Whether recent decisions are replayed; `true` when left out.
+    replay: Option<bool>,
+}
 
 /// Tells what an apply of the document would do.
 ///
-/// Nothing is changed.
+/// Nothing is changed. With `Accept: application/x-ndjson` the answer is lines: progress now and then, and the result at last.
 #[utoipa::path(
     post,
     path = "/plan",
     operation_id = "planFleet",
     tag = "fleet",
+    params(WindowQuery, PlanQuery),
     request_body(content((FleetFile = "application/json"), (String = "application/toml")), description = "The fleet as it is meant to be"),
     responses((status = 200, description = "What would change", body = Planned)),
     extensions(("x-role" = json!("operator"))),
@@ -26,8 +41,15 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
-    _: NoParams,
+    params: Params,
+    wanted: Wanted,
     DocumentBody(document): DocumentBody,
-) -> ApiResult<Json<Planned>> {
-    Ok(Json(state.control.plan(&document)?))
+) -> ApiResult<Response> {
+    let mut filters = params.filters(&[&WINDOW[..], &["replay"]].concat());
+    let replay = filters.parsed("replay", |text| text.parse::<bool>().map_err(|_| "must be true or false"));
+    let window = window(&mut filters, state.control.now());
+    filters.finish()?;
+    let control = Arc::clone(&state.control);
+    let window = replay.unwrap_or(true).then_some(window);
+    wanted.answer(|on_progress| async move { Ok(control.plan(&document, window, on_progress).await?) }).await
 }
