@@ -37,9 +37,11 @@ pub mod probing;
 pub mod publication;
 pub mod records;
 pub mod replay;
+pub mod sessions;
 pub mod status;
 mod suggest;
 pub mod tokens;
+pub mod traffic;
 pub mod usage;
 pub mod view;
 

@@ -13,6 +13,11 @@ pub fn generate_admin_token() -> Secret {
     Secret::new(&format!("rma-{}", hex::encode(random_bytes::<32>())))
 }
 
+/// A new secret of a console session: 256 random bits in hex.
+pub fn generate_session_secret() -> Secret {
+    Secret::new(&hex::encode(random_bytes::<32>()))
+}
+
 /// Bytes from the operating system's generator.
 ///
 /// # Panics

@@ -15,7 +15,7 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use relay_domain::{KeyHash, Secret};
 
 use crate::issue::random_bytes;
-use crate::{MasterKey, TokenHash};
+use crate::{MasterKey, SessionHash, TokenHash};
 
 // The contexts are part of the format of every installation's data: a changed
 // one would make its secrets unreadable and its keys unknown.
@@ -25,6 +25,8 @@ const ADMIN_TOKEN_CONTEXT: &str = "relay-manager 2026-10 admin token hash";
 const STICKY_CONTEXT: &str = "relay-manager 2026-10 sticky keys";
 const ACCESS_CONTEXT: &str = "relay-manager 2026-11 managed access";
 const VERSION_CONTEXT: &str = "relay-manager 2026-11 versions of entries";
+const SESSION_CONTEXT: &str = "relay-manager 2026-11 console session hash";
+const FORM_CONTEXT: &str = "relay-manager 2026-11 console form token";
 
 /// Leads every sealed value: version 1 is XChaCha20-Poly1305.
 const FORMAT: &str = "s1";
@@ -68,6 +70,8 @@ pub struct Keyring {
     sticky: [u8; 32],
     access: [u8; 32],
     versions: [u8; 32],
+    sessions: [u8; 32],
+    forms: [u8; 32],
 }
 
 impl Keyring {
@@ -82,6 +86,8 @@ impl Keyring {
             sticky: derive(STICKY_CONTEXT),
             access: derive(ACCESS_CONTEXT),
             versions: derive(VERSION_CONTEXT),
+            sessions: derive(SESSION_CONTEXT),
+            forms: derive(FORM_CONTEXT),
         }
     }
 
@@ -139,6 +145,17 @@ impl Keyring {
     /// trimmed token.
     pub fn hash_admin_token(&self, token: &str) -> TokenHash {
         TokenHash(*blake3::keyed_hash(&self.admin_tokens, token.trim().as_bytes()).as_bytes())
+    }
+
+    /// What a console session is stored and looked up as: a keyed hash of its secret.
+    pub fn hash_session(&self, secret: &str) -> SessionHash {
+        SessionHash(*blake3::keyed_hash(&self.sessions, secret.as_bytes()).as_bytes())
+    }
+
+    /// The token that the forms of a session carry: whoever does not know the session's
+    /// secret cannot make it, and it gives nobody the secret back.
+    pub fn form_token(&self, secret: &str) -> String {
+        blake3::keyed_hash(&self.forms, secret.as_bytes()).to_hex().to_string()
     }
 
     /// A secret that is the same whenever it is asked for: what managed access makes on
@@ -244,6 +261,8 @@ mod tests {
         assert_ne!(keyring.hash_key("sk-1").0, keyring.hash_admin_token("sk-1").0);
         assert_ne!(keyring.hash_key("sk-1"), self::keyring(2).hash_key("sk-1"));
         assert_ne!(keyring.sticky_secret(), self::keyring(2).sticky_secret());
+        assert_ne!(keyring.hash_session("s").0, keyring.hash_admin_token("s").0);
+        assert_ne!(keyring.form_token("s"), hex::encode(keyring.hash_session("s").0));
         let derived = keyring.derive_access("key", &["a", "bc"]);
         assert_eq!(derived, keyring.derive_access("key", &["a", "bc"]));
         assert_ne!(derived, keyring.derive_access("key", &["ab", "c"]));

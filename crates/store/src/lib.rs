@@ -3,7 +3,7 @@
 //! [`Store`] is all that the control plane sees: hosts, groups, routes and
 //! consumer keys as one published [`Fleet`](relay_domain::Fleet), and beside it
 //! managed resources and access, what is known of hosts, events, the audit
-//! trail, admin tokens and settings. Each engine
+//! trail, admin tokens, console sessions and settings. Each engine
 //! writes its own SQL and owns its own migrations; `tests/contract` holds the
 //! promises that every one of them keeps.
 //!
@@ -25,6 +25,7 @@ pub mod master_key;
 pub mod notification;
 pub mod publication;
 mod records;
+pub mod session;
 pub mod sqlite;
 pub mod store;
 
@@ -37,10 +38,11 @@ pub use audit::{AuditEntry, AuditFilter, NewAuditEntry};
 pub use error::{OpenError, PublishError, StoreError};
 pub use event::{Event, EventFilter, Severity};
 pub use host_record::{CapabilityRecord, HostObject, Observation, ObservationFilter};
-pub use issue::{generate_admin_token, generate_consumer_key};
+pub use issue::{generate_admin_token, generate_consumer_key, generate_session_secret};
 pub use keyring::{Keyring, SealError};
 pub use managed::{ManagedResource, ResourceFilter, ResourceKind, UnknownResourceKind};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use publication::{GenerationFilter, GenerationRecord, Publication};
+pub use session::{ConsoleSession, NewSession, SessionHash};
 pub use sqlite::{InspectedHost, Inspection, SqliteStore, inspect_sqlite, open_sqlite};
-pub use store::{AccessStore, EventStore, HostStore, NotificationStore, Store};
+pub use store::{AccessStore, EventStore, HostStore, NotificationStore, SessionStore, Store};

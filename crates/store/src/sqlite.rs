@@ -12,6 +12,7 @@ mod inspect;
 mod managed;
 mod notifications;
 mod open;
+mod sessions;
 mod settings;
 mod tokens;
 mod trail;

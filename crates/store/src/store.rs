@@ -4,6 +4,7 @@ mod access;
 mod events;
 mod hosts;
 mod notifications;
+mod sessions;
 
 use async_trait::async_trait;
 use relay_domain::{Fleet, Generation, HostId, Timestamp};
@@ -12,6 +13,7 @@ pub use self::access::AccessStore;
 pub use self::events::EventStore;
 pub use self::hosts::HostStore;
 pub use self::notifications::NotificationStore;
+pub use self::sessions::SessionStore;
 use crate::{
     AdminToken, AuditEntry, AuditFilter, GenerationFilter, GenerationRecord, ManagedResource, NewAuditEntry,
     Publication, PublishError, ResourceFilter, ResourceKind, Role, StoreError, TokenHash, TokenRemoval,
@@ -24,7 +26,7 @@ use crate::{
 /// Lists are keyset-paged: pass the last entry's number to go on after it.
 /// "Not found" is `None` or `false`, never an error.
 #[async_trait]
-pub trait Store: AccessStore + HostStore + EventStore + NotificationStore + Send + Sync {
+pub trait Store: AccessStore + HostStore + EventStore + NotificationStore + SessionStore + Send + Sync {
     /// The current fleet with its secrets opened; the empty one, generation 0,
     /// before anything was published. All of it is of one generation.
     async fn fleet(&self) -> Result<Fleet, StoreError>;

@@ -12,6 +12,7 @@ mod hosts;
 mod notifications;
 mod records;
 mod secrecy;
+mod sessions;
 mod sqlite;
 
 use engine::Engine;
@@ -86,6 +87,13 @@ mod on_sqlite {
             a_message_superseded_on_its_way_is_not_sent_again
             the_log_is_filtered_and_paged_newest_first
             only_what_was_finished_is_forgotten
+        }
+        sessions {
+            a_session_is_found_by_its_hash_with_its_token_as_it_is_now
+            use_is_noted_and_never_goes_back
+            sessions_end_one_by_one_all_at_once_and_with_their_token
+            old_and_idle_sessions_are_forgotten
+            a_session_needs_a_token
         }
         secrecy {
             no_secret_is_readable_at_rest

@@ -1,0 +1,208 @@
+//! Numbers, times and money as people of a language write them.
+
+use std::time::Duration;
+
+use relay_domain::Timestamp;
+
+use crate::words::Language;
+
+/// What a missing value looks like.
+pub(crate) const NOTHING: &str = "–";
+
+/// Writes for readers of a language.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Format(pub(crate) Language);
+
+/// A moment: for machines, and as text until the browser shows it in its own time zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// RFC 3339.
+    pub(crate) iso: String,
+    /// In UTC.
+    pub(crate) text: String,
+}
+
+impl Format {
+    /// `1,234,567`
+    pub(crate) fn number(self, number: i64) -> String {
+        let digits = number.unsigned_abs().to_string();
+        let mut text = if number < 0 { "-".to_owned() } else { String::new() };
+        for (place, digit) in digits.chars().enumerate() {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
+                text.push(',');
+            }
+            text.push(digit);
+        }
+        text
+    }
+
+    /// Three digits and a unit: `12.3k`, `1.23 万`.
+    pub(crate) fn compact(self, number: i64) -> String {
+        let units: &[(f64, &str)] = match self.0 {
+            Language::English => &[(1e9, "B"), (1e6, "M"), (1e3, "k")],
+            Language::Chinese => &[(1e8, " 亿"), (1e4, " 万")],
+        };
+        let value = number as f64;
+        match units.iter().find(|(unit, _)| value.abs() >= *unit) {
+            Some((unit, name)) => format!("{}{name}", three_digits(value / unit)),
+            None => self.number(number),
+        }
+    }
+
+    /// A share of a whole; nothing of nothing is no share.
+    pub(crate) fn percent(self, part: i64, whole: i64) -> String {
+        if whole <= 0 {
+            return NOTHING.to_owned();
+        }
+        let percent = part as f64 * 100.0 / whole as f64;
+        // 99.97 % must not read as 100 %.
+        let digits = if (99.0..100.0).contains(&percent) { 2 } else { 1 };
+        let factor = 10_f64.powi(digits);
+        let percent = if percent < 100.0 { (percent * factor).floor() / factor } else { percent };
+        format!("{percent:.*} %", if percent.fract() == 0.0 { 0 } else { digits as usize })
+    }
+
+    /// Billionths of the currency unit, which list prices are written in: US dollars.
+    pub(crate) fn money(self, nanos: i64) -> String {
+        let value = nanos as f64 / 1e9;
+        let digits = if value == 0.0 || value.abs() >= 100.0 {
+            2
+        } else if value.abs() >= 0.01 {
+            4
+        } else {
+            6
+        };
+        let whole = self.number(value.trunc() as i64);
+        let fraction = format!("{:.digits$}", value.abs().fract());
+        match fraction.strip_prefix("0.") {
+            Some(fraction) if value < 0.0 => format!("-${}.{fraction}", whole.trim_start_matches('-')),
+            Some(fraction) => format!("${whole}.{fraction}"),
+            None => format!("${value:.digits$}"),
+        }
+    }
+
+    /// Microseconds as the unit that reads best.
+    pub(crate) fn micros(self, us: u64) -> String {
+        let ms = us as f64 / 1e3;
+        match us {
+            0..1_000 => format!("{us} µs"),
+            1_000..1_000_000 => format!("{} ms", three_digits(ms)),
+            1_000_000..60_000_000 => format!("{} {}", three_digits(ms / 1e3), self.second()),
+            _ => self.span(Duration::from_micros(us)),
+        }
+    }
+
+    /// As [`Format::micros`], or nothing.
+    pub(crate) fn optional_micros(self, us: Option<u64>) -> String {
+        us.map_or_else(|| NOTHING.to_owned(), |us| self.micros(us))
+    }
+
+    /// `1.5 MiB`
+    pub(crate) fn bytes(self, bytes: u64) -> String {
+        let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match units.iter().find(|(unit, _)| bytes >= *unit) {
+            Some((unit, name)) => format!("{} {name}", three_digits(bytes as f64 / *unit as f64)),
+            None => format!("{bytes} B"),
+        }
+    }
+
+    /// A length of time in its largest unit: `3 min`.
+    pub(crate) fn span(self, span: Duration) -> String {
+        let seconds = span.as_secs();
+        let (number, english, chinese) = match seconds {
+            0..60 => (seconds, "s", "秒"),
+            60..3_600 => (seconds / 60, "min", "分钟"),
+            3_600..172_800 => (seconds / 3_600, "h", "小时"),
+            _ => (seconds / 86_400, "d", "天"),
+        };
+        match self.0 {
+            Language::English => format!("{number} {english}"),
+            Language::Chinese => format!("{number} {chinese}"),
+        }
+    }
+
+    /// `3 min ago`, or `in 3 min`.
+    pub(crate) fn relative(self, at: Timestamp, now: Timestamp) -> String {
+        let span = self.span(now.duration_since(at).unsigned_abs());
+        match (self.0, at <= now) {
+            (Language::English, true) => format!("{span} ago"),
+            (Language::English, false) => format!("in {span}"),
+            (Language::Chinese, true) => format!("{span}前"),
+            (Language::Chinese, false) => format!("{span}后"),
+        }
+    }
+
+    /// Date and time to the second.
+    pub(crate) fn moment(self, at: Timestamp) -> Moment {
+        let text = match self.0 {
+            Language::English => at.strftime("%-d %b %Y, %H:%M:%S UTC"),
+            Language::Chinese => at.strftime("%Y年%-m月%-d日 %H:%M:%S UTC"),
+        };
+        Moment { iso: at.to_string(), text: text.to_string() }
+    }
+
+    /// The beginning of a chart's step.
+    pub(crate) fn step(self, at: Timestamp, step: Duration) -> Moment {
+        let pattern = match (self.0, step >= Duration::from_hours(24), step >= Duration::from_hours(1)) {
+            (Language::English, true, _) => "%-d %b",
+            (Language::English, _, true) => "%-d %b %H:%M",
+            (Language::Chinese, true, _) => "%-m月%-d日",
+            (Language::Chinese, _, true) => "%-m月%-d日 %H:%M",
+            _ => "%H:%M",
+        };
+        Moment { iso: at.to_string(), text: at.strftime(pattern).to_string() }
+    }
+
+    fn second(self) -> &'static str {
+        match self.0 {
+            Language::English => "s",
+            Language::Chinese => "秒",
+        }
+    }
+}
+
+fn three_digits(value: f64) -> String {
+    let digits = match value.abs() {
+        value if value >= 99.95 => 0,
+        value if value >= 9.995 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EN: Format = Format(Language::English);
+    const ZH: Format = Format(Language::Chinese);
+
+    #[test]
+    fn numbers_are_grouped_and_shortened_as_each_language_does() {
+        assert_eq!([0, 999, -1_000, 1_234_567].map(|n| EN.number(n)), ["0", "999", "-1,000", "1,234,567"]);
+        assert_eq!([950, 12_345, 9_999_999].map(|n| EN.compact(n)), ["950", "12.3k", "10M"]);
+        assert_eq!([9_500, 12_345, 250_000_000].map(|n| ZH.compact(n)), ["9,500", "1.23 万", "2.5 亿"]);
+    }
+
+    #[test]
+    fn a_share_below_the_whole_never_reads_as_the_whole() {
+        assert_eq!(EN.percent(9_999, 10_000), "99.99 %");
+        assert_eq!(EN.percent(999_999, 1_000_000), "99.99 %");
+        assert_eq!([EN.percent(1, 1), EN.percent(0, 5), EN.percent(1, 0)], ["100 %", "0 %", NOTHING]);
+    }
+
+    #[test]
+    fn money_shows_the_digits_that_matter() {
+        let told = [0, 1_234_567_890_000, 250_000_000, 12_500, -250_000_000].map(|n| EN.money(n));
+        assert_eq!(told, ["$0.00", "$1,234.57", "$0.2500", "$0.000013", "-$0.2500"]);
+    }
+
+    #[test]
+    fn times_read_in_their_unit() {
+        assert_eq!([850, 12_340, 2_500_000, 90_000_000].map(|us| EN.micros(us)), ["850 µs", "12.3 ms", "2.5 s", "1 min"]);
+        let (then, now) = ("2026-11-26T10:00:00Z".parse().unwrap(), "2026-11-26T10:03:09Z".parse().unwrap());
+        assert_eq!((EN.relative(then, now), ZH.relative(now, then)), ("3 min ago".into(), "3 分钟后".into()));
+        assert_eq!(ZH.moment(then).text, "2026年11月26日 10:00:00 UTC");
+    }
+}

@@ -1,0 +1,32 @@
+//! The web console (spec §2, §10): pages for people over the use cases of `relay-control`, rendered
+//! here, with two small scripts and no build step.
+//!
+//! A page is one file below `pages`: its *words* in both languages, its *context* (what the template
+//! shows, ready to print), its *handler* (extract, check the role, call one use case, fill the context)
+//! and its *samples*; and one template of the same name. `routes` lists them. README.md of this crate
+//! walks through adding one.
+//!
+//! What happens to every request alike is in `entry`: who it is, headers, the page of an error.
+//! Nothing here decides anything about traffic or the fleet, and nothing talks to a host.
+#![forbid(unsafe_code)]
+#![recursion_limit = "512"]
+
+mod assets;
+mod chart;
+mod entry;
+mod fault;
+mod form;
+mod format;
+mod origin;
+mod pages;
+mod preferences;
+mod query;
+mod routes;
+mod shell;
+mod state;
+mod terms;
+mod throttle;
+mod visit;
+mod words;
+
+pub use routes::router;

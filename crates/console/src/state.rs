@@ -1,0 +1,15 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use relay_control::Control;
+
+use crate::throttle::Throttle;
+
+/// State of the router; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Console {
+    pub(crate) control: Arc<Control>,
+    /// Guesses at the login page.
+    pub(crate) throttle: Arc<Throttle>,
+}

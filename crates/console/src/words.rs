@@ -1,0 +1,190 @@
+//! Languages, and the words of pages.
+//!
+//! A page lists its words with [`words!`], each in every language on one line, so that
+//! a missing translation does not compile, and whoever changes a text sees the other one.
+//! `tests::every_word_is_said_in_both_languages` reads those lines and refuses Chinese
+//! that is English, and placeholders that only one of them has.
+
+use http::HeaderMap;
+use http::header::ACCEPT_LANGUAGE;
+
+/// A language of the console.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// English.
+    #[default]
+    English,
+    /// 简体中文.
+    Chinese,
+}
+
+impl Language {
+    /// Every language.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 2] = [Self::English, Self::Chinese];
+
+    /// The word in cookies and forms.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh",
+        }
+    }
+
+    /// The tag for `lang`.
+    pub(crate) fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
+    /// A language by its word in cookies and forms.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        match word {
+            "en" => Some(Self::English),
+            "zh" => Some(Self::Chinese),
+            _ => None,
+        }
+    }
+
+    /// What a browser asks for: the first of ours in its list, which browsers send in order of preference.
+    pub(crate) fn accepted(headers: &HeaderMap) -> Self {
+        let list = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let primary = |range: &str| range.trim().get(..2).map(str::to_ascii_lowercase);
+        list.split(',').filter_map(primary).find_map(|word| Self::named(&word)).unwrap_or_default()
+    }
+}
+
+/// Words of a page: `name => "English" / "中文";`, or with parts `name(a, b) => "{a} of {b}" / "{b} 之 {a}";`.
+/// Makes a type with a method for each.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($entries:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $name(pub(crate) $crate::words::Language);
+
+        impl $name {
+            $crate::words::words!(@ $($entries)*);
+        }
+    };
+    (@) => {};
+    (@ $key:ident => $en:literal / $zh:literal; $($rest:tt)*) => {
+        pub(crate) fn $key(self) -> &'static str {
+            match self.0 {
+                $crate::words::Language::English => $en,
+                $crate::words::Language::Chinese => $zh,
+            }
+        }
+        $crate::words::words!(@ $($rest)*);
+    };
+    (@ $key:ident($($part:ident),+) => $en:literal / $zh:literal; $($rest:tt)*) => {
+        pub(crate) fn $key(self, $($part: impl std::fmt::Display),+) -> String {
+            match self.0 {
+                $crate::words::Language::English => format!($en),
+                $crate::words::Language::Chinese => format!($zh),
+            }
+        }
+        $crate::words::words!(@ $($rest)*);
+    };
+}
+pub(crate) use words;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    /// Product names and abbreviations that Chinese operators write as they are.
+    const SAME_IN_BOTH: [&str; 14] = [
+        "TTFT", "ID", "CSV", "API", "English", "中文", "Relay Manager", "key", "1h", "p50", "p99", "URL", "base URL", "token",
+    ];
+
+    #[test]
+    fn a_browsers_first_choice_among_ours_counts() {
+        let accepted = |list: &'static str| {
+            Language::accepted(&HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(list))]))
+        };
+        assert_eq!(accepted("zh-CN,zh;q=0.9,en;q=0.8"), Language::Chinese);
+        assert_eq!(accepted("fr, en-GB;q=0.8, zh;q=0.5"), Language::English);
+        assert_eq!(accepted("fr"), Language::English);
+        assert_eq!(accepted(""), Language::English);
+    }
+
+    fn sources(directory: &Path, ending: &str, found: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, ending, found);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+
+    fn placeholders(text: &str) -> BTreeSet<&str> {
+        text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
+    }
+
+    #[test]
+    fn every_word_is_said_in_both_languages() {
+        let mut files = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), ".rs", &mut files);
+        let (mut lines, mut faults) = (0, Vec::new());
+        for (path, text) in &files {
+            for line in text.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+                let Some((key, said)) = line.split_once(" => \"") else { continue };
+                let Some((english, chinese)) = said.split_once("\" / \"") else { continue };
+                let Some(chinese) = chinese.strip_suffix("\";") else {
+                    faults.push(format!("{path}: {key} is not on one line"));
+                    continue;
+                };
+                lines += 1;
+                let is_chinese = chinese.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+                if english.is_empty() || !(is_chinese || SAME_IN_BOTH.contains(&chinese)) {
+                    faults.push(format!("{path}: {key} is not said in both languages: {english} / {chinese}"));
+                }
+                if placeholders(english) != placeholders(chinese) {
+                    faults.push(format!("{path}: {key} has other parts in the other language"));
+                }
+            }
+        }
+        assert!(faults.is_empty(), "{faults:#?}");
+        assert!(lines > 100, "the lines of words! are not where this test looks");
+    }
+
+    /// What a visitor reads comes from [`words!`] or is data: a template has no text of its own.
+    #[test]
+    fn templates_have_no_words_of_their_own() {
+        let mut files = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), ".html", &mut files);
+        let mut faults = Vec::new();
+        for (path, text) in &files {
+            let text = without(&without(&without(text, "{#", "#}"), "{%", "%}"), "{{", "}}");
+            let outside_tags = without(&text, "<", ">");
+            let texts = outside_tags.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic));
+            faults.extend(texts.map(|word| format!("{path}: {word}")));
+            for name in ["title=\"", "aria-label=\"", "placeholder=\"", "alt=\"", "data-confirm=\""] {
+                let values = text.split(name).skip(1).filter_map(|rest| rest.split('"').next());
+                let worded = values.filter(|value| value.chars().any(char::is_alphabetic));
+                faults.extend(worded.map(|value| format!("{path}: {name}{value}")));
+            }
+        }
+        assert!(!files.is_empty() && faults.is_empty(), "{faults:#?}");
+    }
+
+    fn without(text: &str, open: &str, close: &str) -> String {
+        let mut kept = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once(open) {
+            kept.push_str(before);
+            rest = after.split_once(close).map_or("", |(_, after)| after);
+        }
+        kept + rest
+    }
+}

@@ -1,0 +1,298 @@
+//! Traffic over time, for charts: hourly roll-ups added up into steps, and by what people
+//! look for; and the newest requests one by one, for what roll-ups do not hold.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use relay_domain::Timestamp;
+pub use relay_ledger::{RollupFilter, RollupSums};
+use relay_ledger::{Decision, Filter, Rollup};
+
+use crate::Control;
+use crate::page::QueryError;
+
+/// Steps of a chart at most: more than that no screen shows.
+const MAX_STEPS: i64 = 120;
+
+/// Decisions of one read of the log.
+const READ_AT_ONCE: usize = 1_000;
+
+/// Reads at most: looking at the newest requests stays quick however many there were.
+const READS: usize = 3;
+
+/// Which traffic.
+#[derive(Clone, Debug)]
+pub struct TrafficQuery {
+    /// From this hour.
+    pub from: Timestamp,
+    /// To before this time.
+    pub to: Timestamp,
+    /// Which requests count.
+    pub filter: RollupFilter,
+}
+
+/// Requests of one step.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// When it began.
+    pub at: Timestamp,
+    /// What happened in it.
+    pub sums: RollupSums,
+}
+
+/// What one of something had of the traffic.
+#[derive(Clone, Debug)]
+pub struct Share {
+    /// Which one; empty where there was none, as for requests that no route served.
+    pub name: String,
+    /// Its part.
+    pub sums: RollupSums,
+}
+
+/// Traffic over time.
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    /// Length of a step.
+    pub step: Duration,
+    /// Every step from the first to the last, those without requests too.
+    pub steps: Vec<Step>,
+    /// All of it.
+    pub total: RollupSums,
+    /// By logical group, most requests first.
+    pub groups: Vec<Share>,
+    /// By host, likewise.
+    pub hosts: Vec<Share>,
+    /// By public model, likewise.
+    pub models: Vec<Share>,
+    /// By consumer, likewise.
+    pub consumers: Vec<Share>,
+    /// By route, likewise.
+    pub routes: Vec<Share>,
+}
+
+/// The newest requests of a span of time.
+#[derive(Clone, Debug)]
+pub struct Recent {
+    /// Every step from the first that is known whole to the last.
+    pub steps: Vec<Step>,
+    /// Length of a step.
+    pub step: Duration,
+    /// All of them.
+    pub total: RollupSums,
+    /// Whether there were more than were looked at; then the older ones are missing.
+    pub is_cut: bool,
+    /// Our own part of the time, in microseconds: median and 99th percentile.
+    pub overhead_us: Option<(u64, u64)>,
+    /// Time to first output, in microseconds, likewise.
+    pub first_output_us: Option<(u64, u64)>,
+}
+
+impl Control {
+    /// Traffic over time, what has just ended included.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn traffic(&self, query: TrafficQuery) -> Result<Traffic, QueryError> {
+        self.parts.ledger.settle().await;
+        self.read_log(move |log| {
+            let from = floor(query.from, 3_600);
+            Ok(add_up(&log.rollups(from, query.to, &query.filter)?, from, query.to))
+        })
+        .await
+    }
+
+    /// The requests since `since`, newest first as far as they are looked at, by the minute.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn recent(&self, since: Timestamp) -> Result<Recent, QueryError> {
+        self.parts.ledger.settle().await;
+        let now = self.now();
+        let filter = Filter { from: Some(since), ..Filter::default() };
+        let read = move |log: &relay_ledger::LedgerReader| {
+            let mut decisions = Vec::new();
+            let mut cursor = None;
+            for _ in 0..READS {
+                let page = log.list(&filter, cursor.as_deref(), READ_AT_ONCE)?;
+                decisions.extend(page.items);
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            Ok((decisions, cursor.is_some()))
+        };
+        let (decisions, is_cut) = self.read_log(read).await?;
+        Ok(recent(&decisions, is_cut, since, now))
+    }
+}
+
+fn floor(at: Timestamp, seconds: i64) -> Timestamp {
+    let second = at.as_second();
+    Timestamp::from_second(second - second.rem_euclid(seconds)).unwrap_or(at)
+}
+
+/// Hours, or as many of them as keep a chart readable; a divisor of the day, so that days begin with a step.
+fn step_seconds(from: Timestamp, to: Timestamp) -> i64 {
+    let ceil = |number: i64, by: i64| (number + by - 1) / by;
+    let hours = ceil((to.as_second() - from.as_second()).max(1), 3_600);
+    let step = [1, 2, 3, 6, 12].into_iter().find(|step| ceil(hours, *step) <= MAX_STEPS);
+    step.unwrap_or_else(|| ceil(hours, 24 * MAX_STEPS) * 24) * 3_600
+}
+
+fn empty_steps(from: Timestamp, to: Timestamp, seconds: i64) -> Vec<Step> {
+    let first = floor(from, seconds).as_second();
+    let starts = (0..).map(|step| first + step * seconds).take_while(|start| *start < to.as_second());
+    let step = |start| Some(Step { at: Timestamp::from_second(start).ok()?, sums: RollupSums::default() });
+    starts.take(4 * MAX_STEPS as usize).filter_map(step).collect()
+}
+
+fn step_of(steps: &mut [Step], seconds: i64, at: Timestamp) -> Option<&mut Step> {
+    let first = steps.first()?.at.as_second();
+    steps.get_mut(usize::try_from((at.as_second() - first).div_euclid(seconds)).ok()?)
+}
+
+fn add_up(rollups: &[Rollup], from: Timestamp, to: Timestamp) -> Traffic {
+    let seconds = step_seconds(from, to);
+    let mut steps = empty_steps(from, to, seconds);
+    let mut total = RollupSums::default();
+    let mut shares: [HashMap<&str, RollupSums>; 5] = Default::default();
+    for rollup in rollups {
+        if let Some(step) = step_of(&mut steps, seconds, rollup.hour) {
+            step.sums.add(&rollup.sums);
+        }
+        total.add(&rollup.sums);
+        let names =
+            [&rollup.logical_group_id, &rollup.host_id, &rollup.public_model, &rollup.consumer, &rollup.route_id];
+        for (share, name) in shares.iter_mut().zip(names) {
+            share.entry(name).or_default().add(&rollup.sums);
+        }
+    }
+    let [groups, hosts, models, consumers, routes] = shares.map(sorted);
+    let step = Duration::from_secs(seconds.unsigned_abs());
+    Traffic { step, steps, total, groups, hosts, models, consumers, routes }
+}
+
+fn sorted(shares: HashMap<&str, RollupSums>) -> Vec<Share> {
+    let mut shares: Vec<Share> =
+        shares.into_iter().map(|(name, sums)| Share { name: name.to_owned(), sums }).collect();
+    shares.sort_by(|a, b| b.sums.requests.cmp(&a.sums.requests).then_with(|| a.name.cmp(&b.name)));
+    shares
+}
+
+fn recent(decisions: &[Decision], is_cut: bool, since: Timestamp, now: Timestamp) -> Recent {
+    const MINUTE: i64 = 60;
+    // The oldest minute of a list that was cut is not whole.
+    let known_from = match decisions.last().filter(|_| is_cut) {
+        Some(oldest) => Timestamp::from_second(floor(oldest.at, MINUTE).as_second() + MINUTE).unwrap_or(oldest.at),
+        None => since,
+    };
+    let to = Timestamp::from_second(now.as_second() + 1).unwrap_or(now);
+    let mut steps = empty_steps(known_from, to, MINUTE);
+    let mut total = RollupSums::default();
+    for decision in decisions {
+        let sums = sums_of(decision);
+        total.add(&sums);
+        if let Some(step) = step_of(&mut steps, MINUTE, decision.at) {
+            step.sums.add(&sums);
+        }
+    }
+    Recent {
+        steps,
+        step: Duration::from_secs(MINUTE.unsigned_abs()),
+        total,
+        is_cut,
+        overhead_us: percentiles(decisions.iter().filter_map(|decision| decision.overhead_us)),
+        first_output_us: percentiles(decisions.iter().filter_map(|decision| decision.first_output_us)),
+    }
+}
+
+/// What a roll-up would count of one decision.
+fn sums_of(decision: &Decision) -> RollupSums {
+    let number = |value: Option<u64>| i64::try_from(value.unwrap_or(0)).unwrap_or(i64::MAX);
+    let one_if = |verdicts: &[&str]| i64::from(verdicts.contains(&decision.verdict.as_str()));
+    let usage = &decision.usage;
+    RollupSums {
+        requests: 1,
+        complete: one_if(&["complete"]),
+        resolved: one_if(&["resolved"]),
+        failed: one_if(&["failed"]),
+        cut: one_if(&["truncated", "idle_cut", "error_in_stream"]),
+        client_gone: one_if(&["client_gone"]),
+        interrupted: one_if(&["interrupted"]),
+        latency_us_sum: number(decision.latency_us),
+        latency_us_max: number(decision.latency_us),
+        first_output_us_sum: number(decision.first_output_us),
+        first_output_count: i64::from(decision.first_output_us.is_some()),
+        request_bytes: number(decision.request_bytes),
+        response_bytes: number(decision.response_bytes),
+        input_tokens: number(usage.input),
+        cached_input_tokens: number(usage.cached_input),
+        cache_write_tokens: number(usage.cache_write),
+        output_tokens: number(usage.output),
+        reasoning_tokens: number(usage.reasoning),
+        priced: i64::from(decision.price_nanos.is_some()),
+        with_usage: i64::from(usage.provenance.is_some()),
+        price_nanos: decision.price_nanos.unwrap_or(0),
+        cost_nanos: decision.cost_nanos.unwrap_or(0),
+        cache_saved_nanos: decision.cache_saved_nanos.unwrap_or(0),
+    }
+}
+
+fn percentiles(values: impl Iterator<Item = u64>) -> Option<(u64, u64)> {
+    let mut values: Vec<u64> = values.collect();
+    values.sort_unstable();
+    let at = |percent: usize| values.get((values.len() * percent / 100).min(values.len().saturating_sub(1))).copied();
+    Some((at(50)?, at(99)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn rollup(hour: &str, host: &str, requests: i64) -> Rollup {
+        Rollup {
+            hour: at(hour),
+            consumer: "a".into(),
+            logical_group_id: "gpt".into(),
+            public_model: "gpt-5".into(),
+            route_id: "r".into(),
+            host_id: host.into(),
+            sums: RollupSums { requests, ..RollupSums::default() },
+        }
+    }
+
+    #[test]
+    fn steps_are_without_gaps_and_shares_the_largest_first() {
+        let rollups = [
+            rollup("2026-11-26T10:00:00Z", "osaka", 2),
+            rollup("2026-11-26T10:00:00Z", "tokyo", 3),
+            rollup("2026-11-26T12:00:00Z", "osaka", 4),
+        ];
+        let traffic = add_up(&rollups, at("2026-11-26T09:00:00Z"), at("2026-11-26T12:30:00Z"));
+        let requests: Vec<i64> = traffic.steps.iter().map(|step| step.sums.requests).collect();
+        assert_eq!((requests, traffic.total.requests), (vec![0, 5, 0, 4], 9));
+        let hosts: Vec<_> = traffic.hosts.iter().map(|share| (share.name.as_str(), share.sums.requests)).collect();
+        assert_eq!(hosts, [("osaka", 6), ("tokyo", 3)]);
+    }
+
+    #[test]
+    fn a_step_grows_with_the_span_and_divides_the_day() {
+        let hours = |span: i64| {
+            let from = at("2026-01-01T00:00:00Z");
+            step_seconds(from, from + jiff::SignedDuration::from_hours(span)) / 3_600
+        };
+        assert_eq!([1, 24, 120, 121, 168, 720, 1_440, 8_760].map(hours), [1, 1, 1, 2, 2, 6, 12, 96]);
+    }
+
+    #[test]
+    fn percentiles_of_few_values_are_among_them() {
+        assert_eq!(percentiles([].into_iter()), None);
+        assert_eq!(percentiles([7].into_iter()), Some((7, 7)));
+        assert_eq!(percentiles((1..=200).rev()), Some((101, 199)));
+    }
+}
