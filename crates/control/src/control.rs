@@ -18,6 +18,7 @@ use crate::hosts::{KeyLooks, WorkUnderWay};
 use crate::managed::ManagedAccess;
 use crate::notifications::Notifications;
 use crate::probing::{ProbeSettings, Probed};
+use crate::traffic::Remembered;
 
 /// Hands a new generation to the data plane; returns when it serves from it.
 pub type Publisher = Box<dyn Fn(Arc<Snapshot>) + Send + Sync>;
@@ -126,6 +127,7 @@ pub struct Control {
     pub(crate) notifications: Notifications,
     pub(crate) under_way: WorkUnderWay,
     pub(crate) key_looks: KeyLooks,
+    pub(crate) remembered_traffic: Arc<Remembered>,
     /// One publication at a time.
     pub(crate) publishing: tokio::sync::Mutex<()>,
     /// One replay of the log at a time.
@@ -149,6 +151,7 @@ impl Control {
             notifications: Notifications::new(&parts),
             under_way: WorkUnderWay::default(),
             key_looks: KeyLooks::default(),
+            remembered_traffic: Arc::default(),
             publishing: tokio::sync::Mutex::new(()),
             replaying: tokio::sync::Mutex::new(()),
             parts,

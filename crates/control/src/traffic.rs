@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use relay_domain::Timestamp;
-pub use relay_ledger::{RollupFilter, RollupSums};
 use relay_ledger::{Decision, Filter, Rollup};
+pub use relay_ledger::{RollupFilter, RollupSums};
 
 use crate::Control;
 use crate::page::QueryError;
+
+/// Seconds of an hour.
+const HOUR: i64 = 3_600;
 
 /// Steps of a chart at most: more than that no screen shows.
 const MAX_STEPS: i64 = 120;
@@ -94,9 +97,12 @@ impl Control {
     /// See [`QueryError`].
     pub async fn traffic(&self, query: TrafficQuery) -> Result<Traffic, QueryError> {
         self.parts.ledger.settle().await;
+        let (remembered, now) = (std::sync::Arc::clone(&self.remembered_traffic), self.now());
         self.read_log(move |log| {
-            let from = floor(query.from, 3_600);
-            Ok(add_up(&log.rollups(from, query.to, &query.filter)?, from, query.to))
+            let TrafficQuery { from, to, filter } = query;
+            let from = floor(from, HOUR);
+            let whole = remembered.read(from, to, &filter, now, |from, to| log.rollups(from, to, &filter))?;
+            Ok(Traffic::new(whole, from, to))
         })
         .await
     }
@@ -147,35 +153,30 @@ fn empty_steps(from: Timestamp, to: Timestamp, seconds: i64) -> Vec<Step> {
     starts.take(4 * MAX_STEPS as usize).filter_map(step).collect()
 }
 
-fn step_of(steps: &mut [Step], seconds: i64, at: Timestamp) -> Option<&mut Step> {
+fn step_of(steps: &mut [Step], seconds: i64, at: i64) -> Option<&mut Step> {
     let first = steps.first()?.at.as_second();
-    steps.get_mut(usize::try_from((at.as_second() - first).div_euclid(seconds)).ok()?)
+    steps.get_mut(usize::try_from((at - first).div_euclid(seconds)).ok()?)
 }
 
-fn add_up(rollups: &[Rollup], from: Timestamp, to: Timestamp) -> Traffic {
-    let seconds = step_seconds(from, to);
-    let mut steps = empty_steps(from, to, seconds);
-    let mut total = RollupSums::default();
-    let mut shares: [HashMap<&str, RollupSums>; 5] = Default::default();
-    for rollup in rollups {
-        if let Some(step) = step_of(&mut steps, seconds, rollup.hour) {
-            step.sums.add(&rollup.sums);
+impl Traffic {
+    fn new(whole: Stretch, from: Timestamp, to: Timestamp) -> Self {
+        let seconds = step_seconds(from, to);
+        let mut steps = empty_steps(from, to, seconds);
+        let mut total = RollupSums::default();
+        for (hour, sums) in &whole.hours {
+            total.add(sums);
+            if let Some(step) = step_of(&mut steps, seconds, *hour) {
+                step.sums.add(sums);
+            }
         }
-        total.add(&rollup.sums);
-        let names =
-            [&rollup.logical_group_id, &rollup.host_id, &rollup.public_model, &rollup.consumer, &rollup.route_id];
-        for (share, name) in shares.iter_mut().zip(names) {
-            share.entry(name).or_default().add(&rollup.sums);
-        }
+        let [groups, hosts, models, consumers, routes] = whole.by.map(sorted);
+        let step = Duration::from_secs(seconds.unsigned_abs());
+        Self { step, steps, total, groups, hosts, models, consumers, routes }
     }
-    let [groups, hosts, models, consumers, routes] = shares.map(sorted);
-    let step = Duration::from_secs(seconds.unsigned_abs());
-    Traffic { step, steps, total, groups, hosts, models, consumers, routes }
 }
 
-fn sorted(shares: HashMap<&str, RollupSums>) -> Vec<Share> {
-    let mut shares: Vec<Share> =
-        shares.into_iter().map(|(name, sums)| Share { name: name.to_owned(), sums }).collect();
+fn sorted(shares: HashMap<String, RollupSums>) -> Vec<Share> {
+    let mut shares: Vec<Share> = shares.into_iter().map(|(name, sums)| Share { name, sums }).collect();
     shares.sort_by(|a, b| b.sums.requests.cmp(&a.sums.requests).then_with(|| a.name.cmp(&b.name)));
     shares
 }
@@ -193,7 +194,7 @@ fn recent(decisions: &[Decision], is_cut: bool, since: Timestamp, now: Timestamp
     for decision in decisions {
         let sums = sums_of(decision);
         total.add(&sums);
-        if let Some(step) = step_of(&mut steps, MINUTE, decision.at) {
+        if let Some(step) = step_of(&mut steps, MINUTE, decision.at.as_second()) {
             step.sums.add(&sums);
         }
     }
@@ -254,26 +255,14 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn rollup(hour: &str, host: &str, requests: i64) -> Rollup {
-        Rollup {
-            hour: at(hour),
-            consumer: "a".into(),
-            logical_group_id: "gpt".into(),
-            public_model: "gpt-5".into(),
-            route_id: "r".into(),
-            host_id: host.into(),
-            sums: RollupSums { requests, ..RollupSums::default() },
-        }
-    }
-
     #[test]
     fn steps_are_without_gaps_and_shares_the_largest_first() {
-        let rollups = [
-            rollup("2026-11-26T10:00:00Z", "osaka", 2),
-            rollup("2026-11-26T10:00:00Z", "tokyo", 3),
-            rollup("2026-11-26T12:00:00Z", "osaka", 4),
-        ];
-        let traffic = add_up(&rollups, at("2026-11-26T09:00:00Z"), at("2026-11-26T12:30:00Z"));
+        let of = |host: &str, requests| (host.to_owned(), RollupSums { requests, ..RollupSums::default() });
+        let hour = |text: &str, requests| (at(text).as_second(), RollupSums { requests, ..RollupSums::default() });
+        let mut whole = Stretch::default();
+        whole.hours = [hour("2026-11-26T10:00:00Z", 5), hour("2026-11-26T12:00:00Z", 4)].into();
+        whole.by[1] = [of("tokyo", 3), of("osaka", 6)].into();
+        let traffic = Traffic::new(whole, at("2026-11-26T09:00:00Z"), at("2026-11-26T12:30:00Z"));
         let requests: Vec<i64> = traffic.steps.iter().map(|step| step.sums.requests).collect();
         assert_eq!((requests, traffic.total.requests), (vec![0, 5, 0, 4], 9));
         let hosts: Vec<_> = traffic.hosts.iter().map(|share| (share.name.as_str(), share.sums.requests)).collect();

@@ -1,0 +1,193 @@
+//! Sums of stretches of the log: whole days, and hours where a day is not whole. What ended a while ago
+//! does not change any more and is remembered; the rest is read each time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use relay_domain::Timestamp;
+use relay_ledger::{Rollup, RollupFilter, RollupSums};
+
+use super::HOUR;
+
+const DAY: i64 = 24 * HOUR;
+
+/// Seconds after which an hour counts as over: requests are counted in the hour in which they began.
+const FINAL_AFTER: i64 = 2 * HOUR;
+
+/// Sums remembered at most, over all stretches: some 25 MB.
+const MAX_SUMS: usize = 100_000;
+
+/// Sums of a stretch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stretch {
+    /// By the second at which the hour began.
+    pub(super) hours: BTreeMap<i64, RollupSums>,
+    /// By group, host, model, consumer and route.
+    pub(super) by: [HashMap<String, RollupSums>; 5],
+}
+
+impl Stretch {
+    fn of(rollups: Vec<Rollup>) -> Self {
+        let mut stretch = Self::default();
+        for rollup in rollups {
+            stretch.hours.entry(rollup.hour.as_second()).or_default().add(&rollup.sums);
+            let names =
+                [rollup.logical_group_id, rollup.host_id, rollup.public_model, rollup.consumer, rollup.route_id];
+            for (by, name) in stretch.by.iter_mut().zip(names) {
+                by.entry(name).or_default().add(&rollup.sums);
+            }
+        }
+        stretch
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (hour, sums) in &other.hours {
+            self.hours.entry(*hour).or_default().add(sums);
+        }
+        for (by, others) in self.by.iter_mut().zip(&other.by) {
+            for (name, sums) in others {
+                match by.get_mut(name) {
+                    Some(own) => own.add(sums),
+                    None => drop(by.insert(name.clone(), *sums)),
+                }
+            }
+        }
+    }
+
+    fn sums(&self) -> usize {
+        self.hours.len() + self.by.iter().map(HashMap::len).sum::<usize>()
+    }
+}
+
+/// Which stretch: from, to, and the filter.
+type Name = (i64, i64, [Option<String>; 5]);
+
+/// Sums of stretches that are over.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered(Mutex<HashMap<Name, Arc<Stretch>>>);
+
+impl Remembered {
+    /// The sums from an hour on to before `to`; `read` is asked for what is not remembered.
+    pub(super) fn read<E>(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        filter: &RollupFilter,
+        now: Timestamp,
+        read: impl Fn(Timestamp, Timestamp) -> Result<Vec<Rollup>, E>,
+    ) -> Result<Stretch, E> {
+        let time = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+        let RollupFilter { consumer, logical_group_id, public_model, route_id, host_id } = filter.clone();
+        let filter = [consumer, logical_group_id, public_model, route_id, host_id];
+        let mut whole = Stretch::default();
+        let (over, rest) = cut(from.as_second(), to.as_second(), now.as_second() - FINAL_AFTER);
+        for (from, to) in over {
+            let name = (from, to, filter.clone());
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&name).map(Arc::clone);
+            let stretch = match known {
+                Some(stretch) => stretch,
+                None => self.remember(name, Stretch::of(read(time(from), time(to))?)),
+            };
+            whole.add(&stretch);
+        }
+        whole.add(&Stretch::of(read(time(rest), to)?));
+        Ok(whole)
+    }
+
+    fn remember(&self, name: Name, stretch: Stretch) -> Arc<Stretch> {
+        let stretch = Arc::new(stretch);
+        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums: usize = remembered.values().map(|stretch| stretch.sums()).sum();
+        if sums + stretch.sums() > MAX_SUMS {
+            remembered.clear();
+        }
+        remembered.insert(name, Arc::clone(&stretch));
+        stretch
+    }
+}
+
+/// Whole days, and whole hours before and after them, that are over by `over`; and where the rest begins.
+fn cut(from: i64, to: i64, over: i64) -> (Vec<(i64, i64)>, i64) {
+    let end = to.min(over);
+    let mut stretches = Vec::new();
+    let mut at = from;
+    loop {
+        let length = if at.rem_euclid(DAY) == 0 && at + DAY <= end { DAY } else { HOUR };
+        if at + length > end {
+            return (stretches, at);
+        }
+        stretches.push((at, at + length));
+        at += length;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn rollup(hour: Timestamp) -> Rollup {
+        Rollup {
+            hour,
+            consumer: "a".into(),
+            logical_group_id: "gpt".into(),
+            public_model: "gpt-5".into(),
+            route_id: "r".into(),
+            host_id: "tokyo".into(),
+            sums: RollupSums { requests: 1, ..RollupSums::default() },
+        }
+    }
+
+    #[test]
+    fn a_span_is_cut_into_hours_days_hours_and_what_is_not_over() {
+        let second = |text: &str| at(text).as_second();
+        let (from, to) = (second("2026-11-24T22:00:00Z"), second("2026-11-26T12:30:00Z"));
+        let (stretches, rest) = cut(from, to, second("2026-11-26T02:10:00Z"));
+        let lengths: Vec<i64> = stretches.iter().map(|(from, to)| (to - from) / HOUR).collect();
+        assert_eq!(lengths, [1, 1, 24, 1, 1]);
+        assert_eq!(rest, second("2026-11-26T02:00:00Z"));
+        assert_eq!(cut(from, from, to), (vec![], from));
+    }
+
+    #[test]
+    fn what_is_over_is_read_once_and_the_rest_each_time() {
+        let remembered = Remembered::default();
+        let asked = RefCell::new(Vec::new());
+        let (from, to) = (at("2026-11-25T00:00:00Z"), at("2026-11-26T03:00:00Z"));
+        let ask = || {
+            let read = |from: Timestamp, to: Timestamp| {
+                asked.borrow_mut().push((from, to));
+                Ok::<_, Infallible>(vec![rollup(from)])
+            };
+            remembered.read(from, to, &RollupFilter::default(), at("2026-11-26T02:30:00Z"), read).unwrap()
+        };
+        let first = ask();
+        assert_eq!(asked.take().len(), 2, "a day, and what is not over");
+        let second = ask();
+        assert_eq!(asked.take(), [(at("2026-11-26T00:00:00Z"), to)]);
+        assert_eq!((first.hours.len(), &first.by[1]["tokyo"]), (2, &second.by[1]["tokyo"]));
+        assert_eq!(second.by[1]["tokyo"].requests, 2);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let remembered = Remembered::default();
+        let many = |offset: usize| {
+            let mut stretch = Stretch::default();
+            let name = |number: usize| ((offset + number).to_string(), RollupSums::default());
+            stretch.by[3] = (0..MAX_SUMS / 3).map(name).collect();
+            stretch
+        };
+        for number in 0..10 {
+            remembered.remember((number, number + 1, Default::default()), many(number as usize));
+        }
+        let sums: usize = remembered.0.lock().unwrap().values().map(|stretch| stretch.sums()).sum();
+        assert!(sums <= MAX_SUMS && sums > 0);
+    }
+}
