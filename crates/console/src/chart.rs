@@ -123,7 +123,11 @@ impl Plot<'_> {
             x: number(at as f64 * width),
             width: number(width),
             at: label.clone(),
-            values: self.series.iter().filter_map(|series| Some((series.name, (self.write)(series.value(at)?)))).collect(),
+            values: self
+                .series
+                .iter()
+                .filter_map(|series| Some((series.name, (self.write)(series.value(at)?))))
+                .collect(),
         });
         let columns = columns.collect();
         let (blocks, paths) = match self.shape {

@@ -69,9 +69,7 @@ impl Fault {
         let words = FaultWords(language);
         match self {
             Self::LogIn(_) | Self::NotFound => (words.not_found(), words.not_found_why().to_owned()),
-            Self::Forbidden(role) => {
-                (words.forbidden(), words.forbidden_why(terms::role(language, role.as_str())))
-            }
+            Self::Forbidden(role) => (words.forbidden(), words.forbidden_why(terms::role(language, role.as_str()))),
             Self::ForeignForm => (words.foreign_form(), words.foreign_form_why().to_owned()),
             Self::UnreadableForm => (words.unreadable_form(), words.unreadable_form_why().to_owned()),
             Self::Parameter(name) => (words.parameter(), words.parameter_why(name)),

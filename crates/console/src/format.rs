@@ -200,7 +200,10 @@ mod tests {
 
     #[test]
     fn times_read_in_their_unit() {
-        assert_eq!([850, 12_340, 2_500_000, 90_000_000].map(|us| EN.micros(us)), ["850 µs", "12.3 ms", "2.5 s", "1 min"]);
+        assert_eq!(
+            [850, 12_340, 2_500_000, 90_000_000].map(|us| EN.micros(us)),
+            ["850 µs", "12.3 ms", "2.5 s", "1 min"]
+        );
         let (then, now) = ("2026-11-26T10:00:00Z".parse().unwrap(), "2026-11-26T10:03:09Z".parse().unwrap());
         assert_eq!((EN.relative(then, now), ZH.relative(now, then)), ("3 min ago".into(), "3 分钟后".into()));
         assert_eq!(ZH.moment(then).text, "2026年11月26日 10:00:00 UTC");

@@ -12,11 +12,14 @@
 #![recursion_limit = "512"]
 
 mod assets;
+mod cell;
+mod changes;
 mod chart;
 mod entry;
 mod fault;
 mod form;
 mod format;
+mod kit;
 mod origin;
 mod pages;
 mod preferences;

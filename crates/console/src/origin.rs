@@ -24,15 +24,19 @@ mod tests {
     #[test]
     fn only_our_own_pages_may_change_something() {
         let ours = |pairs: &[(&'static str, &'static str)]| {
-            let headers = pairs.iter().map(|(name, value)| {
-                (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
-            });
+            let headers = pairs
+                .iter()
+                .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)));
             is_ours(&headers.collect())
         };
         assert!(ours(&[("sec-fetch-site", "same-origin"), ("origin", "https://proxy.example"), ("host", "127.0.0.1")]));
         assert!(!ours(&[("sec-fetch-site", "same-site")]) && !ours(&[("sec-fetch-site", "cross-site")]));
         assert!(ours(&[("origin", "http://relay.example:8788"), ("host", "relay.example:8788")]));
-        assert!(ours(&[("origin", "https://relay.example"), ("host", "127.0.0.1"), ("x-forwarded-host", "relay.example")]));
+        assert!(ours(&[
+            ("origin", "https://relay.example"),
+            ("host", "127.0.0.1"),
+            ("x-forwarded-host", "relay.example")
+        ]));
         assert!(!ours(&[("origin", "https://evil.example"), ("host", "relay.example")]));
         assert!(!ours(&[("origin", "null"), ("host", "relay.example")]));
         assert!(ours(&[("host", "relay.example")]), "curl");

@@ -36,6 +36,7 @@ words! {
         events => "Events" / "事件";
         notifications => "Notifications" / "通知";
         audit => "Audit" / "审计";
+        tokens => "Tokens" / "管理 token";
         account => "Sessions" / "登录会话";
         language => "Language" / "语言";
         theme => "Colors" / "配色";
@@ -57,6 +58,8 @@ words! {
         done_tested => "The test message was delivered." / "测试消息已送达。";
         done_ended => "Other sessions were ended." / "其他会话已全部退出。";
         done_logged_out => "You are logged out." / "您已退出登录。";
+        done_saved => "Saved, and in force." / "已保存并生效。";
+        done_deleted => "Deleted." / "已删除。";
         done_nothing => "Nothing differed, so nothing was changed." / "没有差异，未做任何更改。";
     }
 }
@@ -78,6 +81,7 @@ pub(crate) enum Section {
     Events,
     Notifications,
     Audit,
+    Tokens,
     Account,
     /// In no section, such as the page of an error.
     Elsewhere,
@@ -130,7 +134,7 @@ impl Shell {
         Self {
             me: Some(Me { name: access.actor.clone(), role }),
             form_token: visit.form_token.clone(),
-            nav: navigation(ShellWords(language), section),
+            nav: navigation(ShellWords(language), section, access.role),
             role: Some(access.role),
             ..Self::bare(visit.preferences, &visit.here)
         }
@@ -176,14 +180,25 @@ impl ShellWords {
             "tested" => self.done_tested(),
             "ended" => self.done_ended(),
             "logged-out" => self.done_logged_out(),
+            "saved" => self.done_saved(),
+            "deleted" => self.done_deleted(),
             "nothing" => self.done_nothing(),
             _ => return None,
         })
     }
 }
 
-fn navigation(t: ShellWords, here: Section) -> Vec<NavPart> {
+fn navigation(t: ShellWords, here: Section, role: Role) -> Vec<NavPart> {
     let link = |section, href, text| Link { href, text, is_here: section == here };
+    let mut records = vec![
+        link(Section::Events, "/events", t.events()),
+        link(Section::Notifications, "/notifications", t.notifications()),
+        link(Section::Audit, "/audit", t.audit()),
+    ];
+    if role.covers(Role::Admin) {
+        records.push(link(Section::Tokens, "/tokens", t.tokens()));
+    }
+    records.push(link(Section::Account, "/account", t.account()));
     vec![
         NavPart {
             title: t.watch(),
@@ -206,14 +221,7 @@ fn navigation(t: ShellWords, here: Section) -> Vec<NavPart> {
                 link(Section::Generations, "/generations", t.generations()),
             ],
         },
-        NavPart {
-            title: t.records(),
-            links: vec![
-                link(Section::Events, "/events", t.events()),
-                link(Section::Notifications, "/notifications", t.notifications()),
-                link(Section::Audit, "/audit", t.audit()),
-            ],
-        },
+        NavPart { title: t.records(), links: records },
     ]
 }
 

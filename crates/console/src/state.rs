@@ -10,6 +10,8 @@ use crate::throttle::Throttle;
 #[derive(Clone)]
 pub(crate) struct Console {
     pub(crate) control: Arc<Control>,
+    /// Where the gateway is, for what consumers paste.
+    pub(crate) gateway: Arc<str>,
     /// Guesses at the login page.
     pub(crate) throttle: Arc<Throttle>,
 }

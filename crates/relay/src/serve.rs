@@ -224,7 +224,8 @@ pub(crate) async fn start(
     let (gateway_listener, admin_listener) =
         (TcpListener::from_std(listeners.gateway)?, TcpListener::from_std(listeners.admin)?);
     let gateway = tokio::spawn(Arc::clone(&server.gateway).serve(gateway_listener));
-    let admin = tokio::spawn(wiring::serve_admin(&server, admin_listener, stop.orderly.clone(), end_admin.clone()));
+    let (draining, cancelled) = (stop.orderly.clone(), end_admin.clone());
+    let admin = tokio::spawn(wiring::serve_admin(&server, gateway_at, admin_listener, draining, cancelled));
     if let Some(mut predecessor) = predecessor {
         predecessor.relieve().await;
     }
@@ -274,9 +275,11 @@ impl Running {
         let value = json!({
             "gateway": format!("http://{}", self.gateway()),
             "admin": format!("http://{}", self.admin()),
+            "console": format!("http://{}/", self.admin()),
         });
         output.event(&value, || {
-            format!("gateway listens on http://{}\nadmin API listens on http://{}", self.gateway(), self.admin())
+            let (gateway, admin) = (self.gateway(), self.admin());
+            format!("gateway listens on http://{gateway}\nadmin API listens on http://{admin}\nconsole is at http://{admin}/")
         })
     }
 

@@ -2,6 +2,7 @@
 //! place that knows every crate.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
@@ -441,6 +442,7 @@ fn probe_settings(config: &Config) -> ProbeSettings {
 /// The admin listener's task: not ready once `draining`, ends after `cancelled`.
 pub(crate) fn serve_admin(
     server: &Server,
+    gateway: SocketAddr,
     listener: TcpListener,
     draining: CancellationToken,
     cancelled: CancellationToken,
@@ -452,5 +454,6 @@ pub(crate) fn serve_admin(
     let scrape = metrics::scrape(Arc::clone(&server.gateway), Arc::clone(&server.control));
     let process = Process { unready, scrape };
     let api = relay_admin::router(Arc::clone(&server.control), process, cancelled.clone());
-    relay_admin::serve(listener, api, cancelled.cancelled_owned())
+    let console = relay_console::router(Arc::clone(&server.control), &format!("http://{gateway}"), api);
+    relay_admin::serve(listener, console, cancelled.cancelled_owned())
 }

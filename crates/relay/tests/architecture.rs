@@ -61,6 +61,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("relay-admin", &["relay-domain", "relay-control"]),
+    // Pages over the same use cases; the API behind them is handed over as a router.
+    ("relay-console", &["relay-domain", "relay-control"]),
     ("relay-testkit", &[]),
     (
         "relay-manager",
@@ -76,6 +78,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "relay-metrics",
             "relay-control",
             "relay-admin",
+            "relay-console",
             "relay-backup",
             "relay-traces",
             "relay-testkit",
@@ -90,7 +93,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     // A backup copies SQLite files by SQLite, and asks them nothing.
     ("rusqlite", &["relay-store", "relay-bindings", "relay-ledger", "relay-backup"]),
     // The gateway's hot path speaks HTTP by relay-http1 alone.
-    ("axum", &["relay-admin"]),
+    ("axum", &["relay-admin", "relay-console"]),
+    ("askama", &["relay-console"]),
     ("hyper", &["relay-hosts", "relay-testkit", "relay-admin", "relay-manager"]),
     // The root of the process alone may leave errors untyped.
     ("anyhow", &["relay-manager"]),

@@ -13,6 +13,7 @@ use relay_domain::Timestamp;
 use crate::fault::{Fault, PageResult};
 use crate::form::Form;
 use crate::format::{Format, NOTHING};
+use crate::kit::Confirm;
 use crate::query::{Query, path};
 use crate::shell::{Section, Shell, page, see_other};
 use crate::state::Console;
@@ -173,7 +174,8 @@ impl Teller {
     /// Why a route or host is not well, in one cell.
     fn reasons(&self, route: &RouteHealthView) -> String {
         let breaker = Some(self.opener(&route.breaker)).filter(|text| !text.is_empty());
-        let cooling = route.credentials.iter().map(|cooling| terms::cooling(self.language, cooling.reason).into_owned());
+        let cooling =
+            route.credentials.iter().map(|cooling| terms::cooling(self.language, cooling.reason).into_owned());
         let flags = route.flags.iter().map(|flag| terms::flag(self.language, flag.flag).into_owned());
         let all: Vec<String> = breaker.into_iter().chain(cooling).chain(flags).collect();
         if all.is_empty() { NOTHING.to_owned() } else { all.join(" · ") }
@@ -218,29 +220,22 @@ pub(crate) struct HealthPage {
     pub(crate) log: String,
 }
 
-/// What clearing will do, before it is done.
-#[derive(Template)]
-#[template(path = "health_clear.html")]
-pub(crate) struct Clear {
-    pub(crate) t: HealthWords,
-    pub(crate) shell: Shell,
-    pub(crate) what: String,
-    pub(crate) host: String,
-    pub(crate) route: String,
-    pub(crate) is_all: bool,
-}
-
 /// `GET /health`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     let filter = HealthFilter { troubled: query.text("troubled").is_some(), ..HealthFilter::default() };
-    let shown = HealthPage::new(&visit, &console.control.health().await, &console.control.fleet_health(&filter), filter.troubled);
+    let shown = HealthPage::new(
+        &visit,
+        &console.control.health().await,
+        &console.control.fleet_health(&filter),
+        filter.troubled,
+    );
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
 
 /// `GET /health/clear`: what it will do.
 pub(crate) async fn confirm(visit: Visit, query: Query) -> PageResult {
     visit.acting(Role::Operator)?;
-    Ok(page(&Clear::new(&visit, query.text("host_id"), query.text("route_id"))))
+    Ok(page(&confirmation(&visit, query.text("host_id"), query.text("route_id"))))
 }
 
 /// `POST /health/clear`
@@ -256,18 +251,21 @@ pub(crate) async fn clear(State(console): State<Console>, visit: Visit, Form(for
     }
 }
 
-impl Clear {
-    fn new(visit: &Visit, host: Option<String>, route: Option<String>) -> Self {
-        let t = HealthWords(visit.preferences.language);
-        let name = route.as_deref().or(host.as_deref());
-        Self {
-            t,
-            shell: visit.shell(Section::Health),
-            what: name.map_or_else(|| t.clear_what_all().to_owned(), |name| t.clear_what(name)),
-            is_all: name.is_none(),
-            host: host.unwrap_or_default(),
-            route: route.unwrap_or_default(),
-        }
+/// What clearing will do.
+fn confirmation(visit: &Visit, host: Option<String>, route: Option<String>) -> Confirm {
+    let t = HealthWords(visit.preferences.language);
+    let name = route.as_deref().or(host.as_deref());
+    Confirm {
+        shell: visit.shell(Section::Health),
+        title: t.clear_title().to_owned(),
+        sentences: vec![name.map_or_else(|| t.clear_what_all().to_owned(), |name| t.clear_what(name))],
+        parts: Vec::new(),
+        action: "/health/clear".to_owned(),
+        check: name.is_none().then(|| ("at_once", t.clear_at_once())),
+        hidden: vec![("host_id", host.unwrap_or_default()), ("route_id", route.unwrap_or_default())],
+        button: t.clear_do(),
+        is_danger: false,
+        cancel: ("/health".to_owned(), t.cancel()),
     }
 }
 
@@ -310,7 +308,8 @@ impl HealthPage {
             probe_cost: cost,
             log: t.log_rows(
                 format.compact(i64::try_from(health.log.written).unwrap_or(i64::MAX)),
-                format.number(i64::try_from(health.log.accepted.saturating_sub(health.log.written)).unwrap_or(i64::MAX)),
+                format
+                    .number(i64::try_from(health.log.accepted.saturating_sub(health.log.written)).unwrap_or(i64::MAX)),
             ),
         }
     }
@@ -357,7 +356,7 @@ fn probe_texts(t: HealthWords, format: Format, fleet: &FleetHealthView) -> Probe
 }
 
 #[cfg(test)]
-pub(crate) use samples::{sample_trouble, sample_wellness};
+pub(crate) use samples::{sample_trouble, sample_wellness, samples};
 
 #[cfg(test)]
 mod samples {
@@ -367,7 +366,7 @@ mod samples {
     use relay_ledger::LedgerStats;
 
     use super::*;
-    use crate::pages::rendering::{HOSTILE, now, visit};
+    use crate::pages::rendering::{HOSTILE, now, render, visit};
 
     fn health(reasons: &[&str], routes: usize) -> Health {
         Health {
@@ -419,7 +418,8 @@ mod samples {
             since: now(),
             expected_back: now(),
         };
-        let host = |state, address_banned| HostHealthView { host_id: HOSTILE.into(), breaker: breaker(state), address_banned };
+        let host =
+            |state, address_banned| HostHealthView { host_id: HOSTILE.into(), breaker: breaker(state), address_banned };
         let fleet = FleetHealthView {
             hosts: vec![host("open", None), host("half_open", Some(cooling("address_banned")))],
             routes: vec![
@@ -437,16 +437,11 @@ mod samples {
         (health(&[], 0), FleetHealthView { hosts: vec![], routes: vec![], probes: probes() })
     }
 
-    impl HealthPage {
-        pub(crate) fn samples(language: Language) -> Vec<Self> {
-            [sample_trouble(), sample_wellness()].map(|(health, fleet)| Self::new(&visit(language), &health, &fleet, false)).into()
-        }
-    }
-
-    impl Clear {
-        pub(crate) fn samples(language: Language) -> Vec<Self> {
-            let visit = visit(language);
-            vec![Self::new(&visit, None, None), Self::new(&visit, Some(HOSTILE.into()), None)]
-        }
+    pub(crate) fn samples(language: Language) -> Vec<String> {
+        let visit = visit(language);
+        let pages = [sample_trouble(), sample_wellness()]
+            .map(|(health, fleet)| render(&HealthPage::new(&visit, &health, &fleet, false)));
+        let confirmations = [None, Some(HOSTILE.to_owned())].map(|host| render(&confirmation(&visit, host, None)));
+        pages.into_iter().chain(confirmations).collect()
     }
 }

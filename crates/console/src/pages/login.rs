@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Request, State};
 use axum::extract::FromRequest as _;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, USER_AGENT};
 use http::{HeaderValue, StatusCode};
@@ -56,11 +56,7 @@ impl Login {
 }
 
 /// `GET /login`
-pub(crate) async fn show(
-    Extension(preferences): Extension<Preferences>,
-    uri: http::Uri,
-    query: Query,
-) -> Response {
+pub(crate) async fn show(Extension(preferences): Extension<Preferences>, uri: http::Uri, query: Query) -> Response {
     let here = uri.path_and_query().map_or("/login", |path| path.as_str());
     page(&Login::new(preferences, here, query.text("back"), None))
 }
@@ -85,8 +81,7 @@ pub(crate) async fn log_in(
     };
     if let Err(wait) = console.throttle.attempt(address, console.control.now()) {
         let wait = wait.max(std::time::Duration::from_secs(1));
-        let mut response =
-            refused(StatusCode::TOO_MANY_REQUESTS, t.throttled(Format(preferences.language).span(wait)));
+        let mut response = refused(StatusCode::TOO_MANY_REQUESTS, t.throttled(Format(preferences.language).span(wait)));
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         return Ok(response);
     }
@@ -123,13 +118,12 @@ pub(crate) async fn log_out(
 }
 
 #[cfg(test)]
-impl Login {
-    pub(crate) fn samples(language: crate::words::Language) -> Vec<Self> {
-        let preferences = Preferences { language, ..Preferences::default() };
-        let fault = LoginWords(language).throttled("3 min");
-        vec![
-            Self::new(preferences, "/login", None, None),
-            Self::new(preferences, "/login?done=logged-out", Some("/decisions".into()), Some(fault)),
-        ]
-    }
+pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
+    let preferences = Preferences { language, ..Preferences::default() };
+    let fault = LoginWords(language).throttled("3 min");
+    let pages = [
+        Login::new(preferences, "/login", None, None),
+        Login::new(preferences, "/login?done=logged-out", Some("/decisions".into()), Some(fault)),
+    ];
+    pages.iter().map(crate::pages::rendering::render).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::State;
 use relay_control::fleet_health::{FleetHealthView, HealthFilter};
-use relay_control::status::Health;
+use relay_control::status::{FleetCounts, Health};
 use relay_control::traffic::{Recent, RollupFilter, RollupSums, Share, Step, Traffic, TrafficQuery};
 use relay_domain::Timestamp;
 
@@ -17,7 +17,9 @@ use crate::query::{Query, address};
 use crate::shell::{Section, Shell, page};
 use crate::state::Console;
 use crate::visit::Visit;
-use crate::words::{Language, words};
+#[cfg(test)]
+use crate::words::Language;
+use crate::words::words;
 
 words! {
     OverviewWords {
@@ -72,6 +74,14 @@ words! {
         none_named => "(none)" / "（无）";
         more(number) => "and {number} more" / "其余 {number} 项";
         cut(number) => "Only the newest {number} requests are drawn." / "仅绘制最近 {number} 个请求。";
+        first_run => "To the first request" / "完成首次请求";
+        first_run_intro => "Nothing can be served yet. Each step says what is wrong when it fails." / "目前还无法提供服务。每一步出错时都会说明原因。";
+        step_host => "Add a host: where requests are sent" / "添加主机：请求发往的地方";
+        step_group => "Make a group: what customers are given" / "新建分组：提供给客户的内容";
+        step_route => "Join them with a route: which model is served by which host" / "新建路由：把分组的模型连接到主机";
+        step_key => "Make a key for a consumer; its page has the commands to paste" / "为使用方新建 key，页面上有可直接粘贴的命令";
+        step_request => "Send a request with it, and watch it arrive" / "用该 key 发送请求，查看它的决策记录";
+        step_done => "done" / "已完成";
         no_traffic => "No requests in this time." / "该时间段内没有请求。";
     }
 }
@@ -105,6 +115,14 @@ pub(crate) struct ShareList {
     pub(crate) more: Option<String>,
 }
 
+/// A step to the first request.
+#[derive(Clone, Debug)]
+pub(crate) struct FirstStep {
+    pub(crate) text: &'static str,
+    pub(crate) href: &'static str,
+    pub(crate) is_done: bool,
+}
+
 /// A choice of the range picker.
 #[derive(Clone, Debug)]
 pub(crate) struct RangeLink {
@@ -121,6 +139,8 @@ pub(crate) struct Overview {
     pub(crate) shell: Shell,
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) has_routes: bool,
+    /// What is left to do on a new installation; empty once it serves.
+    pub(crate) first_steps: Vec<FirstStep>,
     pub(crate) ranges: Vec<RangeLink>,
     /// For the fields of the range: `YYYY-MM-DDTHH:MM`.
     pub(crate) from: String,
@@ -160,8 +180,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let control = &console.control;
     let hour_ago = visit.now.saturating_sub(Duration::from_hours(1)).unwrap_or(visit.now);
     let traffic = TrafficQuery { from: asked.from, to: asked.to, filter: asked.filter.clone() };
-    let (traffic, recent, health) =
-        tokio::join!(control.traffic(traffic), control.recent(hour_ago), control.health());
+    let (traffic, recent, health) = tokio::join!(control.traffic(traffic), control.recent(hour_ago), control.health());
     let fleet = control.fleet_health(&HealthFilter { troubled: true, ..HealthFilter::default() });
     let shown = Overview::new(&visit, &asked, &Seen { traffic: traffic?, recent: recent?, health, fleet });
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
@@ -245,6 +264,7 @@ impl Overview {
             shell: visit.shell(Section::Overview),
             troubles: troubles(language, visit.now, health, fleet),
             has_routes: health.fleet.routes > 0,
+            first_steps: first_steps(t, health.fleet, traffic.total.requests > 0),
             ranges: ranges(t, asked),
             from: field(asked.from),
             to: field(asked.to),
@@ -258,6 +278,19 @@ impl Overview {
             refresh: asked.range.map(|_| asked.address(&[])),
         }
     }
+}
+
+fn first_steps(t: OverviewWords, fleet: FleetCounts, has_traffic: bool) -> Vec<FirstStep> {
+    let counts = [fleet.hosts, fleet.groups, fleet.routes, fleet.keys];
+    if counts.iter().all(|count| *count > 0) {
+        return Vec::new();
+    }
+    let texts = [t.step_host(), t.step_group(), t.step_route(), t.step_key()];
+    let hrefs = ["/hosts/new", "/groups/new", "/routes/new", "/keys/new"];
+    let steps = texts.into_iter().zip(hrefs).zip(counts);
+    let steps = steps.map(|((text, href), count)| FirstStep { text, href, is_done: count > 0 });
+    let last = FirstStep { text: t.step_request(), href: "/decisions?live=1", is_done: has_traffic };
+    steps.chain([last]).collect()
 }
 
 fn ranges(t: OverviewWords, asked: &Asked) -> Vec<RangeLink> {
@@ -296,7 +329,11 @@ fn tiles(t: OverviewWords, format: Format, total: &RollupSums, recent: &Recent) 
         None => t.mean().to_owned(),
     };
     vec![
-        Tile { name: t.requests(), value: format.compact(total.requests), note: t.of_ended(format.number(failed(total))) },
+        Tile {
+            name: t.requests(),
+            value: format.compact(total.requests),
+            note: t.of_ended(format.number(failed(total))),
+        },
         Tile { name: t.success(), value: success(format, total), note: t.of_ended(format.number(failed(total))) },
         Tile {
             name: t.ttft(),
@@ -396,67 +433,68 @@ fn lists(t: OverviewWords, format: Format, asked: &Asked, traffic: &Traffic) -> 
 }
 
 #[cfg(test)]
-impl Overview {
-    pub(crate) fn samples(language: Language) -> Vec<Self> {
-        let visit = crate::pages::rendering::visit(language);
-        let sums = RollupSums {
-            requests: 1_200,
-            complete: 1_180,
-            failed: 12,
-            client_gone: 8,
-            first_output_us_sum: 480_000_000,
-            first_output_count: 1_190,
-            input_tokens: 2_400_000,
-            cached_input_tokens: 1_800_000,
-            output_tokens: 310_000,
-            priced: 1_180,
-            price_nanos: 8_120_000_000,
-            cost_nanos: 3_010_000_000,
-            cache_saved_nanos: 900_000_000,
-            ..RollupSums::default()
-        };
-        let step = |hour: i64, sums| Step { at: Timestamp::from_second(1_790_000_000 + hour * 3_600).unwrap(), sums };
-        let hostile = crate::pages::rendering::HOSTILE;
-        let shares: Vec<Share> =
-            (0..12).map(|number| Share { name: format!("{hostile}-{number}"), sums }).chain([Share { name: String::new(), sums }]).collect();
-        let recent = |sums: RollupSums, is_cut| Recent {
-            steps: vec![step(0, sums)],
-            step: Duration::from_mins(1),
-            total: sums,
-            is_cut,
-            overhead_us: Some((92, 810)),
-            first_output_us: Some((320_000, 2_400_000)),
-        };
-        let traffic = |steps: Vec<Step>, total, shares: &[Share]| Traffic {
-            step: Duration::from_hours(1),
-            steps,
-            total,
-            groups: shares.to_vec(),
-            hosts: shares.to_vec(),
-            models: shares.to_vec(),
-            consumers: shares.to_vec(),
-            routes: shares.to_vec(),
-        };
-        let (health, fleet) = crate::pages::health::sample_trouble();
-        let full = Seen {
-            traffic: traffic((0..24).map(|hour| step(hour, sums)).collect(), sums, &shares),
-            recent: recent(sums, true),
-            health,
-            fleet,
-        };
-        let (health, fleet) = crate::pages::health::sample_wellness();
-        let empty = Seen {
-            traffic: traffic(vec![step(0, RollupSums::default())], RollupSums::default(), &[]),
-            recent: Recent { overhead_us: None, first_output_us: None, ..recent(RollupSums::default(), false) },
-            health,
-            fleet,
-        };
-        let asked = |query: &str| Asked::read(&Query::parse(query), visit.now).unwrap();
-        vec![
-            Self::new(&visit, &asked("range=24h"), &full),
-            Self::new(&visit, &asked("range=1h"), &full),
-            Self::new(&visit, &asked("from=2026-11-01T00:00&to=2026-11-02T00:00&model=%3Cb%3E"), &full),
-            Self::new(&visit, &asked(""), &empty),
-        ]
-    }
+pub(crate) fn samples(language: Language) -> Vec<String> {
+    let visit = crate::pages::rendering::visit(language);
+    let sums = RollupSums {
+        requests: 1_200,
+        complete: 1_180,
+        failed: 12,
+        client_gone: 8,
+        first_output_us_sum: 480_000_000,
+        first_output_count: 1_190,
+        input_tokens: 2_400_000,
+        cached_input_tokens: 1_800_000,
+        output_tokens: 310_000,
+        priced: 1_180,
+        price_nanos: 8_120_000_000,
+        cost_nanos: 3_010_000_000,
+        cache_saved_nanos: 900_000_000,
+        ..RollupSums::default()
+    };
+    let step = |hour: i64, sums| Step { at: Timestamp::from_second(1_790_000_000 + hour * 3_600).unwrap(), sums };
+    let hostile = crate::pages::rendering::HOSTILE;
+    let shares: Vec<Share> = (0..12)
+        .map(|number| Share { name: format!("{hostile}-{number}"), sums })
+        .chain([Share { name: String::new(), sums }])
+        .collect();
+    let recent = |sums: RollupSums, is_cut| Recent {
+        steps: vec![step(0, sums)],
+        step: Duration::from_mins(1),
+        total: sums,
+        is_cut,
+        overhead_us: Some((92, 810)),
+        first_output_us: Some((320_000, 2_400_000)),
+    };
+    let traffic = |steps: Vec<Step>, total, shares: &[Share]| Traffic {
+        step: Duration::from_hours(1),
+        steps,
+        total,
+        groups: shares.to_vec(),
+        hosts: shares.to_vec(),
+        models: shares.to_vec(),
+        consumers: shares.to_vec(),
+        routes: shares.to_vec(),
+    };
+    let (health, fleet) = crate::pages::health::sample_trouble();
+    let full = Seen {
+        traffic: traffic((0..24).map(|hour| step(hour, sums)).collect(), sums, &shares),
+        recent: recent(sums, true),
+        health,
+        fleet,
+    };
+    let (health, fleet) = crate::pages::health::sample_wellness();
+    let empty = Seen {
+        traffic: traffic(vec![step(0, RollupSums::default())], RollupSums::default(), &[]),
+        recent: Recent { overhead_us: None, first_output_us: None, ..recent(RollupSums::default(), false) },
+        health,
+        fleet,
+    };
+    let asked = |query: &str| Asked::read(&Query::parse(query), visit.now).unwrap();
+    let pages = [
+        Overview::new(&visit, &asked("range=24h"), &full),
+        Overview::new(&visit, &asked("range=1h"), &full),
+        Overview::new(&visit, &asked("from=2026-11-01T00:00&to=2026-11-02T00:00&model=%3Cb%3E"), &full),
+        Overview::new(&visit, &asked(""), &empty),
+    ];
+    pages.iter().map(crate::pages::rendering::render).collect()
 }

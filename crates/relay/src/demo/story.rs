@@ -32,6 +32,7 @@ pub(super) fn tell(scene: &Scene<'_>, turns: &[Turn], decisions: &[Value], outpu
     let value = json!({
         "gateway": format!("http://{}", scene.gateway),
         "admin": format!("http://{}", scene.admin),
+        "console": format!("http://{}/", scene.admin),
         "hosts": scene.hosts.iter().map(|host| json!({ "host_id": host.name(), "base_url": host.base_url() })).collect::<Vec<_>>(),
         "consumer_key": scene.consumer_key.expose(),
         "admin_token": token,
@@ -59,6 +60,7 @@ fn what_runs(scene: &Scene<'_>) -> String {
             format!("http://{}/v1", scene.gateway),
             format!("key {}", scene.consumer_key.expose()),
         ],
+        vec!["console".to_owned(), format!("http://{}/", scene.admin), "the token below".to_owned()],
         vec!["admin API".to_owned(), format!("http://{}/api/v1", scene.admin), format!("token {token}")],
     ];
     rows.extend(scene.hosts.iter().map(|host| {

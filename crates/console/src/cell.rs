@@ -1,0 +1,76 @@
+//! What stands in a table's cell or beside the name of a fact: text, a link, a badge, a moment.
+
+use relay_domain::Timestamp;
+
+use crate::format::{Moment, NOTHING};
+use crate::terms::Badge;
+use crate::visit::Visit;
+
+/// One cell; `note` stands small below it.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    pub(crate) body: Body,
+    pub(crate) note: String,
+}
+
+/// What a cell shows.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Text(String),
+    /// Aligned to the right.
+    Number(String),
+    /// An id or key, in a fixed width.
+    Code(String),
+    Link {
+        href: String,
+        text: String,
+    },
+    Badge(Badge),
+    /// A moment with how long ago it was.
+    When {
+        at: Moment,
+        ago: String,
+    },
+}
+
+impl Cell {
+    fn new(body: Body) -> Self {
+        Self { body, note: String::new() }
+    }
+
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self::new(Body::Text(if text.is_empty() { NOTHING.to_owned() } else { text }))
+    }
+
+    pub(crate) fn number(text: impl Into<String>) -> Self {
+        Self::new(Body::Number(text.into()))
+    }
+
+    pub(crate) fn code(text: impl Into<String>) -> Self {
+        let text = text.into();
+        if text.is_empty() { Self::text(text) } else { Self::new(Body::Code(text)) }
+    }
+
+    pub(crate) fn link(href: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::new(Body::Link { href: href.into(), text: text.into() })
+    }
+
+    pub(crate) fn badge(badge: Badge) -> Self {
+        Self::new(Body::Badge(badge))
+    }
+
+    pub(crate) fn when(visit: &Visit, at: Timestamp) -> Self {
+        let format = visit.format();
+        Self::new(Body::When { at: format.moment(at), ago: format.relative(at, visit.now) })
+    }
+
+    pub(crate) fn optional_when(visit: &Visit, at: Option<Timestamp>) -> Self {
+        at.map_or_else(|| Self::text(""), |at| Self::when(visit, at))
+    }
+
+    /// With this below it.
+    pub(crate) fn note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+}

@@ -1,0 +1,69 @@
+//! What differs between two fleets, as a table.
+
+use relay_control::diff::{Diff, EntryName};
+use serde_json::Value;
+
+use crate::cell::Cell;
+use crate::format::NOTHING;
+use crate::kit::{Head, Table};
+use crate::terms::{self, Badge, Tone};
+use crate::words::{Language, words};
+
+words! {
+    ChangeWords {
+        what => "What" / "对象";
+        change => "Change" / "变更";
+        field => "Field" / "字段";
+        from => "Before" / "变更前";
+        to => "After" / "变更后";
+        added => "added" / "新增";
+        changed => "changed" / "修改";
+        removed => "removed" / "移除";
+    }
+}
+
+/// A line for each field that differs, and for each entry that comes or goes.
+pub(crate) fn table(language: Language, diff: &Diff) -> Table {
+    let t = ChangeWords(language);
+    let name = |entry: &EntryName| Cell::text(&entry.id).note(terms::noun(language, &entry.noun));
+    let whole = |entry: &EntryName, tone, text| {
+        let nothing = || Cell::text(NOTHING);
+        vec![name(entry), Cell::badge(Badge::new(tone, text)), nothing(), nothing(), nothing()]
+    };
+    let mut rows: Vec<Vec<Cell>> = diff.removed.iter().map(|entry| whole(entry, Tone::Bad, t.removed())).collect();
+    for entry in &diff.changed {
+        let fields = entry.fields.iter().map(|field| {
+            let badge = Cell::badge(Badge::new(Tone::Warning, t.changed()));
+            let value = |value: &Value| Cell::code(value_text(value));
+            vec![name(&entry.name), badge, Cell::code(&field.field), value(&field.from), value(&field.to)]
+        });
+        rows.extend(fields);
+    }
+    rows.extend(diff.added.iter().map(|entry| whole(entry, Tone::Good, t.added())));
+    let heads = [t.what(), t.change(), t.field(), t.from(), t.to()].map(Head::text);
+    Table { heads: heads.into(), rows }
+}
+
+/// A value as people read it: text without quotes, nothing as a dash.
+pub(crate) fn value_text(value: &Value) -> String {
+    match value {
+        Value::Null => NOTHING.to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.iter().all(|item| !item.is_object()) => {
+            items.iter().map(value_text).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn sample() -> Diff {
+    use relay_control::diff::{ChangedEntry, FieldChange};
+    let name = |noun: &str| EntryName { noun: noun.into(), id: crate::pages::rendering::HOSTILE.into() };
+    let field = FieldChange { field: "weight".into(), from: 1.into(), to: crate::pages::rendering::HOSTILE.into() };
+    Diff {
+        added: vec![name("host")],
+        changed: vec![ChangedEntry { name: name("route"), fields: vec![field] }],
+        removed: vec![name("key")],
+    }
+}

@@ -1,0 +1,251 @@
+//! Hosts, groups, routes and keys: lists, and the sheet of each.
+
+pub(crate) mod edit;
+mod fields;
+pub(crate) mod groups;
+pub(crate) mod hosts;
+mod issued;
+pub(crate) mod keys;
+pub(crate) mod routes;
+
+use relay_control::Control;
+use relay_control::binding_list::BindingFilter;
+use relay_control::edit::Noun;
+use relay_control::fleet_health::{FleetHealthView, HealthFilter, RouteHealthView};
+use relay_control::page::{Page, PageRequest};
+use relay_control::view::Fields;
+use relay_domain::{Route, RouteId};
+
+use crate::cell::Cell;
+use crate::changes::value_text;
+use crate::fault::Fault;
+use crate::kit::{Action, Head, Table};
+use crate::query::path;
+use crate::shell::Shell;
+use crate::state::Console;
+use crate::terms::{self, Badge, Tone};
+use crate::visit::Visit;
+use crate::words::{Language, words};
+
+words! {
+    /// Words that all nouns of the fleet share.
+    FleetWords {
+        enabled => "enabled" / "已启用";
+        disabled => "disabled" / "已停用";
+        draining => "draining" / "排空中";
+        settings => "Settings" / "配置";
+        routes => "Routes" / "路由";
+        route => "Route" / "路由";
+        group => "Group" / "分组";
+        model => "Model" / "模型";
+        host => "Host" / "主机";
+        on_host => "On the host" / "主机侧";
+        tier => "Tier" / "优先级";
+        weight => "Weight" / "权重";
+        credential => "Key sent" / "所用 key";
+        state => "State" / "状态";
+        decisions => "Its decisions" / "相关决策";
+        new_host => "New host" / "新建主机";
+        new_group => "New group" / "新建分组";
+        new_route => "New route" / "新建路由";
+        new_key => "New key" / "新建 key";
+        change => "Change" / "修改";
+        enable => "Enable" / "启用";
+        disable => "Disable" / "停用";
+        drain => "Drain" / "排空";
+        rotate => "New secret" / "轮换密钥";
+        delete => "Delete" / "删除";
+        no_routes => "No route." / "没有路由。";
+    }
+}
+
+/// The button that makes a new entry, for those who may.
+pub(crate) fn making(shell: &Shell, noun: Noun) -> Vec<Action> {
+    let t = FleetWords(shell.language);
+    let text = match noun {
+        Noun::Host => t.new_host(),
+        Noun::Group => t.new_group(),
+        Noun::Route => t.new_route(),
+        Noun::Key => t.new_key(),
+    };
+    let action = Action::new(format!("{}/new", edit::list_of(noun)), text).primary();
+    shell.may_administer().then_some(action).into_iter().collect()
+}
+
+/// The buttons that change an entry, for those who may.
+pub(crate) fn changing(shell: &Shell, noun: Noun, id: &str, is_enabled: bool) -> Vec<Action> {
+    if !shell.may_administer() {
+        return Vec::new();
+    }
+    let t = FleetWords(shell.language);
+    let own = path(edit::list_of(noun), id);
+    let act = |word: &str, text| Action::new(format!("{own}/act/{word}"), text);
+    let mut actions = vec![Action::new(format!("{own}/edit"), t.change()).primary()];
+    match noun {
+        Noun::Route => actions.push(act("drain", t.drain())),
+        Noun::Key => actions.push(act("rotate", t.rotate())),
+        Noun::Host | Noun::Group => {}
+    }
+    actions.push(if is_enabled { act("disable", t.disable()) } else { act("enable", t.enable()) });
+    actions.push(act("delete", t.delete()).danger());
+    actions
+}
+
+/// The health of the fleet, to look up by id.
+pub(crate) struct Healths(FleetHealthView);
+
+impl Healths {
+    pub(crate) fn of(control: &Control) -> Self {
+        Self(control.fleet_health(&HealthFilter::default()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        Self(crate::pages::health::sample_trouble().1)
+    }
+
+    pub(crate) fn route(&self, id: &str) -> Option<&RouteHealthView> {
+        self.0.routes.iter().find(|route| route.route_id == id)
+    }
+
+    /// The badge of a host that is enabled.
+    pub(crate) fn host_badge(&self, language: Language, id: &str) -> Option<Badge> {
+        let host = self.0.hosts.iter().find(|host| host.host_id == id)?;
+        Some(match &host.address_banned {
+            Some(cooling) => Badge::new(Tone::Bad, terms::cooling(language, cooling.reason)),
+            None => terms::breaker_badge(language, host.breaker.state),
+        })
+    }
+
+    /// The badge of a route that is enabled.
+    pub(crate) fn route_badge(&self, language: Language, id: &str) -> Option<Badge> {
+        let route = self.route(id)?;
+        Some(match (route.breaker.state, route.credentials.first(), route.flags.first()) {
+            ("closed", Some(cooling), _) => Badge::new(Tone::Warning, terms::cooling(language, cooling.reason)),
+            ("closed", None, Some(flag)) => Badge::new(Tone::Warning, terms::flag(language, flag.flag)),
+            (state, ..) => terms::breaker_badge(language, state),
+        })
+    }
+}
+
+/// Whether something is enabled, and how it is then.
+pub(crate) fn state(language: Language, is_enabled: bool, health: Option<Badge>) -> Badge {
+    let t = FleetWords(language);
+    match health {
+        _ if !is_enabled => Badge::new(Tone::Quiet, t.disabled()),
+        Some(badge) => badge,
+        None => Badge::new(Tone::Good, t.enabled()),
+    }
+}
+
+/// The badge of a route.
+pub(crate) fn route_state(language: Language, route: &Route, healths: &Healths) -> Badge {
+    let health = healths.route_badge(language, route.id.as_str());
+    let is_well = health.as_ref().is_none_or(|badge| badge.tone == Tone::Good);
+    if route.enabled && route.weight == 0 && is_well {
+        return Badge::new(Tone::Warning, FleetWords(language).draining());
+    }
+    state(language, route.enabled, health)
+}
+
+/// A table of routes.
+pub(crate) fn route_table<'a>(visit: &Visit, routes: impl Iterator<Item = &'a Route>, healths: &Healths) -> Table {
+    let language = visit.preferences.language;
+    let t = FleetWords(language);
+    let row = |route: &Route| {
+        let name = Cell::link(path("/routes", route.id.as_str()), route.id.as_str());
+        let on_host = [route.shadow_group.as_str(), route.shadow_model.as_str()];
+        let on_host: Vec<&str> = on_host.into_iter().filter(|part| !part.is_empty()).collect();
+        vec![
+            if route.name == route.id.as_str() { name } else { name.note(&route.name) },
+            Cell::badge(route_state(language, route, healths)),
+            Cell::text(route.public_model.to_string()).note(route.group.as_str()),
+            Cell::link(path("/hosts", route.host.as_str()), route.host.as_str()).note(on_host.join(" / ")),
+            Cell::number(route.priority.to_string()),
+            Cell::number(route.weight.to_string()),
+            Cell::text(terms::credential(language, route.credential.as_str())),
+        ]
+    };
+    let mut heads: Vec<Head> = [t.route(), t.state(), t.model(), t.host()].map(Head::text).into();
+    heads.extend([Head::number(t.tier()), Head::number(t.weight()), Head::text(t.credential())]);
+    Table { heads, rows: routes.map(row).collect() }
+}
+
+/// The fields of an entry as the fleet file names them.
+pub(crate) fn field_table(language: Language, fields: &Fields) -> Table {
+    let t = FleetWords(language);
+    let rows = fields.iter().map(|(name, value)| vec![Cell::code(name.as_str()), Cell::text(value_text(value))]);
+    Table { heads: [t.settings(), ""].map(Head::text).into(), rows: rows.collect() }
+}
+
+/// Conversations that a route holds, as far as they are counted.
+pub(crate) async fn bound_to(console: &Console, visit: &Visit, route: &str) -> Result<String, Fault> {
+    const COUNTED: usize = 1_000;
+    let filter = BindingFilter { route_id: RouteId::new(route).ok(), ..BindingFilter::default() };
+    let found = console.control.bindings(&filter, &PageRequest { limit: COUNTED, cursor: None }).await?;
+    let more = if found.next_cursor.is_some() { "+" } else { "" };
+    Ok(format!("{}{more}", visit.format().number(i64::try_from(found.items.len()).unwrap_or(i64::MAX))))
+}
+
+/// A page of what comes sorted by id.
+pub(crate) fn page_of<'a, T: 'a>(
+    entries: impl Iterator<Item = &'a T>,
+    request: &PageRequest,
+    id: impl Fn(&T) -> &str,
+) -> Page<&'a T> {
+    let after = entries.filter(|entry| request.cursor.as_deref().is_none_or(|cursor| id(entry) > cursor));
+    let mut items: Vec<&T> = after.take(request.limit + 1).collect();
+    let is_more = items.len() > request.limit;
+    items.truncate(request.limit);
+    let next_cursor = items.last().filter(|_| is_more).map(|last| id(last).to_owned());
+    Page { items, next_cursor }
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    use relay_domain::{
+        BaseUrl, ConsumerKey, CredentialMode, Fleet, Group, GroupId, Host, HostId, HostKind, KeyHash, KeyId,
+        ModelPattern, Route, RouteCost, RouteId,
+    };
+
+    use crate::pages::rendering::HOSTILE;
+
+    /// One of each noun; ids are slugs, what else is text is hostile.
+    pub(crate) fn fleet() -> Fleet {
+        let host = Host {
+            id: HostId::new("tokyo").unwrap(),
+            kind: HostKind::Sub2api,
+            base_url: BaseUrl::parse("https://tokyo.example").unwrap(),
+            allow_private: false,
+            enabled: true,
+            admin: None,
+            gateway_key: None,
+            ask_usage: true,
+        };
+        let route = Route {
+            id: RouteId::new("gpt-tokyo").unwrap(),
+            name: HOSTILE.into(),
+            group: GroupId::new("gpt").unwrap(),
+            public_model: ModelPattern::parse("gpt-5").unwrap(),
+            host: host.id.clone(),
+            shadow_group: HOSTILE.into(),
+            shadow_model: HOSTILE.into(),
+            priority: 1,
+            weight: 0,
+            credential: CredentialMode::HostKey,
+            enabled: true,
+            cost: RouteCost::default(),
+        };
+        let mut key = ConsumerKey::new(KeyId::new("team-a").unwrap(), KeyHash([0; 32]));
+        key.label = Some(HOSTILE.into());
+        key.groups = vec![GroupId::new("gpt").unwrap()];
+        let off = Host { id: HostId::new("osaka").unwrap(), enabled: false, ..host.clone() };
+        Fleet {
+            hosts: vec![off, host],
+            groups: vec![Group::new(GroupId::new("gpt").unwrap())],
+            routes: vec![route],
+            keys: vec![key],
+            ..Fleet::default()
+        }
+    }
+}

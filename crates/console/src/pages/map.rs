@@ -1,0 +1,272 @@
+//! The fleet as one picture: groups → routes → hosts, edges as wide as their traffic of the last day,
+//! colored by health.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::State;
+use relay_control::traffic::{RollupFilter, Traffic, TrafficQuery};
+use relay_domain::{Group, Host, Route};
+
+use crate::fault::PageResult;
+use crate::pages::fleet::{Healths, route_state, state};
+use crate::query::{Query, path};
+use crate::shell::{Section, Shell, page};
+use crate::state::Console;
+use crate::terms::Tone;
+use crate::visit::Visit;
+#[cfg(test)]
+use crate::words::Language;
+use crate::words::words;
+
+words! {
+    MapWords {
+        title => "Fleet map" / "流量拓扑";
+        intro => "Groups, routes and hosts. Edges are as wide as their traffic of the last 24 hours, colored by health." / "分组、路由与主机。连线粗细表示最近 24 小时的流量，颜色表示健康状态。";
+        groups => "Groups" / "分组";
+        routes => "Routes" / "路由";
+        hosts => "Hosts" / "主机";
+        well => "well" / "正常";
+        troubled => "not well" / "异常";
+        left_alone => "left alone" / "已避开";
+        off => "off, or without traffic" / "停用或无流量";
+        requests(number) => "{number} requests" / "{number} 个请求";
+        tier_and_weight(tier, weight) => "tier {tier}, weight {weight}" / "优先级 {tier}，权重 {weight}";
+        more(number) => "{number} more routes are not drawn; narrow to a group." / "另有 {number} 条路由未显示，请选择单个分组查看。";
+        only(group) => "Only group {group}" / "仅显示分组 {group}";
+        everything => "Show everything" / "显示全部";
+        empty => "There is no route to draw. A route joins a group's model with a host." / "还没有路由。路由把分组的模型连接到主机。";
+    }
+}
+
+/// Routes drawn at most; a picture of more shows nothing.
+const ROUTES: usize = 60;
+
+const NODE_WIDTH: usize = 190;
+const NODE_HEIGHT: usize = 40;
+const ROW: usize = 54;
+const TOP: usize = 28;
+/// Left edges of the three columns.
+const COLUMNS: [usize; 3] = [10, 370, 730];
+const WIDEST: f64 = 22.0;
+
+/// A box of the picture.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) href: String,
+    pub(crate) name: String,
+    pub(crate) note: String,
+    pub(crate) tone: Tone,
+    pub(crate) x: usize,
+    pub(crate) y: usize,
+    /// Everything about it, for the hint.
+    pub(crate) title: String,
+}
+
+/// A curve between two boxes.
+#[derive(Clone, Debug)]
+pub(crate) struct Edge {
+    pub(crate) d: String,
+    pub(crate) width: String,
+    pub(crate) tone: Tone,
+    pub(crate) title: String,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "map.html")]
+pub(crate) struct Map {
+    pub(crate) t: MapWords,
+    pub(crate) shell: Shell,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) edges: Vec<Edge>,
+    pub(crate) height: usize,
+    pub(crate) more: Option<String>,
+    pub(crate) only: Option<String>,
+    /// Middle of each column's head, with its text.
+    pub(crate) heads: Vec<(usize, &'static str)>,
+}
+
+/// `GET /map`
+pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
+    let control = &console.control;
+    let group = query.text("group");
+    let from = visit.now.saturating_sub(Duration::from_hours(24)).unwrap_or(visit.now);
+    let filter = RollupFilter { logical_group_id: group.clone(), ..RollupFilter::default() };
+    let traffic = control.traffic(TrafficQuery { from, to: visit.now, filter }).await?;
+    let snapshot = control.snapshot();
+    let is_meant = |route: &&Route| group.as_deref().is_none_or(|group| route.group.as_str() == group);
+    let routes: Vec<&Route> = snapshot.routes().iter().map(|entry| &entry.route).filter(is_meant).collect();
+    let fleet = Drawn { groups: snapshot.groups().collect(), hosts: snapshot.hosts().iter().collect(), routes };
+    Ok(page(&Map::new(&visit, fleet, &traffic, &Healths::of(control), group)))
+}
+
+/// What is drawn.
+struct Drawn<'a> {
+    groups: Vec<&'a Group>,
+    routes: Vec<&'a Route>,
+    hosts: Vec<&'a Host>,
+}
+
+/// Where boxes of a column are, by id.
+type Places = HashMap<String, (usize, Tone)>;
+
+impl Map {
+    fn new(visit: &Visit, fleet: Drawn<'_>, traffic: &Traffic, healths: &Healths, only: Option<String>) -> Self {
+        let t = MapWords(visit.preferences.language);
+        let requests: HashMap<&str, i64> =
+            traffic.routes.iter().map(|share| (share.name.as_str(), share.sums.requests)).collect();
+        let of = |route: &Route| requests.get(route.id.as_str()).copied().unwrap_or(0);
+        let Drawn { groups, mut routes, hosts } = fleet;
+        // The busiest are drawn when not all can be; then neighbors belong together.
+        routes.sort_by_key(|route| std::cmp::Reverse(of(route)));
+        let more = routes.len().saturating_sub(ROUTES);
+        routes.truncate(ROUTES);
+        routes.sort_by(|a, b| {
+            let key = |route: &Route| (route.group.clone(), route.public_model.to_string(), route.priority);
+            key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
+        });
+        let groups: Vec<&Group> =
+            groups.into_iter().filter(|group| routes.iter().any(|route| route.group == group.id)).collect();
+        let hosts: Vec<&Host> =
+            hosts.into_iter().filter(|host| routes.iter().any(|route| route.host == host.id)).collect();
+        let rows = routes.len().max(groups.len()).max(hosts.len());
+        let pen = Pen { visit, t, healths, rows };
+        let mut nodes = Vec::new();
+        let group_places = pen.groups(&groups, &mut nodes);
+        let host_places = pen.hosts(&hosts, &mut nodes);
+        let edges = pen.routes(&routes, &of, (&group_places, &host_places), &mut nodes);
+        let middle = |column: usize| COLUMNS[column] + NODE_WIDTH / 2;
+        Self {
+            t,
+            shell: visit.shell(Section::Map),
+            nodes,
+            edges,
+            height: TOP + rows * ROW,
+            more: (more > 0).then(|| t.more(more)),
+            only: only.map(|group| t.only(group)),
+            heads: vec![(middle(0), t.groups()), (middle(1), t.routes()), (middle(2), t.hosts())],
+        }
+    }
+}
+
+struct Pen<'a> {
+    visit: &'a Visit,
+    t: MapWords,
+    healths: &'a Healths,
+    rows: usize,
+}
+
+impl Pen<'_> {
+    /// The top of box `at` of `count`, spread over the height.
+    fn y(&self, at: usize, count: usize) -> usize {
+        TOP + (self.rows * ROW * (2 * at + 1)) / (2 * count.max(1)) - NODE_HEIGHT / 2
+    }
+
+    fn groups(&self, groups: &[&Group], nodes: &mut Vec<Node>) -> Places {
+        let language = self.visit.preferences.language;
+        let mut places = Places::new();
+        for (at, group) in groups.iter().enumerate() {
+            let (id, y) = (group.id.as_str(), self.y(at, groups.len()));
+            let badge = state(language, group.enabled, None);
+            places.insert(id.to_owned(), (y, badge.tone));
+            nodes.push(node((COLUMNS[0], y), path("/groups", id), id, badge.text, badge.tone));
+        }
+        places
+    }
+
+    fn hosts(&self, hosts: &[&Host], nodes: &mut Vec<Node>) -> Places {
+        let language = self.visit.preferences.language;
+        let mut places = Places::new();
+        for (at, host) in hosts.iter().enumerate() {
+            let (id, y) = (host.id.as_str(), self.y(at, hosts.len()));
+            let badge = state(language, host.enabled, self.healths.host_badge(language, id));
+            places.insert(id.to_owned(), (y, badge.tone));
+            nodes.push(node((COLUMNS[2], y), path("/hosts", id), id, badge.text, badge.tone));
+        }
+        places
+    }
+
+    /// The routes' boxes, and the curves on both sides of them.
+    fn routes(
+        &self,
+        routes: &[&Route],
+        requests: &dyn Fn(&Route) -> i64,
+        (groups, hosts): (&Places, &Places),
+        nodes: &mut Vec<Node>,
+    ) -> Vec<Edge> {
+        let language = self.visit.preferences.language;
+        let busiest = routes.iter().map(|route| requests(route)).max().unwrap_or(0).max(1) as f64;
+        let mut edges = Vec::new();
+        for (at, route) in routes.iter().enumerate() {
+            let (id, y) = (route.id.as_str(), self.y(at, routes.len()));
+            let badge = route_state(language, route, self.healths);
+            let count = requests(route);
+            let note = format!("{} · {}", route.public_model, self.t.tier_and_weight(route.priority, route.weight));
+            let told = self.t.requests(self.visit.format().number(count));
+            let title = format!("{id}: {} · {told}", badge.text);
+            nodes.push(Node {
+                title: title.clone(),
+                ..node((COLUMNS[1], y), path("/routes", id), id, note, badge.tone)
+            });
+            let tone = if count == 0 && badge.tone == Tone::Good { Tone::Quiet } else { badge.tone };
+            let width = 1.5 + (WIDEST - 1.5) * count as f64 / busiest;
+            let mut edge = |from: (usize, usize), to: (usize, usize), tone| {
+                edges.push(Edge { d: curve(from, to), width: format!("{width:.1}"), tone, title: title.clone() });
+            };
+            if let Some((group, _)) = groups.get(route.group.as_str()) {
+                edge((COLUMNS[0] + NODE_WIDTH, *group), (COLUMNS[1], y), tone);
+            }
+            if let Some((host, host_tone)) = hosts.get(route.host.as_str()) {
+                let tone = if *host_tone == Tone::Bad { Tone::Bad } else { tone };
+                edge((COLUMNS[1] + NODE_WIDTH, y), (COLUMNS[2], *host), tone);
+            }
+        }
+        edges
+    }
+}
+
+fn node((x, y): (usize, usize), href: String, name: &str, note: String, tone: Tone) -> Node {
+    Node { href, name: shortened(name, 24), title: format!("{name}: {note}"), note: shortened(&note, 30), tone, x, y }
+}
+
+/// As much as a box holds.
+fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
+}
+
+/// From the right middle of one box to the left middle of another.
+fn curve((x1, y1): (usize, usize), (x2, y2): (usize, usize)) -> String {
+    let (y1, y2) = (y1 + NODE_HEIGHT / 2, y2 + NODE_HEIGHT / 2);
+    let middle = usize::midpoint(x1, x2);
+    format!("M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}")
+}
+
+#[cfg(test)]
+pub(crate) fn samples(language: Language) -> Vec<String> {
+    use relay_control::traffic::{RollupSums, Share};
+
+    use crate::pages::rendering::{HOSTILE, render, visit};
+    let fleet = crate::pages::fleet::samples::fleet();
+    let sums = RollupSums { requests: 70, ..RollupSums::default() };
+    let share = Share { name: "gpt-tokyo".into(), sums };
+    let traffic = Traffic {
+        step: Duration::from_hours(1),
+        steps: Vec::new(),
+        total: sums,
+        groups: Vec::new(),
+        hosts: Vec::new(),
+        models: Vec::new(),
+        consumers: Vec::new(),
+        routes: vec![share],
+    };
+    let drawn = |routes| Drawn { groups: fleet.groups.iter().collect(), hosts: fleet.hosts.iter().collect(), routes };
+    let visit = visit(language);
+    let many = (0..=ROUTES).map(|_| &fleet.routes[0]).collect();
+    vec![
+        render(&Map::new(&visit, drawn(fleet.routes.iter().collect()), &traffic, &Healths::sample(), None)),
+        render(&Map::new(&visit, drawn(many), &traffic, &Healths::sample(), Some(HOSTILE.into()))),
+        render(&Map::new(&visit, drawn(Vec::new()), &traffic, &Healths::sample(), None)),
+    ]
+}

@@ -1,0 +1,268 @@
+//! Notification channels, what was sent to them, and a test message.
+
+use axum::extract::{Path, State};
+use http::StatusCode;
+use relay_control::access::Role;
+use relay_control::notifications::{DeliveryFilter, DeliveryState, DeliveryView};
+use relay_control::page::{Page, PageRequest};
+use relay_control::view::Fields;
+
+use crate::cell::Cell;
+use crate::changes::value_text;
+use crate::fault::{Fault, PageResult};
+use crate::form::Form;
+use crate::kit::{Action, Confirm, Head, Listing, Narrow, Part, Sheet, Table};
+use crate::query::{Query, address, path};
+use crate::shell::{Section, page, see_other};
+use crate::state::Console;
+use crate::terms::{self, Badge, Tone};
+use crate::visit::Visit;
+use crate::words::words;
+
+words! {
+    NotificationWords {
+        title => "Notifications" / "通知";
+        intro => "Who is told of what, and what was sent." / "向谁通知哪些事件，以及已发送的消息。";
+        channels => "Channels" / "通知渠道";
+        channel => "Channel" / "通知渠道";
+        kind => "Type" / "类型";
+        enabled => "on" / "已启用";
+        disabled => "off" / "已停用";
+        state => "State" / "状态";
+        told_of => "Told of" / "订阅事件";
+        everything => "everything" / "全部事件";
+        settings => "Settings" / "设置";
+        no_channels => "There is no channel: nobody is told of anything. Add one with relay-manager notify." / "尚未配置通知渠道，任何事件都不会通知。可用 relay-manager notify 添加。";
+        deliveries => "Messages" / "消息记录";
+        deliveries_intro => "What was sent and is to be sent, newest first." / "已发送和待发送的消息，最新在前。";
+        all_deliveries => "All messages" / "全部消息";
+        any => "any" / "不限";
+        apply => "Filter" / "筛选";
+        when => "When" / "时间";
+        event => "Event" / "事件";
+        subject => "Of what" / "对象";
+        attempts => "Attempts" / "尝试次数";
+        error => "Last error" / "最近错误";
+        no_deliveries => "Nothing was sent yet." / "还没有发送过消息。";
+        test => "Send a test message" / "发送测试消息";
+        test_title(channel) => "Send a test message to {channel}" / "向 {channel} 发送测试消息";
+        test_what => "The service gets one message at once, whether the channel is on or not. It may take some seconds." / "无论该渠道是否启用，都会立即发送一条消息，可能需要几秒钟。";
+        cancel => "Cancel" / "取消";
+    }
+}
+
+/// Channels at most on one page: nobody has more.
+const CHANNELS: usize = 500;
+
+/// `GET /notifications`
+pub(crate) async fn show(State(console): State<Console>, visit: Visit) -> PageResult {
+    let control = &console.control;
+    let channels = control.notification_channels(&PageRequest { limit: CHANNELS, cursor: None }).await?;
+    let latest = PageRequest { limit: 10, cursor: None };
+    let deliveries = control.notification_deliveries(&DeliveryFilter::default(), &latest).await?;
+    Ok(page(&overview(&visit, &channels.items, &deliveries.items)))
+}
+
+/// `GET /notifications/channels/{id}`
+pub(crate) async fn channel(State(console): State<Console>, visit: Visit, Path(id): Path<String>) -> PageResult {
+    let control = &console.control;
+    let channel = control.notification_channel(&id).await?.ok_or(Fault::NotFound)?;
+    let filter = DeliveryFilter { channel: Some(id), ..DeliveryFilter::default() };
+    let deliveries = control.notification_deliveries(&filter, &PageRequest { limit: 20, cursor: None }).await?;
+    Ok(page(&sheet(&visit, &channel, &deliveries.items)))
+}
+
+/// `GET /notifications/deliveries`
+pub(crate) async fn deliveries(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
+    let filter = DeliveryFilter {
+        channel: query.text("channel_id"),
+        kind: query.text("kind"),
+        state: query.parsed::<DeliveryState>("state")?,
+    };
+    let found = console.control.notification_deliveries(&filter, &query.page()).await?;
+    Ok(page(&listing(&visit, &query, &found)))
+}
+
+/// `GET /notifications/channels/{id}/test`
+pub(crate) async fn confirm(visit: Visit, Path(id): Path<String>) -> PageResult {
+    visit.acting(Role::Operator)?;
+    Ok(page(&confirmation(&visit, &id)))
+}
+
+/// `POST /notifications/channels/{id}/test`
+pub(crate) async fn test(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Form(_): Form,
+) -> PageResult {
+    let actor = visit.acting(Role::Operator)?;
+    let tested = console.control.test_notification_channel(&id, actor).await?.ok_or(Fault::NotFound)?;
+    match tested.error {
+        None => Ok(see_other(&address(&of_channel(&id), [("done", "tested")]))),
+        Some(error) => Err(Fault::Refused(StatusCode::BAD_GATEWAY, error)),
+    }
+}
+
+fn of_channel(id: &str) -> String {
+    path("/notifications/channels", id)
+}
+
+fn text(fields: &Fields, name: &str) -> String {
+    fields.get(name).map(value_text).unwrap_or_default()
+}
+
+fn state(t: NotificationWords, channel: &Fields) -> Badge {
+    match channel.get("enabled").and_then(serde_json::Value::as_bool) {
+        Some(false) => Badge::new(Tone::Quiet, t.disabled()),
+        _ => Badge::new(Tone::Good, t.enabled()),
+    }
+}
+
+fn overview(visit: &Visit, channels: &[Fields], deliveries: &[DeliveryView]) -> Sheet {
+    let t = NotificationWords(visit.preferences.language);
+    let row = |channel: &Fields| {
+        let id = text(channel, "id");
+        let events = channel.get("events").map_or_else(|| t.everything().to_owned(), value_text);
+        vec![
+            Cell::link(of_channel(&id), id),
+            Cell::text(text(channel, "type")),
+            Cell::badge(state(t, channel)),
+            Cell::text(events),
+        ]
+    };
+    let heads = [t.channel(), t.kind(), t.state(), t.told_of()].map(Head::text).into();
+    let channels = Table { heads, rows: channels.iter().map(row).collect() };
+    Sheet {
+        shell: visit.shell(Section::Notifications),
+        noun: t.title(),
+        name: String::new(),
+        badges: Vec::new(),
+        back: None,
+        actions: vec![Action::new("/notifications/deliveries", t.all_deliveries())],
+        parts: vec![
+            Part::new(t.channels()).hint(t.intro()).table(channels, t.no_channels()),
+            Part::new(t.deliveries()).table(delivery_table(visit, deliveries), t.no_deliveries()),
+        ],
+    }
+}
+
+fn delivery_table(visit: &Visit, deliveries: &[DeliveryView]) -> Table {
+    let language = visit.preferences.language;
+    let t = NotificationWords(language);
+    let row = |delivery: &DeliveryView| {
+        let tone = match delivery.state {
+            "delivered" => Tone::Good,
+            "failed" => Tone::Bad,
+            "pending" => Tone::Warning,
+            _ => Tone::Quiet,
+        };
+        vec![
+            Cell::when(visit, delivery.created_at),
+            Cell::link(of_channel(&delivery.channel_id), &delivery.channel_id),
+            Cell::text(&delivery.kind).note(terms::phase(language, &delivery.phase)),
+            Cell::text(&delivery.subject),
+            Cell::badge(Badge::new(tone, terms::delivery(language, delivery.state))),
+            Cell::number(delivery.attempts.to_string()),
+            Cell::text(delivery.last_error.clone().unwrap_or_default()),
+        ]
+    };
+    let mut heads: Vec<Head> = [t.when(), t.channel(), t.event(), t.subject(), t.state()].map(Head::text).into();
+    heads.extend([Head::number(t.attempts()), Head::text(t.error())]);
+    Table { heads, rows: deliveries.iter().map(row).collect() }
+}
+
+fn listing(visit: &Visit, query: &Query, found: &Page<DeliveryView>) -> Listing {
+    let language = visit.preferences.language;
+    let t = NotificationWords(language);
+    let states = ["pending", "delivered", "failed", "superseded"];
+    let states = states.map(|word| (word.to_owned(), terms::delivery(language, word).into_owned()));
+    let filters = ["channel_id", "kind", "state"].map(|name| (name, query.text(name).unwrap_or_default()));
+    let with = |more: &[(&str, &str)]| {
+        let filters = filters.iter().map(|(name, value)| (*name, value.as_str()));
+        address("/notifications/deliveries", filters.chain(more.iter().copied()))
+    };
+    Listing {
+        shell: visit.shell(Section::Notifications),
+        title: t.deliveries(),
+        intro: t.deliveries_intro(),
+        actions: vec![Action::new("/notifications", t.channels())],
+        path: "/notifications/deliveries",
+        narrows: vec![
+            Narrow::text("channel_id", t.channel(), query.text("channel_id")),
+            Narrow::text("kind", t.event(), query.text("kind")),
+            Narrow::choice("state", t.state(), query.text("state"), t.any(), states),
+        ],
+        apply: t.apply(),
+        table: delivery_table(visit, &found.items),
+        empty: t.no_deliveries(),
+        newest: query.text("cursor").map(|_| with(&[])),
+        older: found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
+    }
+}
+
+fn sheet(visit: &Visit, channel: &Fields, deliveries: &[DeliveryView]) -> Sheet {
+    let t = NotificationWords(visit.preferences.language);
+    let id = text(channel, "id");
+    let settings = channel.iter().map(|(name, value)| vec![Cell::code(name.as_str()), Cell::text(value_text(value))]);
+    let settings = Table { heads: [t.settings(), t.state()].map(Head::text).into(), rows: settings.collect() };
+    let shell = visit.shell(Section::Notifications);
+    let test = Action::new(format!("{}/test", of_channel(&id)), t.test());
+    Sheet {
+        noun: t.channel(),
+        name: id,
+        badges: vec![state(t, channel)],
+        back: Some(("/notifications", t.title())),
+        actions: shell.may_operate().then_some(test).into_iter().collect(),
+        parts: vec![
+            Part::new(t.settings()).table(settings, ""),
+            Part::new(t.deliveries()).table(delivery_table(visit, deliveries), t.no_deliveries()),
+        ],
+        shell,
+    }
+}
+
+fn confirmation(visit: &Visit, id: &str) -> Confirm {
+    let t = NotificationWords(visit.preferences.language);
+    Confirm {
+        shell: visit.shell(Section::Notifications),
+        title: t.test_title(id),
+        sentences: vec![t.test_what().to_owned()],
+        parts: Vec::new(),
+        action: format!("{}/test", of_channel(id)),
+        hidden: Vec::new(),
+        check: None,
+        button: t.test(),
+        is_danger: false,
+        cancel: (of_channel(id), t.cancel()),
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
+    use crate::pages::rendering::{HOSTILE, now, render, visit};
+    let delivery = DeliveryView {
+        id: 1,
+        channel_id: HOSTILE.into(),
+        kind: HOSTILE.into(),
+        subject: HOSTILE.into(),
+        phase: "firing".into(),
+        state: "failed",
+        attempts: 3,
+        created_at: now(),
+        next_at: None,
+        finished_at: Some(now()),
+        last_error: Some(HOSTILE.into()),
+    };
+    let channel = serde_json::json!({ "id": HOSTILE, "type": "webhook", "enabled": false, "url": HOSTILE });
+    let channel = channel.as_object().cloned().unwrap_or_default();
+    let visit = visit(language);
+    let full = Page { items: vec![delivery.clone()], next_cursor: Some("1".into()) };
+    vec![
+        render(&overview(&visit, std::slice::from_ref(&channel), std::slice::from_ref(&delivery))),
+        render(&overview(&visit, &[], &[])),
+        render(&sheet(&visit, &channel, &[delivery])),
+        render(&listing(&visit, &Query::parse("cursor=1&state=failed"), &full)),
+        render(&confirmation(&visit, HOSTILE)),
+    ]
+}

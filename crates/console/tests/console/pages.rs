@@ -1,0 +1,124 @@
+//! The pages over a real control plane, in both languages.
+
+use http::Method;
+
+use crate::support::{ADMIN, Console, FLEET};
+
+/// Every page that needs no id.
+const PAGES: [&str; 15] = [
+    "/",
+    "/?range=1h",
+    "/map",
+    "/decisions",
+    "/health",
+    "/usage",
+    "/hosts",
+    "/groups",
+    "/routes",
+    "/keys",
+    "/bindings",
+    "/generations",
+    "/events",
+    "/notifications",
+    "/audit",
+];
+
+#[tokio::test]
+async fn every_page_opens_on_an_empty_installation_and_on_one_with_a_fleet() {
+    let console = Console::start().await;
+    let mut browser = console.logged_in(ADMIN).await;
+    for path in PAGES {
+        browser.get(path).await.ok();
+    }
+    console.publish(FLEET).await;
+    console.resolve("r-1", "gpt", "gpt-5").await;
+    console.resolve("r-lost", "gpt", "nothing").await;
+    let more = [
+        "/hosts/tokyo",
+        "/groups/gpt",
+        "/routes/gpt-tokyo",
+        "/keys/team-a",
+        "/decisions/r-1",
+        "/decisions/r-lost",
+        "/generations/1",
+        "/audit/1",
+        "/account",
+        "/account/everywhere",
+        "/bindings/purge",
+        "/map?group=gpt",
+        "/usage?by=day",
+        "/notifications/deliveries",
+        "/?group=gpt&range=7d",
+    ];
+    for path in PAGES.into_iter().chain(more) {
+        browser.get(path).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn the_language_is_chosen_and_remembered() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    assert!(browser.get("/").await.ok().contains("What is wrong right now"));
+    let answer = browser.post("/preferences", &[("language", "zh"), ("theme", "dark"), ("back", "/hosts")]).await;
+    assert_eq!(answer.location(), "/hosts");
+    let page = browser.get("/hosts").await.ok();
+    assert!(page.contains("<html lang=\"zh-CN\" data-theme=\"dark\">") && page.contains("主机"), "{page}");
+    let mut newcomer = console.browser();
+    newcomer.headers.retain(|(name, _)| *name != "accept-language");
+    newcomer.headers.push(("accept-language", "zh-CN,zh;q=0.9".to_owned()));
+    assert!(newcomer.get("/login").await.ok().contains("管理 token"));
+}
+
+#[tokio::test]
+async fn a_decision_tells_its_story() {
+    let console = Console::with_fleet(FLEET).await;
+    console.resolve("r-1", "gpt", "gpt-5").await;
+    let mut browser = console.logged_in(ADMIN).await;
+    let list = browser.get("/decisions?public_model=gpt-5").await.ok();
+    assert!(list.contains("href=\"/decisions/r-1\""));
+    assert!(!browser.get("/decisions?public_model=other").await.ok().contains("/decisions/r-1"));
+    let story = browser.get("/decisions/r-1").await.ok();
+    for told in ["Only resolved, to route gpt-tokyo on host tokyo.", "gpt-osaka", "in reserve", "Request r-1 of"] {
+        assert!(story.contains(told), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn decisions_are_paged_without_gaps() {
+    let console = Console::with_fleet(FLEET).await;
+    for number in 0..60 {
+        console.resolve(&format!("r-{number}-"), "gpt", "gpt-5").await;
+    }
+    let mut browser = console.logged_in(ADMIN).await;
+    let mut seen = Vec::new();
+    let mut next = Some("/decisions".to_owned());
+    while let Some(path) = next {
+        let page = browser.get(&path).await.ok();
+        let links = page.split("href=\"/decisions/").skip(1).filter_map(|rest| rest.split('"').next());
+        seen.extend(links.map(str::to_owned));
+        let older = page.split_once("href=\"/decisions?cursor=").map(|(_, rest)| rest.split('"').next().unwrap());
+        next = older.map(|cursor| format!("/decisions?cursor={cursor}"));
+    }
+    let expected: Vec<String> = (0..60).rev().map(|number| format!("r-{number}-")).collect();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn the_live_part_alone_is_answered_to_what_refreshes_itself() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    for path in ["/", "/decisions?live=1", "/health"] {
+        let part = browser.send(Method::GET, path, &[("hx-request", "true")], String::new()).await.ok();
+        assert!(part.trim_start().starts_with("<div id=\"live\"") && !part.contains("<html"), "{path}: {part}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_on_any_page() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    for path in ["/hosts/tokyo", "/hosts/osaka", "/keys/team-a", "/generations/1", "/audit/1"] {
+        assert!(!browser.get(path).await.ok().contains("canary"), "{path}");
+    }
+}
