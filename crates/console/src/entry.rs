@@ -12,6 +12,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderName, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use relay_domain::Secret;
 
@@ -52,13 +53,15 @@ pub(crate) struct FaultPage {
 }
 
 /// Outermost.
-pub(crate) async fn enter(State(console): State<Console>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn enter(State(console): State<Console>, request: Request, next: Next) -> Response {
     let preferences = Preferences::of(request.headers());
     let wants_page = wants_page(&request);
-    let visit = match visit(&console, &request, preferences).await {
+    let (parts, body) = request.into_parts();
+    let visit = match visit(&console, &parts, preferences).await {
         Ok(visit) => visit,
         Err(fault) => return dressed(fault_page(&fault, preferences, None, false)),
     };
+    let mut request = Request::from_parts(parts, body);
     if let Some(visit) = &visit {
         if may_use_api(&request, visit) {
             request.extensions_mut().insert(visit.session.access.clone());
@@ -78,15 +81,15 @@ pub(crate) async fn enter(State(console): State<Console>, mut request: Request, 
     dressed(response)
 }
 
-async fn visit(console: &Console, request: &Request, preferences: Preferences) -> Result<Option<Visit>, Fault> {
-    let Some(secret) = cookie(request.headers(), SESSION).map(Secret::new) else { return Ok(None) };
+async fn visit(console: &Console, request: &Parts, preferences: Preferences) -> Result<Option<Visit>, Fault> {
+    let Some(secret) = cookie(&request.headers, SESSION).map(Secret::new) else { return Ok(None) };
     let Some(session) = console.control.session(&secret).await? else { return Ok(None) };
     Ok(Some(Visit {
         session,
         form_token: console.control.form_token(&secret),
         preferences,
-        here: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
-        is_fragment: request.headers().contains_key("hx-request"),
+        here: request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        is_fragment: request.headers.contains_key("hx-request"),
         now: console.control.now(),
     }))
 }

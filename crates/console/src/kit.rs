@@ -5,7 +5,7 @@
 
 use askama::Template;
 
-use crate::cell::{Body, Cell};
+use crate::cell::Cell;
 use crate::shell::Shell;
 use crate::terms::Badge;
 

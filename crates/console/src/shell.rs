@@ -50,7 +50,6 @@ words! {
         dismiss => "Dismiss" / "关闭";
         older => "Older" / "下一页";
         newest => "Newest" / "回到最新";
-        nothing_found => "Nothing found" / "没有找到任何内容";
         details => "Details" / "详情";
         done_cleared => "Cool-downs were cleared." / "已清除冷却。";
         done_rolled_back => "The generation was published again." / "已重新发布该版本。";

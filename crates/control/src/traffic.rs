@@ -1,13 +1,20 @@
 //! Traffic over time, for charts: hourly roll-ups added up into steps, and by what people
 //! look for; and the newest requests one by one, for what roll-ups do not hold.
+//!
+//! Months of roll-ups are millions of rows, and what is over does not change: its sums are
+//! remembered (`stretches`).
+
+mod stretches;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use relay_domain::Timestamp;
-use relay_ledger::{Decision, Filter, Rollup};
+use relay_ledger::{Decision, Filter};
 pub use relay_ledger::{RollupFilter, RollupSums};
 
+pub(crate) use self::stretches::Remembered;
+use self::stretches::Stretch;
 use crate::Control;
 use crate::page::QueryError;
 

@@ -16,4 +16,4 @@ pub(crate) mod tokens;
 pub(crate) mod usage;
 
 #[cfg(test)]
-mod rendering;
+pub(crate) mod rendering;

@@ -69,7 +69,7 @@ pub(crate) async fn channel(State(console): State<Console>, visit: Visit, Path(i
     let channel = control.notification_channel(&id).await?.ok_or(Fault::NotFound)?;
     let filter = DeliveryFilter { channel: Some(id), ..DeliveryFilter::default() };
     let deliveries = control.notification_deliveries(&filter, &PageRequest { limit: 20, cursor: None }).await?;
-    Ok(page(&sheet(&visit, &channel, &deliveries.items)))
+    Ok(page(&sheet(&visit, &channel.fields, &deliveries.items)))
 }
 
 /// `GET /notifications/deliveries`

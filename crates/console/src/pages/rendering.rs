@@ -263,8 +263,10 @@ fn every_module_of_pages_is_rendered_here() {
             if path.is_dir() {
                 directories.push(path);
             } else if std::fs::read_to_string(&path).unwrap().contains("async fn") {
-                let name = path.strip_prefix(&root).unwrap().with_extension("");
-                found.insert(name.to_string_lossy().into_owned());
+                let name = path.strip_prefix(&root).unwrap().with_extension("").to_string_lossy().into_owned();
+                if name != "rendering" && !name.ends_with("mod") {
+                    found.insert(name);
+                }
             }
         }
     }

@@ -44,7 +44,6 @@ words! {
         warnings => "Probably not meant" / "可能并非本意";
         faults => "This cannot be saved yet" / "暂时无法保存";
         changed_since => "The form was changed after you looked at what it does. Look once more." / "预览之后表单又有修改，请重新预览。";
-        stored => "stored" / "已保存";
         delete_title(noun, id) => "Delete {noun} {id}" / "删除{noun} {id}";
         delete_what => "It is gone with the next generation. Its decisions and sums stay, and an older generation has it still." / "发布新版本后即删除。相关决策和统计仍会保留，旧版本中也仍然存在。";
         delete_referred(why) => "Others refer to it: {why}" / "还有其他对象引用它：{why}";

@@ -174,7 +174,7 @@ pub(crate) async fn ask(
     let t = HostWords(visit.preferences.language);
     let (noun, parts) = match Ask::named(&ask)? {
         Ask::Probe => {
-            let found = control.probe_host(&id).await.map_err(fault)?;
+            let found = control.probe_host(&id, actor).await.map_err(fault)?;
             (t.capabilities(), vec![capabilities(visit.preferences.language, &found)])
         }
         Ask::Sync => (t.synced(), synced(&visit, &control.sync_host(&id, actor).await.map_err(fault)?)),
@@ -387,7 +387,7 @@ fn reconciled(visit: &Visit, found: &Reconciled) -> Vec<Part> {
 
 #[cfg(test)]
 pub(crate) fn samples(language: Language) -> Vec<String> {
-    use relay_control::hosts::{Difference, Drift, Sums};
+    use relay_control::hosts::{Difference, Drift, JoinedBy, Sums, Unjoined};
 
     use crate::pages::rendering::{HOSTILE, now, render, visit};
     let fleet = super::samples::fleet();
@@ -439,6 +439,8 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
         since: now(),
         until: now(),
         can_be_joined: true,
+        joined_by: JoinedBy::ClientRequestId,
+        unjoined: Unjoined::default(),
         ours: Sums::default(),
         theirs: Sums::default(),
         matched: 1,

@@ -34,12 +34,9 @@ words! {
         disabled => "disabled" / "已停用";
         draining => "draining" / "排空中";
         settings => "Settings" / "配置";
-        routes => "Routes" / "路由";
         route => "Route" / "路由";
-        group => "Group" / "分组";
         model => "Model" / "模型";
         host => "Host" / "主机";
-        on_host => "On the host" / "主机侧";
         tier => "Tier" / "优先级";
         weight => "Weight" / "权重";
         credential => "Key sent" / "所用 key";
