@@ -4,6 +4,7 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use relay_control::access::Role;
+use relay_control::explain::ExplainError;
 use relay_control::page::QueryError;
 use relay_control::records::StoreError;
 
@@ -103,6 +104,15 @@ impl From<QueryError> for Fault {
                 tracing::error!(%error, "the decision log cannot be read");
                 Self::Unavailable(error.to_string())
             }
+        }
+    }
+}
+
+impl From<ExplainError> for Fault {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::Generation(_) => Self::Parameter("at_generation"),
+            ExplainError::Query(error) => error.into(),
         }
     }
 }

@@ -109,6 +109,7 @@ impl Console {
             prices: Arc::new(PriceTable::list()),
             probe: ProbeSettings::default(),
             clock: Arc::clone(&clock) as _,
+            budgets: Box::new(|_| Vec::new()),
             resolver: Arc::new(NoSecrets),
             publish: Box::new(|_| {}),
             seed: || 42,

@@ -162,7 +162,7 @@ pub(crate) struct Story {
 
 /// `GET /decisions/{request id}`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id): Path<String>) -> PageResult {
-    let explained = console.control.explain(&id).await?.ok_or(Fault::NotFound)?;
+    let explained = console.control.explain(&id, None).await?.ok_or(Fault::NotFound)?;
     let told = Told {
         decision: &explained.decision,
         published: explained.generation.as_ref().map(|record| record.summary.as_str()),
