@@ -24,6 +24,16 @@ pub(crate) fn exit_code(ended: anyhow::Result<Exit>, output: Output) -> ExitCode
     ExitCode::from(exit as u8)
 }
 
+/// What was named is not there; the message says where to look.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotThere(String);
+
+/// The error of a command about something that is not there.
+pub(crate) fn not_there(message: String) -> anyhow::Error {
+    NotThere(message).into()
+}
+
 fn tell(error: &anyhow::Error, output: Output) {
     if output.json {
         line_err(&as_json(error).to_string());
@@ -55,7 +65,8 @@ fn as_json(error: &anyhow::Error) -> Value {
             .collect();
         return json!({ "error": { "code": "invalid_configuration", "message": "the configuration has mistakes", "details": details } });
     }
-    json!({ "error": { "code": "failed", "message": in_words(error) } })
+    let code = if error.is::<NotThere>() { "not_found" } else { "failed" };
+    json!({ "error": { "code": code, "message": in_words(error) } })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

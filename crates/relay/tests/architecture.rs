@@ -94,7 +94,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("rusqlite", &["relay-store", "relay-bindings", "relay-ledger", "relay-backup"]),
     // The gateway's hot path speaks HTTP by relay-http1 alone.
     ("axum", &["relay-admin", "relay-console"]),
-    ("askama", &["relay-console"]),
+    ("askama", &["relay-admin", "relay-console"]),
     ("hyper", &["relay-hosts", "relay-testkit", "relay-admin", "relay-manager"]),
     // The root of the process alone may leave errors untyped.
     ("anyhow", &["relay-manager"]),

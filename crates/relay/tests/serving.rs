@@ -209,7 +209,7 @@ async fn applying_a_fleet_neither_drops_nor_reroutes_a_stream_in_flight() {
 async fn a_change_of_one_route_is_for_the_next_request_and_not_for_the_one_in_flight() {
     let directory = tempfile::tempdir().unwrap();
     let (server, tokyo, gate, answer) = with_a_stream_in_flight(directory.path()).await;
-    let generation = |id: &str| server.json(&["explain", id])["generation"].clone();
+    let generation = |id: &str| server.json(&["explain", id])["generation"]["generation"].clone();
     let set = server.cli(&["route", "set", "gpt-tokyo", "shadow_model=gpt-5-next"]);
     assert!(
         set.status.success() && stdout(&set).contains("generation 2 is in force"),

@@ -25,19 +25,28 @@ fn on_terminal(server: &Server, columns: u16, variables: &[(&str, &str)], argume
     String::from_utf8_lossy(&output.stdout).replace('\r', "")
 }
 
-/// Without what colors it.
+/// What a person sees: without control sequences, and without what was written over.
 fn bare(text: &str) -> String {
     let mut bare = String::new();
     let mut in_escape = false;
     for character in text.chars() {
         match character {
             '\u{1b}' => in_escape = true,
-            'm' if in_escape => in_escape = false,
+            'A'..='Z' | 'a'..='z' if in_escape => in_escape = false,
             _ if in_escape => {}
             other => bare.push(other),
         }
     }
-    bare
+    let lines = bare.lines().map(|line| line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether there is a color in it; a line of progress moves the cursor and has none.
+fn is_colored(text: &str) -> bool {
+    text.split("\u{1b}[").skip(1).any(|rest| {
+        let parameters = rest.trim_start_matches(|character: char| character.is_ascii_digit() || character == ';');
+        parameters.starts_with('m')
+    })
 }
 
 #[test]
@@ -93,7 +102,7 @@ async fn colors_are_on_terminals_alone_and_can_be_refused() {
     let server = Server::start(directory.path());
     assert!(server.apply(&fleet(&[("tokyo", &host.base_url())])).status.success());
     for arguments in ["host list", "doctor --data-dir data"] {
-        let colored = |variables: &[(&str, &str)]| on_terminal(&server, 100, variables, arguments).contains('\u{1b}');
+        let colored = |variables: &[(&str, &str)]| is_colored(&on_terminal(&server, 100, variables, arguments));
         assert!(colored(&[]), "{arguments}");
         assert!(!colored(&[("NO_COLOR", "1")]), "{arguments}");
         assert!(!colored(&[("CLICOLOR", "0")]), "{arguments}");

@@ -18,6 +18,7 @@ POST   operator /resolve-route
 POST   operator /proxy-route-chat-completions
 POST   operator /route-chat-completions
 POST   operator /plan
+POST   operator /simulate
 POST   admin    /apply
 GET    viewer   /export
 GET    viewer   /hosts
@@ -57,6 +58,7 @@ GET    viewer   /decisions
 GET    viewer   /decisions/stream
 GET    viewer   /decisions/{id}
 GET    viewer   /decisions/{id}/explain
+GET    viewer   /explain
 GET    viewer   /managed-resources
 POST   operator /managed-resources
 DELETE operator /managed-resources
@@ -430,7 +432,6 @@ async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
             "",
             &[""],
         ),
-        ("DELETE", "/access/{host}/{user}/{group}", "", Value::Null, "access.revoke", "", &[""]),
         ("POST", "/hosts/{id}/sync", "a", json!({}), "host.sync", "host:a", &["/drift"]),
         (
             "POST",
@@ -441,6 +442,7 @@ async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
             "",
             &["/added/0/after/shadow_model"],
         ),
+        ("DELETE", "/access/{host}/{user}/{group}", "", Value::Null, "access.revoke", "", &[""]),
         (
             "POST",
             "/hosts/{id}/reconcile",
@@ -478,9 +480,10 @@ async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
     }
     let changing = endpoints().filter(|(method, ..)| *method != Method::GET);
     let expected: BTreeSet<_> = changing.map(|(method, _, path)| (method.to_string(), path.to_owned())).collect();
-    // A plan changes nothing; the actions are decisions, each a row of the decision log; one binding is purged as all are.
+    // A plan and a simulation change nothing; the actions are decisions, each a row of the decision log; one binding is purged as all are.
     let elsewhere: BTreeSet<_> = [
         ("POST", "/plan"),
+        ("POST", "/simulate"),
         ("POST", "/resolve-route"),
         ("POST", "/proxy-route-chat-completions"),
         ("POST", "/route-chat-completions"),

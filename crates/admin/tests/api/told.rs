@@ -207,6 +207,9 @@ async fn balance_low_of_a_subscriptions_quota_and_its_end() {
 async fn credential_dead_of_access_that_a_host_refuses() {
     let (host, server) = crate::hosts::server(Personality::N).await;
     let mut world = World::over(server).await;
+    // The group is known; what the host refuses is its users.
+    let group = json!({ "host_id": "a", "type": "group", "name": "pool", "remote_id": "7" });
+    assert_eq!(world.server.post("/api/v1/managed-resources", &group).await.status, StatusCode::CREATED);
     host.panel(|panel| panel.compliance_pending = true);
     let asked = json!({ "request_id": "r-1", "gateway_api_key": null, "subscription_user_id": "team-a@relay.example" });
     assert_ne!(world.server.proxy(&asked).await.status, StatusCode::OK);

@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_others_raised_is_theirs_to_end() {
-        for kind in ["budget_reached", "price_changed", "key_expiring", "unknown"] {
+        for kind in ["price_changed", "key_expiring", "unknown"] {
             let mut watch = Watch::resume(&[told(kind)], at(0));
             assert_eq!(words(&watch.step(Vec::new(), at(120))), "", "{kind}");
         }

@@ -87,8 +87,10 @@ pub struct HostTraffic {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Change<T> {
     /// In the fleet in force.
+    #[schema(value_type = f64)]
     pub before: T,
     /// In the other one.
+    #[schema(value_type = f64)]
     pub after: T,
 }
 

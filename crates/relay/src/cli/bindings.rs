@@ -8,6 +8,7 @@ use super::Exit;
 use super::api::{Api, Page};
 use super::nouns::flat_facts;
 use crate::client::{encode, with_query};
+use crate::failure::not_there;
 use crate::output::{self, Output, field};
 
 /// What can be asked about bindings.
@@ -105,9 +106,9 @@ pub(super) async fn run(command: BindingsCommand, output: Output) -> anyhow::Res
             let found = api.client()?.get(&format!("/api/v1/bindings/{}", encode(&sticky_key))).await;
             let value = match found {
                 Err(error) if error.is_not_found() => {
-                    bail!(
+                    return Err(not_there(format!(
                         "there is no binding {sticky_key}; it may have expired, `relay-manager bindings list` shows what there is"
-                    )
+                    )));
                 }
                 found => found?,
             };

@@ -1,7 +1,7 @@
 //! `generations`: what was published, when, by whom; what differs, and going back.
 
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Exit;
 use super::api::{Api, Page};
@@ -61,7 +61,7 @@ pub(super) async fn run(command: GenerationsCommand, output: Output) -> anyhow::
         }
         GenerationsCommand::Rollback { generation, api } => {
             let path = format!("/api/v1/generations/{generation}/rollback");
-            let done = api.client()?.post(&path, &Value::Null).await?;
+            let done = api.client()?.post(&path, &json!({})).await?;
             output.value(&done, || {
                 let number = output::field(&done, "generation");
                 if done["published"] == true {

@@ -10,6 +10,7 @@ use super::edit::{self, Asked, ChangeCommand};
 use super::nouns::{self, NounCommand};
 use super::{Exit, access};
 use crate::client::{Client, encode};
+use crate::failure::not_there;
 use crate::output::{self, Output};
 use crate::progress::Progress;
 
@@ -156,7 +157,7 @@ async fn show(id: &str, api: Api, output: Output) -> anyhow::Result<Exit> {
     let found = client.get(&format!("/api/v1/hosts/{}", encode(id))).await;
     let mut host = match found {
         Err(error) if error.is_not_found() => {
-            anyhow::bail!("there is no host {id}; `relay-manager host list` shows what there is")
+            return Err(not_there(format!("there is no host {id}; `relay-manager host list` shows what there is")));
         }
         found => found?,
     };

@@ -8,6 +8,7 @@ use super::Exit;
 use super::api::{Api, Page};
 use super::nouns::flat_facts;
 use crate::client::{ClientError, encode};
+use crate::failure::not_there;
 use crate::output::{self, Output, field};
 
 const CHANNELS: &str = "/api/v1/notifications/channels";
@@ -187,7 +188,9 @@ fn table(columns: &[(&str, &str)], items: &[Value]) -> String {
 fn known(id: &str, answer: Result<Value, ClientError>) -> anyhow::Result<Value> {
     match answer {
         Err(error) if error.is_not_found() => {
-            bail!("there is no channel {id}; `relay-manager notify channel list` shows what there is")
+            return Err(not_there(format!(
+                "there is no channel {id}; `relay-manager notify channel list` shows what there is"
+            )));
         }
         answer => Ok(answer?),
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Exit;
 use super::api::{Api, Page};
 use crate::client::encode;
+use crate::failure::not_there;
 use crate::output::{self, Output};
 
 /// What can be asked about a noun.
@@ -123,7 +124,10 @@ async fn show(noun: &Noun, id: &str, api: Api, output: Output) -> anyhow::Result
     let found = api.client()?.get(&format!("/api/v1/{}/{}", noun.path, encode(id))).await;
     let value = match found {
         Err(error) if error.is_not_found() => {
-            anyhow::bail!("there is no {} {id}; `relay-manager {} list` shows what there is", noun.one, noun.one)
+            return Err(not_there(format!(
+                "there is no {} {id}; `relay-manager {} list` shows what there is",
+                noun.one, noun.one
+            )));
         }
         found => found?,
     };

@@ -1,12 +1,12 @@
 //! `token`: who may use the admin API.
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::Exit;
 use super::api::{Api, Page};
 use crate::client::encode;
+use crate::failure::not_there;
 use crate::output::{self, Output, field};
 
 const TOKENS: &str = "/api/v1/tokens";
@@ -68,7 +68,9 @@ pub(super) async fn run(command: TokenCommand, output: Output) -> anyhow::Result
         TokenCommand::Delete { id, api } => {
             match api.client()?.delete(&format!("{TOKENS}/{}", encode(&id.to_string()))).await {
                 Err(error) if error.is_not_found() => {
-                    bail!("there is no token {id}; `relay-manager token list` shows what there is")
+                    return Err(not_there(format!(
+                        "there is no token {id}; `relay-manager token list` shows what there is"
+                    )));
                 }
                 deleted => deleted?,
             };

@@ -7,7 +7,7 @@ use relay_control::explain::Explained;
 use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
-use crate::openapi::responses::NotFound;
+use crate::openapi::responses::{Conflict, NotFound};
 use crate::query::Params;
 use crate::state::AdminState;
 
@@ -23,7 +23,7 @@ use crate::state::AdminState;
         ("request_id" = String, Path, description = "The request's id"),
         ("at_generation" = Option<u64>, Query, description = "Plan it again in the fleet of this generation instead of its own"),
     ),
-    responses((status = 200, description = "The explanation", body = Explained), NotFound),
+    responses((status = 200, description = "The explanation", body = Explained), NotFound, Conflict),
     extensions(("x-role" = json!("viewer"))),
 )]
 pub(crate) async fn handle(

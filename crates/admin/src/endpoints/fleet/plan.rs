@@ -8,12 +8,11 @@ use relay_control::fleet_document::schema::FleetFile;
 use relay_control::publication::Planned;
 use utoipa::IntoParams;
 
-use super::window::{WINDOW, WindowQuery, window};
+use super::window::{MaybeWindow, WindowQuery};
 use crate::body::DocumentBody;
 use crate::caller::Operator;
 use crate::error::ApiResult;
 use crate::progress::Wanted;
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// Whether traffic is looked at.
@@ -35,21 +34,20 @@ struct PlanQuery {
     tag = "fleet",
     params(WindowQuery, PlanQuery),
     request_body(content((FleetFile = "application/json"), (String = "application/toml")), description = "The fleet as it is meant to be"),
-    responses((status = 200, description = "What would change", body = Planned)),
+    responses((
+        status = 200,
+        description = "What would change",
+        content((Planned = "application/json"), (String = "application/x-ndjson")),
+    )),
     extensions(("x-role" = json!("operator"))),
 )]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
-    params: Params,
+    MaybeWindow(window): MaybeWindow,
     wanted: Wanted,
     DocumentBody(document): DocumentBody,
 ) -> ApiResult<Response> {
-    let mut filters = params.filters(&[&WINDOW[..], &["replay"]].concat());
-    let replay = filters.parsed("replay", |text| text.parse::<bool>().map_err(|_| "must be true or false"));
-    let window = window(&mut filters, state.control.now());
-    filters.finish()?;
     let control = Arc::clone(&state.control);
-    let window = replay.unwrap_or(true).then_some(window);
     wanted.answer(|on_progress| async move { Ok(control.plan(&document, window, on_progress).await?) }).await
 }

@@ -11,13 +11,12 @@ use relay_domain::HostId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::window::{WINDOW, WindowQuery, window};
+use super::window::{Window, WindowQuery};
 use crate::body::ObjectBody;
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::responses::NotFound;
 use crate::progress::Wanted;
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// The body.
@@ -51,19 +50,23 @@ struct SlowBody {
     tag = "fleet",
     params(WindowQuery),
     request_body(content = SimulateBody, description = "Which hosts; at least one"),
-    responses((status = 200, description = "What would happen", body = Simulated), NotFound),
+    responses(
+        (
+            status = 200,
+            description = "What would happen",
+            content((Simulated = "application/json"), (String = "application/x-ndjson")),
+        ),
+        NotFound,
+    ),
     extensions(("x-role" = json!("operator"))),
 )]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
-    params: Params,
+    Window(window): Window,
     wanted: Wanted,
     ObjectBody(body): ObjectBody,
 ) -> ApiResult<Response> {
-    let mut filters = params.filters(&WINDOW);
-    let window = window(&mut filters, state.control.now());
-    filters.finish()?;
     let troubles = troubles(body)?;
     let control = Arc::clone(&state.control);
     wanted.answer(|on_progress| async move { Ok(control.simulate(&troubles, window, on_progress).await?) }).await

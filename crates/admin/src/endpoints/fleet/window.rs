@@ -2,15 +2,48 @@
 
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
+use http::request::Parts;
 use jiff::SignedDuration;
 use relay_control::blast_radius::ReplayWindow;
 use relay_domain::Timestamp;
 use utoipa::IntoParams;
 
-use crate::query::Filters;
+use crate::error::ApiError;
+use crate::query::{Filters, Params};
+use crate::state::AdminState;
 
 /// The parameters of a replay.
-pub(crate) const WINDOW: [&str; 4] = ["since", "until", "at_most", "time_limit"];
+const WINDOW: [&str; 4] = ["since", "until", "at_most", "time_limit"];
+
+/// The window that a query asks for; its faults are told before a body is read.
+pub(crate) struct Window(pub(crate) ReplayWindow);
+
+impl FromRequestParts<AdminState> for Window {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
+        let mut filters = Params::from_request_parts(parts, state).await?.filters(&WINDOW);
+        let window = window(&mut filters, state.control.now());
+        filters.finish()?;
+        Ok(Self(window))
+    }
+}
+
+/// The same, or none where nothing is to be replayed.
+pub(crate) struct MaybeWindow(pub(crate) Option<ReplayWindow>);
+
+impl FromRequestParts<AdminState> for MaybeWindow {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
+        let mut filters = Params::from_request_parts(parts, state).await?.filters(&[&WINDOW[..], &["replay"]].concat());
+        let replay = filters.parsed("replay", |text| text.parse::<bool>().map_err(|_| "must be true or false"));
+        let window = window(&mut filters, state.control.now());
+        filters.finish()?;
+        Ok(Self(replay.unwrap_or(true).then_some(window)))
+    }
+}
 
 /// Which decisions are replayed.
 #[derive(IntoParams)]
@@ -35,7 +68,7 @@ const LONGEST: Duration = Duration::from_mins(5);
 const MOST: u64 = 100_000_000;
 
 /// Reads the window; faults are noted.
-pub(crate) fn window(filters: &mut Filters, now: Timestamp) -> ReplayWindow {
+fn window(filters: &mut Filters, now: Timestamp) -> ReplayWindow {
     let default = ReplayWindow::recent(now);
     let to = filters.parsed("until", |text| time(text, now)).unwrap_or(default.to);
     let from = filters.parsed("since", |text| time(text, now)).unwrap_or(default.from);
