@@ -99,10 +99,10 @@ async fn fill(dir: &Path, snapshot: &Snapshot, rows: u64, end: Timestamp) {
     for row in 0..rows {
         let at = start + SignedDuration::from_micros((step * i128::from(row)) as i64);
         // A conversation lives in one tenth of the day.
-        let conversation = (row * 10 / rows) << 32 | scattered(row) % (rows / 100).max(1);
+        let conversation = ((row * 10 / rows) << 32) | (scattered(row) % (rows / 100).max(1));
         let (group, model) = (scattered(conversation) % GROUPS, scattered(!conversation) % MODELS);
         let key = StickyKey::from_bytes(
-            (u128::from(scattered(conversation)) << 64 | u128::from(scattered(conversation ^ 7))).to_be_bytes(),
+            ((u128::from(scattered(conversation)) << 64) | u128::from(scattered(conversation ^ 7))).to_be_bytes(),
         );
         let is_sticky = row % 8 != 0;
         let pool = snapshot.locate_in(&groups[group as usize], &models[model as usize]).unwrap();

@@ -17,8 +17,8 @@ async fn two_days(dir: &std::path::Path) -> LedgerReader {
             let at = |number: i64| noon() + SignedDuration::from_hours(24 * day) + SignedDuration::from_secs(number);
             let mut tickets = Vec::new();
             for number in [2 * pair, 2 * pair + 1] {
-                let ticket = ledger.intent(intent(&format!("r-{day}-{number}"), at(number))).await.unwrap();
-                ticket.committed().await.unwrap();
+                let ticket = ledger.intent(intent(&format!("r-{day}-{number}"), at(number))).await.expect("works");
+                ticket.committed().await.expect("works");
                 tickets.push((number, ticket));
             }
             for (number, ticket) in tickets.iter().rev().filter(|(number, _)| number % 2 == 0) {
@@ -36,7 +36,7 @@ async fn close(ledger: Ledger) {
 
 fn seen(reader: &LedgerReader, window: TrafficWindow) -> Vec<(u64, bool)> {
     let mut seen = Vec::new();
-    let traffic = reader.traffic(window).unwrap();
+    let traffic = reader.traffic(window).expect("reads");
     traffic
         .each(|passage| {
             assert_eq!(passage.sticky_key, Some("k1:8f7a8c7d6e5f4a3b"));
@@ -48,7 +48,7 @@ fn seen(reader: &LedgerReader, window: TrafficWindow) -> Vec<(u64, bool)> {
             seen.push((passage.seq, passage.end.is_some()));
             ControlFlow::Continue(())
         })
-        .unwrap();
+        .expect("reads");
     seen
 }
 

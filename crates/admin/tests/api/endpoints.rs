@@ -480,7 +480,7 @@ async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
     }
     let changing = endpoints().filter(|(method, ..)| *method != Method::GET);
     let expected: BTreeSet<_> = changing.map(|(method, _, path)| (method.to_string(), path.to_owned())).collect();
-    // A plan and a simulation change nothing; the actions are decisions, each a row of the decision log; one binding is purged as all are.
+    // Plans and simulations change nothing; the actions are decisions, each a row of the decision log; one binding is purged as all are.
     let elsewhere: BTreeSet<_> = [
         ("POST", "/plan"),
         ("POST", "/simulate"),

@@ -106,7 +106,7 @@ fn decision(snapshot: &Snapshot) -> Decision {
         candidates: Vec::new(),
         attempts: Vec::new(),
     };
-    let lane = Lane::find(snapshot, &planned_again::passage(&decision), now()).ok().expect("a lane");
+    let Ok(lane) = Lane::find(snapshot, &planned_again::passage(&decision), now()) else { panic!("a lane") };
     let passage: Passage<'_> = planned_again::passage(&decision);
     let key = passage.sticky_key.expect("sticky").parse().expect("a key");
     let sticky = relay_routing::StickyInput { key, binding: None };

@@ -13,7 +13,7 @@ use super::world::World;
 
 /// What is remembered of a conversation in one world. Times are microseconds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bound {
+pub(super) struct Followed {
     route: Option<RouteIndex>,
     /// Away from its home, so that fail-back may return it.
     moved: bool,
@@ -23,7 +23,7 @@ pub(super) struct Bound {
     used_at: i64,
 }
 
-impl Bound {
+impl Followed {
     /// A binding that was there before the replay began.
     pub(super) fn carried(route: RouteIndex, moved: bool, at: Timestamp) -> Self {
         let at = at.as_microsecond();

@@ -34,7 +34,7 @@ use relay_pricing::PriceTable;
 use relay_routing::{BindingState, Exclusion, StickyInput, StickyKey};
 use rustc_hash::FxHashMap;
 
-use follow::Bound;
+use follow::Followed;
 pub(crate) use lane::{Keys, Lane, Refusal};
 pub use report::{
     BlastRadius, Broken, Change, Conversations, Cost, Covered, Fidelity, Flow, HostConversations, HostTraffic, Latency,
@@ -68,7 +68,7 @@ pub struct Replay<'w> {
 /// A conversation in both worlds.
 struct Conversation {
     lane: u32,
-    bound: [Bound; 2],
+    bound: [Followed; 2],
     /// What the prompt cache saved at its last turn in the first world, in billionths of the unit.
     cache_saved: i64,
 }
@@ -107,18 +107,15 @@ impl<'w> Replay<'w> {
             self.forget(passage.at);
         }
         let lane = self.lane(passage);
-        match passage.sticky_key.and_then(|key| key.parse::<StickyKey>().ok()) {
-            Some(key) => {
-                let ended = self.turn(key, lane, passage);
-                let saved = self.tally.add(passage, ended);
-                if let Some(conversation) = self.conversations.get_mut(&key) {
-                    conversation.cache_saved = saved;
-                }
+        if let Some(key) = passage.sticky_key.and_then(|key| key.parse::<StickyKey>().ok()) {
+            let ended = self.turn(key, lane, passage);
+            let saved = self.tally.add(passage, ended);
+            if let Some(conversation) = self.conversations.get_mut(&key) {
+                conversation.cache_saved = saved;
             }
-            None => {
-                let ended = [0, 1].map(|side| self.draw(side, lane, passage));
-                self.tally.add(passage, ended);
-            }
+        } else {
+            let ended = [0, 1].map(|side| self.draw(side, lane, passage));
+            self.tally.add(passage, ended);
         }
     }
 
@@ -173,7 +170,7 @@ impl<'w> Replay<'w> {
         });
         if conversation.lane != lane {
             conversation.lane = lane;
-            conversation.bound.iter_mut().for_each(Bound::recheck);
+            conversation.bound.iter_mut().for_each(Followed::recheck);
         }
         let bound = &mut conversation.bound;
         [0, 1].map(|side: usize| {
@@ -249,8 +246,10 @@ fn carried(
     lanes: &[Result<Lane<'_>, Refusal>; 2],
     key: StickyKey,
     passage: &Passage<'_>,
-) -> [Bound; 2] {
-    let (Some(route_id), true) = (passage.planned_route_id, passage.sticky_hit) else { return <[Bound; 2]>::default() };
+) -> [Followed; 2] {
+    let (Some(route_id), true) = (passage.planned_route_id, passage.sticky_hit) else {
+        return <[Followed; 2]>::default();
+    };
     let routes = worlds.map(|world| {
         let index = world.snapshot.route_by_id(route_id)?;
         // A route that leads to another host now is not what was bound.
@@ -266,7 +265,7 @@ fn carried(
         Err(_) => None,
     };
     let moved = routes[0].is_none() || home != routes[0];
-    routes.map(|route| route.map_or_else(Bound::default, |route| Bound::carried(route, moved, passage.at)))
+    routes.map(|route| route.map_or_else(Followed::default, |route| Followed::carried(route, moved, passage.at)))
 }
 
 fn of_host(host: &str, bound: u64, reasons: BTreeMap<&'static str, u64>) -> HostConversations {

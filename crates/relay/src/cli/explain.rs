@@ -53,19 +53,18 @@ enum Audience {
 
 pub(super) async fn run(args: ExplainArgs, output: Output) -> anyhow::Result<Exit> {
     let audience = args.audience;
-    let explained = match &args.request_id {
-        Some(id) => past(args.api, id, args.at_generation).await?,
-        None => {
-            let query = [
-                ("public_model", args.model),
-                ("logical_group_id", args.group),
-                ("conversation", args.conversation),
-                ("subject_id", args.subject),
-                ("scope", args.scope),
-                ("key_id", args.key),
-            ];
-            args.api.client()?.get(&with_query("/api/v1/explain", &query)).await?
-        }
+    let explained = if let Some(id) = &args.request_id {
+        past(args.api, id, args.at_generation).await?
+    } else {
+        let query = [
+            ("public_model", args.model),
+            ("logical_group_id", args.group),
+            ("conversation", args.conversation),
+            ("subject_id", args.subject),
+            ("scope", args.scope),
+            ("key_id", args.key),
+        ];
+        args.api.client()?.get(&with_query("/api/v1/explain", &query)).await?
     };
     let text = match audience {
         Audience::Operator => "text",

@@ -235,7 +235,7 @@ pub(super) mod tests {
             "cost": {"priced": 900, "before_nanos": 10_000_000_000_i64, "after_nanos": 9_000_000_000_i64, "change_nanos": -1_000_000_000_i64, "change_share": -0.1},
             "latency": {"p50_ms": {"before": 900, "after": 2900}, "p99_ms": {"before": 9000, "after": 11000}, "delayed": 100, "would_time_out": 1},
             "capacity": [{"host_id": "osaka", "shadow_group_id": "12", "what": "concurrency", "limit": 20, "peak": {"before": 12, "after": 31}, "observed_at": "2026-11-26T11:00:00Z"}],
-            "fidelity": {"compared": 996, "same": 990, "share": 0.993976},
+            "fidelity": {"compared": 996, "same": 990, "share": 0.993_976},
         })
     }
 

@@ -8,7 +8,7 @@ use relay_control::fleet_document::schema::FleetFile;
 use relay_control::publication::Planned;
 use utoipa::IntoParams;
 
-use super::window::{MaybeWindow, WindowQuery};
+use super::window::{OptionalWindow, WindowQuery};
 use crate::body::DocumentBody;
 use crate::caller::Operator;
 use crate::error::ApiResult;
@@ -34,17 +34,13 @@ struct PlanQuery {
     tag = "fleet",
     params(WindowQuery, PlanQuery),
     request_body(content((FleetFile = "application/json"), (String = "application/toml")), description = "The fleet as it is meant to be"),
-    responses((
-        status = 200,
-        description = "What would change",
-        content((Planned = "application/json"), (String = "application/x-ndjson")),
-    )),
+    responses((status = 200, description = "What would change", content((Planned = "application/json"), (String = "application/x-ndjson")))),
     extensions(("x-role" = json!("operator"))),
 )]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
-    MaybeWindow(window): MaybeWindow,
+    OptionalWindow(window): OptionalWindow,
     wanted: Wanted,
     DocumentBody(document): DocumentBody,
 ) -> ApiResult<Response> {

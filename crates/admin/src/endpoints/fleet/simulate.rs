@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
+use relay_control::actions::FieldFault;
 use relay_control::blast_radius::Simulated;
 use relay_control::replay::Troubles;
 use relay_domain::HostId;
@@ -51,12 +52,8 @@ struct SlowBody {
     params(WindowQuery),
     request_body(content = SimulateBody, description = "Which hosts; at least one"),
     responses(
-        (
-            status = 200,
-            description = "What would happen",
-            content((Simulated = "application/json"), (String = "application/x-ndjson")),
-        ),
-        NotFound,
+        (status = 200, description = "What would happen", content((Simulated = "application/json"), (String = "application/x-ndjson"))),
+        NotFound
     ),
     extensions(("x-role" = json!("operator"))),
 )]
@@ -73,6 +70,12 @@ pub(crate) async fn handle(
 }
 
 fn troubles(body: serde_json::Map<String, serde_json::Value>) -> ApiResult<Troubles> {
+    let unknown = body.keys().filter(|name| !matches!(name.as_str(), "down" | "slow"));
+    let unknown = unknown.map(|name| FieldFault { field: name.clone(), message: "is unknown".to_owned() });
+    let unknown: Vec<FieldFault> = unknown.collect();
+    if !unknown.is_empty() {
+        return Err(ApiError::invalid(unknown));
+    }
     let body: SimulateBody = serde_json::from_value(body.into()).map_err(|error| {
         ApiError::invalid_field("body", format!("must be {{down: [host], slow: [{{host_id, ms}}]}}: {error}"))
     })?;

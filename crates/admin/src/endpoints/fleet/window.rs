@@ -13,38 +13,6 @@ use crate::error::ApiError;
 use crate::query::{Filters, Params};
 use crate::state::AdminState;
 
-/// The parameters of a replay.
-const WINDOW: [&str; 4] = ["since", "until", "at_most", "time_limit"];
-
-/// The window that a query asks for; its faults are told before a body is read.
-pub(crate) struct Window(pub(crate) ReplayWindow);
-
-impl FromRequestParts<AdminState> for Window {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
-        let mut filters = Params::from_request_parts(parts, state).await?.filters(&WINDOW);
-        let window = window(&mut filters, state.control.now());
-        filters.finish()?;
-        Ok(Self(window))
-    }
-}
-
-/// The same, or none where nothing is to be replayed.
-pub(crate) struct MaybeWindow(pub(crate) Option<ReplayWindow>);
-
-impl FromRequestParts<AdminState> for MaybeWindow {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
-        let mut filters = Params::from_request_parts(parts, state).await?.filters(&[&WINDOW[..], &["replay"]].concat());
-        let replay = filters.parsed("replay", |text| text.parse::<bool>().map_err(|_| "must be true or false"));
-        let window = window(&mut filters, state.control.now());
-        filters.finish()?;
-        Ok(Self(replay.unwrap_or(true).then_some(window)))
-    }
-}
-
 /// Which decisions are replayed.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -66,6 +34,36 @@ const LONGEST: Duration = Duration::from_mins(5);
 
 /// Most decisions that a replay may be given.
 const MOST: u64 = 100_000_000;
+
+/// The window that a query asks for; read before the body, like every query.
+pub(crate) struct Window(pub(crate) ReplayWindow);
+
+/// The same, unless the query asks for no replay.
+pub(crate) struct OptionalWindow(pub(crate) Option<ReplayWindow>);
+
+impl FromRequestParts<AdminState> for Window {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
+        let mut filters = Params::from_request_parts(parts, state).await?.filters(&WINDOW);
+        let window = window(&mut filters, state.control.now());
+        filters.finish().map(|()| Self(window))
+    }
+}
+
+impl FromRequestParts<AdminState> for OptionalWindow {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
+        let params = Params::from_request_parts(parts, state).await?;
+        let mut filters = params.filters(&[&WINDOW[..], &["replay"]].concat());
+        let replay = filters.parsed("replay", |text| text.parse::<bool>().map_err(|_| "must be true or false"));
+        let window = window(&mut filters, state.control.now());
+        filters.finish().map(|()| Self(replay.unwrap_or(true).then_some(window)))
+    }
+}
+
+const WINDOW: [&str; 4] = ["since", "until", "at_most", "time_limit"];
 
 /// Reads the window; faults are noted.
 fn window(filters: &mut Filters, now: Timestamp) -> ReplayWindow {
