@@ -4,6 +4,7 @@
 //! beside it, so that they stay readable at every width. Every column carries its values as text, for the
 //! hint under the pointer and for those who do not see the picture.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use relay_domain::Timestamp;
@@ -194,10 +195,10 @@ impl Series {
             let (x, y) = ((at as f64 + 0.5) * width, HEIGHT - value / top * HEIGHT);
             let follows = at > 0 && self.value(at - 1).is_some();
             if follows {
-                d.push_str(&format!("L{} {}", number(x), number(y)));
+                let _ = write!(d, "L{} {}", number(x), number(y));
             } else {
                 let dash = if self.value(at + 1).is_none() { width * 0.3 } else { 0.0 };
-                d.push_str(&format!("M{} {}L{} {}", number(x - dash), number(y), number(x + dash), number(y)));
+                let _ = write!(d, "M{} {}L{} {}", number(x - dash), number(y), number(x + dash), number(y));
             }
         }
         Path { ink: self.ink, d }

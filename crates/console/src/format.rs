@@ -24,6 +24,7 @@ pub(crate) struct Moment {
 
 impl Format {
     /// `1,234,567`
+    #[expect(clippy::unused_self, reason = "both languages write it alike, as a third need not")]
     pub(crate) fn number(self, number: i64) -> String {
         let digits = number.unsigned_abs().to_string();
         let mut text = if number < 0 { "-".to_owned() } else { String::new() };
@@ -50,6 +51,7 @@ impl Format {
     }
 
     /// A share of a whole; nothing of nothing is no share.
+    #[expect(clippy::unused_self, reason = "both languages write it alike, as a third need not")]
     pub(crate) fn percent(self, part: i64, whole: i64) -> String {
         if whole <= 0 {
             return NOTHING.to_owned();
@@ -98,6 +100,7 @@ impl Format {
     }
 
     /// `1.5 MiB`
+    #[expect(clippy::unused_self, reason = "both languages write it alike, as a third need not")]
     pub(crate) fn bytes(self, bytes: u64) -> String {
         let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
         match units.iter().find(|(unit, _)| bytes >= *unit) {

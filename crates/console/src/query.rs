@@ -2,6 +2,7 @@
 //! and shows its filters as they are applied.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -71,7 +72,7 @@ pub(crate) fn path(prefix: &str, id: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             path.push(char::from(byte));
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            let _ = write!(path, "%{byte:02X}");
         }
     }
     path

@@ -140,6 +140,6 @@ impl KeyFilter {
 }
 
 /// Whether a filter admits a value.
-fn is<T: PartialEq>(wanted: Option<T>, value: T) -> bool {
+fn is<T: PartialEq + Copy>(wanted: Option<T>, value: T) -> bool {
     wanted.is_none_or(|wanted| wanted == value)
 }

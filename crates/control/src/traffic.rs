@@ -266,8 +266,8 @@ mod tests {
     fn steps_are_without_gaps_and_shares_the_largest_first() {
         let of = |host: &str, requests| (host.to_owned(), RollupSums { requests, ..RollupSums::default() });
         let hour = |text: &str, requests| (at(text).as_second(), RollupSums { requests, ..RollupSums::default() });
-        let mut whole = Stretch::default();
-        whole.hours = [hour("2026-11-26T10:00:00Z", 5), hour("2026-11-26T12:00:00Z", 4)].into();
+        let hours = [hour("2026-11-26T10:00:00Z", 5), hour("2026-11-26T12:00:00Z", 4)].into();
+        let mut whole = Stretch { hours, ..Stretch::default() };
         whole.by[1] = [of("tokyo", 3), of("osaka", 6)].into();
         let traffic = Traffic::new(whole, at("2026-11-26T09:00:00Z"), at("2026-11-26T12:30:00Z"));
         let requests: Vec<i64> = traffic.steps.iter().map(|step| step.sums.requests).collect();

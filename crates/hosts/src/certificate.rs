@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn bytes(text: &str) -> Vec<u8> {
-        base64::engine::general_purpose::STANDARD.decode(text.replace(" ", "")).unwrap()
+        base64::engine::general_purpose::STANDARD.decode(text.replace(' ', "")).unwrap()
     }
 
     const IN_UTC_TIME: &str = "MIIBgzCCASmgAwIBAgIUF/lIm42w9w4b17gfw4m4Ome0KMUwCgYIKoZIzj0EAwIwFzEVMBMGA1UEAwwMaG9zdC5leGFtcGxlMB4X \

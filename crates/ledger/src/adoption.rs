@@ -172,10 +172,11 @@ impl Adoption {
             return;
         }
         for followed in &self.followed {
-            let removed = match followed.damaged {
+            let removed = if followed.damaged {
                 // Kept for whoever looks into it; verification tells of it.
-                true => std::fs::rename(&followed.path, damaged(&followed.path)),
-                false => std::fs::remove_file(&followed.path),
+                std::fs::rename(&followed.path, damaged(&followed.path))
+            } else {
+                std::fs::remove_file(&followed.path)
             };
             if let Err(error) = removed {
                 tracing::error!(%error, path = %followed.path.display(), "an adopted journal cannot be removed");

@@ -89,12 +89,11 @@ pub(crate) fn recover(
             [] => settled(dir, day).map_err(failed)?,
             _ => None,
         };
-        let meta = match meta {
-            Some(meta) => meta,
-            None => {
-                let interrupt_at = (unfinished == Unfinished::Interrupt).then_some(now);
-                recover_segment(dir, day, writer, numbers, interrupt_at, &mut recovered).map_err(failed)?
-            }
+        let meta = if let Some(meta) = meta {
+            meta
+        } else {
+            let interrupt_at = (unfinished == Unfinished::Interrupt).then_some(now);
+            recover_segment(dir, day, writer, numbers, interrupt_at, &mut recovered).map_err(failed)?
         };
         recovered.last_seq = recovered.last_seq.max(meta.last_seq);
         recovered.links.insert(day, meta.link);

@@ -92,7 +92,9 @@ mod tests {
         exposition.family(&GAUGE).sample(&["x", "say \"\\\n\""], 0.5);
         exposition.family(&PLAIN).sample(&[], 3);
         let histogram = Histogram::new(&BUCKETS);
-        [100, 101, 9_000_000].into_iter().for_each(|micros| histogram.observe(micros));
+        for micros in [100, 101, 9_000_000] {
+            histogram.observe(micros);
+        }
         exposition.family(&TIMES).histogram(&["g"], &histogram);
         assert_eq!(
             exposition.finish(),

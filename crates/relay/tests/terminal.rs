@@ -32,7 +32,13 @@ fn bare(text: &str) -> String {
     for character in text.chars() {
         match character {
             '\u{1b}' => in_escape = true,
-            'A'..='Z' | 'a'..='z' if in_escape => in_escape = false,
+            'A'..='Z' | 'a'..='z' if in_escape => {
+                in_escape = false;
+                if character == 'K' {
+                    // The line is erased.
+                    bare.truncate(bare.rfind('\n').map_or(0, |at| at + 1));
+                }
+            }
             _ if in_escape => {}
             other => bare.push(other),
         }

@@ -83,28 +83,28 @@ mod tests {
         (Tracer { spans, ratio, follows_parent, counts: Arc::default() }, receiver)
     }
 
-    fn parent(is_sampled: bool) -> Option<TraceParent> {
-        Some(TraceParent { trace: TraceId(7), span: SpanId(9), is_sampled })
+    fn parent(is_sampled: bool) -> TraceParent {
+        TraceParent { trace: TraceId(7), span: SpanId(9), is_sampled }
     }
 
     #[test]
     fn a_client_that_records_its_trace_is_followed_whatever_the_share() {
         let (none, _spans) = with(0.0, true);
-        let context = none.begin(parent(true)).expect("is traced");
+        let context = none.begin(Some(parent(true))).expect("is traced");
         assert_eq!((context.trace, context.parent), (TraceId(7), Some(SpanId(9))));
         assert_ne!(context.span, SpanId(9));
         assert_eq!(none.begin(None), None);
         let (all, _spans) = with(1.0, true);
-        assert_eq!(all.begin(parent(false)), None);
+        assert_eq!(all.begin(Some(parent(false))), None);
         assert_eq!(all.begin(None).expect("is traced").parent, None);
     }
 
     #[test]
     fn when_clients_are_not_to_decide_the_share_does_and_their_trace_goes_on() {
         let (all, _spans) = with(1.0, false);
-        assert_eq!(all.begin(parent(false)).expect("is traced").trace, TraceId(7));
+        assert_eq!(all.begin(Some(parent(false))).expect("is traced").trace, TraceId(7));
         let (none, _spans) = with(0.0, false);
-        assert_eq!(none.begin(parent(true)), None);
+        assert_eq!(none.begin(Some(parent(true))), None);
     }
 
     #[test]

@@ -66,7 +66,7 @@ variation! {
 /// What became of an entry, or would.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes what `entries` answers")]
+#[expect(dead_code, clippy::large_enum_variant, reason = "describes what `entries` answers; never made")]
 pub(crate) enum Changed<T> {
     /// The entry.
     Entry(T),
@@ -77,7 +77,7 @@ pub(crate) enum Changed<T> {
 /// What went with an entry, or would.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes what `entries` answers")]
+#[expect(dead_code, clippy::large_enum_variant, reason = "describes what `entries` answers; never made")]
 pub(crate) enum Removed {
     /// What went.
     Applied(Applied),

@@ -171,7 +171,7 @@ impl Pen<'_> {
             let (id, y) = (group.id.as_str(), self.y(at, groups.len()));
             let badge = state(language, group.enabled, None);
             places.insert(id.to_owned(), (y, badge.tone));
-            nodes.push(node((COLUMNS[0], y), path("/groups", id), id, badge.text, badge.tone));
+            nodes.push(node((COLUMNS[0], y), path("/groups", id), id, &badge.text, badge.tone));
         }
         places
     }
@@ -183,7 +183,7 @@ impl Pen<'_> {
             let (id, y) = (host.id.as_str(), self.y(at, hosts.len()));
             let badge = state(language, host.enabled, self.healths.host_badge(language, id));
             places.insert(id.to_owned(), (y, badge.tone));
-            nodes.push(node((COLUMNS[2], y), path("/hosts", id), id, badge.text, badge.tone));
+            nodes.push(node((COLUMNS[2], y), path("/hosts", id), id, &badge.text, badge.tone));
         }
         places
     }
@@ -208,7 +208,7 @@ impl Pen<'_> {
             let title = format!("{id}: {} · {told}", badge.text);
             nodes.push(Node {
                 title: title.clone(),
-                ..node((COLUMNS[1], y), path("/routes", id), id, note, badge.tone)
+                ..node((COLUMNS[1], y), path("/routes", id), id, &note, badge.tone)
             });
             let tone = if count == 0 && badge.tone == Tone::Good { Tone::Quiet } else { badge.tone };
             let width = 1.5 + (WIDEST - 1.5) * count as f64 / busiest;
@@ -227,8 +227,8 @@ impl Pen<'_> {
     }
 }
 
-fn node((x, y): (usize, usize), href: String, name: &str, note: String, tone: Tone) -> Node {
-    Node { href, name: shortened(name, 24), title: format!("{name}: {note}"), note: shortened(&note, 30), tone, x, y }
+fn node((x, y): (usize, usize), href: String, name: &str, note: &str, tone: Tone) -> Node {
+    Node { href, name: shortened(name, 24), title: format!("{name}: {note}"), note: shortened(note, 30), tone, x, y }
 }
 
 /// As much as a box holds.

@@ -59,32 +59,32 @@ mod tests {
         }
     }
 
-    fn check(target: Value, patch: Value, expected: Value) {
+    fn check(target: Value, patch: Value, expected: &Value) {
         let mut target = fields(target);
         merge(&mut target, &fields(patch));
-        assert_eq!(Value::Object(target), expected);
+        assert_eq!(Value::Object(target), *expected);
     }
 
     /// The examples of RFC 7396, appendix A, that have an object on both sides.
     #[test]
     fn a_patch_is_laid_over_as_the_rfc_says() {
-        check(json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"}));
-        check(json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"}));
-        check(json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"}));
-        check(json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"}));
-        check(json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]}));
-        check(json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}}));
-        check(json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]}));
-        check(json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1}));
-        check(json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}}));
+        check(json!({"a": "b"}), json!({"a": "c"}), &json!({"a": "c"}));
+        check(json!({"a": "b"}), json!({"b": "c"}), &json!({"a": "b", "b": "c"}));
+        check(json!({"a": "b", "b": "c"}), json!({"a": null}), &json!({"b": "c"}));
+        check(json!({"a": ["b"]}), json!({"a": "c"}), &json!({"a": "c"}));
+        check(json!({"a": "c"}), json!({"a": ["b"]}), &json!({"a": ["b"]}));
+        check(json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), &json!({"a": {"b": "d"}}));
+        check(json!({"a": [{"b": "c"}]}), json!({"a": [1]}), &json!({"a": [1]}));
+        check(json!({"e": null}), json!({"a": 1}), &json!({"e": null, "a": 1}));
+        check(json!({}), json!({"a": {"bb": {"ccc": null}}}), &json!({"a": {"bb": {}}}));
     }
 
     #[test]
     fn a_stored_secret_is_replaced_as_a_whole() {
         let (kept, reference) = (json!({"keep": true}), json!({"env": "KEY", "value": "sk-1"}));
-        check(json!({"gateway_key": kept}), json!({"gateway_key": reference}), json!({"gateway_key": reference}));
+        check(json!({"gateway_key": kept}), json!({"gateway_key": reference}), &json!({"gateway_key": reference}));
         let login = json!({"login": {"email": "a", "password": kept}});
-        check(login, json!({"login": {"email": "b"}}), json!({"login": {"email": "b", "password": kept}}));
+        check(login, json!({"login": {"email": "b"}}), &json!({"login": {"email": "b", "password": kept}}));
     }
 
     #[test]

@@ -36,6 +36,7 @@ struct SimulateBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SlowBody {
+    /// Which host.
     host_id: String,
     /// By so many milliseconds.
     ms: u64,
