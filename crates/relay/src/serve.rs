@@ -33,7 +33,7 @@ const ADMIN_GRACE: Duration = Duration::from_secs(2);
 
 /// After a handover, how long a connection that nobody uses stays open for a request that may be on its way.
 /// Common clients and proxies keep theirs for 60 s or less.
-const IDLE_AFTER_HANDOVER: Duration = Duration::from_secs(60);
+const IDLE_AFTER_HANDOVER: Duration = Duration::from_mins(1);
 
 /// Pending connections the system may hold for us.
 const BACKLOG: u32 = 4096;
@@ -52,18 +52,15 @@ impl Listeners {
     /// # Errors
     /// When an address cannot be had.
     pub(crate) fn inherit_or_bind(config: &Config, predecessor: Option<&Predecessor>) -> anyhow::Result<Self> {
-        let (gateway, admin) = match predecessor {
-            Some(predecessor) => {
-                let (gateway, admin) = predecessor.listeners()?;
-                // Its addresses are those of the configuration it was started with.
-                (same_address(gateway, config.gateway.listen), same_address(admin, config.admin.listen))
-            }
-            None => {
-                let mut given = listenfd::ListenFd::from_env();
-                let mut take = |index| if index < given.len() { given.take_tcp_listener(index) } else { Ok(None) };
-                let advice = "the sockets of the service manager must be streams: the gateway's, then the admin API's";
-                (take(0).context(advice)?, take(1).context(advice)?)
-            }
+        let (gateway, admin) = if let Some(predecessor) = predecessor {
+            let (gateway, admin) = predecessor.listeners()?;
+            // Its addresses are those of the configuration it was started with.
+            (same_address(gateway, config.gateway.listen), same_address(admin, config.admin.listen))
+        } else {
+            let mut given = listenfd::ListenFd::from_env();
+            let mut take = |index| if index < given.len() { given.take_tcp_listener(index) } else { Ok(None) };
+            let advice = "the sockets of the service manager must be streams: the gateway's, then the admin API's";
+            (take(0).context(advice)?, take(1).context(advice)?)
         };
         let gateway = gateway.map_or_else(|| bind(config.gateway.listen, "the gateway", "--gateway-listen"), Ok)?;
         let admin = admin.map_or_else(|| bind(config.admin.listen, "the admin API", "--admin-listen"), Ok)?;

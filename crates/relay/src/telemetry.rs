@@ -73,7 +73,7 @@ mod tests {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let told = runtime.block_on(async {
             let put_together = tokio::spawn(async { panic!("cannot use {}", CANARY.to_owned()) });
-            let unwrapped = tokio::spawn(async { Err::<(), _>(CANARY.to_owned()).expect("there is a key") });
+            let unwrapped = tokio::spawn(async { CANARY.parse::<u32>().map_err(|_| CANARY).expect("there is a key") });
             let indexed = tokio::spawn(async { panic!("a message that stands in the program") });
             (put_together.await.is_err(), unwrapped.await.is_err(), indexed.await.is_err())
         });

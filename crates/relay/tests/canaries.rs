@@ -297,7 +297,7 @@ fn files(directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
 
 /// The ways in which a secret might be written: as it is, in hex, and escaped as in a URL.
 fn forms(secret: &str) -> [Vec<u8>; 3] {
-    let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = secret.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let escaped = secret.replace(' ', "%20").replace(':', "%3A");
     [secret.as_bytes().to_vec(), hex.into_bytes(), escaped.into_bytes()]
 }

@@ -267,13 +267,16 @@ async fn all_faults_of_a_body_are_told_at_once() {
     }
 }
 
+/// Method, path, name, body; action, subject, and what the details must have.
+type Step = (&'static str, &'static str, &'static str, Value, &'static str, &'static str, &'static [&'static str]);
+
 /// One call after the other: each must leave its entry, under its actor, with what was before and after.
 #[tokio::test]
 async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
     let (host, server) = server().await;
     let fleet = server.get("/api/v1/export").await.text.replace("{ keep = true }", "\"canary-applied\"");
     let (to, key) = ("sk-canary-new", "sk-canary-consumer-0123456789");
-    let steps: Vec<(&str, &str, &str, Value, &str, &str, &[&str])> = vec![
+    let steps: Vec<Step> = vec![
         (
             "POST",
             "/groups",

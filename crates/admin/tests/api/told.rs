@@ -168,9 +168,10 @@ async fn drift_and_its_end() {
 async fn balance_low_and_its_end() {
     let (host, mut world) = with_panel().await;
     let balance = |balance: f64| {
-        host.panel(|panel| match panel.users.iter_mut().find(|user| user.email == "payer@relay.example") {
-            Some(payer) => payer.balance = balance,
-            None => {
+        host.panel(|panel| {
+            if let Some(payer) = panel.users.iter_mut().find(|user| user.email == "payer@relay.example") {
+                payer.balance = balance;
+            } else {
                 let user = panel.add_user(FakeUser { balance, ..FakeUser::new("payer@relay.example") });
                 panel.add_key(FakeKey::new(user, "sk-host-a", Some(8)));
             }

@@ -79,7 +79,7 @@ async fn a_token_is_made_shown_once_used_and_revoked() {
     ben.get("/decisions").await.ok();
     let list = admin.get("/tokens").await.ok();
     assert!(list.contains("ben") && !list.contains(&token));
-    let remove = list.split('"').filter(|part| part.ends_with("/remove")).next_back().unwrap().to_owned();
+    let remove = list.split('"').rfind(|part| part.ends_with("/remove")).unwrap().to_owned();
     assert_eq!(admin.submit(&remove, &remove, &[]).await.location(), "/tokens?done=deleted");
     assert_eq!(ben.get("/decisions").await.status, StatusCode::SEE_OTHER, "its sessions end with it");
 }

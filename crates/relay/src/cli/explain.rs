@@ -78,11 +78,9 @@ async fn past(api: Api, id: &str, at_generation: Option<u64>) -> anyhow::Result<
     let path = format!("/api/v1/decisions/{}/explain", encode(id));
     let path = with_query(&path, &[("at_generation", at_generation.map(|number| number.to_string()))]);
     match api.client()?.get(&path).await {
-        Err(error) if error.is_not_found() && at_generation.is_none() => {
-            return Err(not_there(format!(
-                "there is no decision {id}; ids are the X-Request-ID of answers, and `relay-manager decisions` lists the latest",
-            )));
-        }
+        Err(error) if error.is_not_found() && at_generation.is_none() => Err(not_there(format!(
+            "there is no decision {id}; ids are the X-Request-ID of answers, and `relay-manager decisions` lists the latest",
+        ))),
         explained => Ok(explained?),
     }
 }

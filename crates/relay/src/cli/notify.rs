@@ -188,9 +188,7 @@ fn table(columns: &[(&str, &str)], items: &[Value]) -> String {
 fn known(id: &str, answer: Result<Value, ClientError>) -> anyhow::Result<Value> {
     match answer {
         Err(error) if error.is_not_found() => {
-            return Err(not_there(format!(
-                "there is no channel {id}; `relay-manager notify channel list` shows what there is"
-            )));
+            Err(not_there(format!("there is no channel {id}; `relay-manager notify channel list` shows what there is")))
         }
         answer => Ok(answer?),
     }

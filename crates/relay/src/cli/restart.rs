@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::progress::Progress;
 
 /// Somewhat longer than a server waits for its successor.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How often is looked whether the new process serves.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

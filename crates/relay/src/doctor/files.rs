@@ -25,7 +25,7 @@ pub(super) fn examine(config: &Config, now: Timestamp) -> Vec<Line> {
     let given = Given::from_env().master_key();
     let key = match given {
         Ok(Some(key)) => Ok((key.id(), true)),
-        Ok(None) => MasterKey::load(&file).map(|key| (key.id(), false)).map_err(Problem::of),
+        Ok(None) => MasterKey::load(&file).map(|key| (key.id(), false)).map_err(|error| Problem::of(&error)),
         Err(error) => Err(Problem { what: format!("{error:#}"), is_absent: false }),
     };
     vec![directory(path, mode, writable(path)), master_key(key, age)]
@@ -58,9 +58,9 @@ struct Problem {
 }
 
 impl Problem {
-    fn of(error: MasterKeyError) -> Self {
+    fn of(error: &MasterKeyError) -> Self {
         let is_absent =
-            matches!(&error, MasterKeyError::File { source, .. } if source.kind() == io::ErrorKind::NotFound);
+            matches!(error, MasterKeyError::File { source, .. } if source.kind() == io::ErrorKind::NotFound);
         Self { what: error.to_string(), is_absent }
     }
 }

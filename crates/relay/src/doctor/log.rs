@@ -11,7 +11,7 @@ use crate::config::Config;
 const BACKLOG_BYTES: u64 = 256 << 20;
 
 /// A journal that nobody writes any more, and that nobody has filed.
-const LEFT_ALONE: Duration = Duration::from_secs(60);
+const LEFT_ALONE: Duration = Duration::from_mins(1);
 
 pub(super) fn examine(config: &Config) -> Line {
     let dir = config.log_dir();

@@ -17,7 +17,7 @@ const LEAST_FREE: u64 = 1 << 30;
 /// Clocks further apart confuse people who compare logs, and soon `Retry-After` dates …
 const CLOCK_OFF: Duration = Duration::from_secs(5);
 /// … and certificates and windows of quotas.
-const CLOCK_WRONG: Duration = Duration::from_secs(120);
+const CLOCK_WRONG: Duration = Duration::from_mins(2);
 
 /// Written by the system's time service once the clock has been set from the network.
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
@@ -83,10 +83,10 @@ fn judge_clock(dates: &[(String, SignedDuration)], synchronized: bool) -> Line {
     let mut dates: Vec<_> = dates.iter().collect();
     dates.sort_by_key(|(_, ahead)| *ahead);
     let Some((host, ahead)) = dates.get(dates.len() / 2) else {
-        return match synchronized {
-            true => Line::ok(check, "synchronized by the system"),
-            false => Line::warn(check, "no host told its time, and the system does not say", "check with timedatectl"),
-        };
+        if synchronized {
+            return Line::ok(check, "synchronized by the system");
+        }
+        return Line::warn(check, "no host told its time, and the system does not say", "check with timedatectl");
     };
     let off = ahead.unsigned_abs();
     let direction = if ahead.is_negative() { "ahead of" } else { "behind" };

@@ -10,6 +10,7 @@ mod log;
 mod machine;
 mod server;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use relay_domain::{Clock as _, SystemClock};
@@ -85,7 +86,7 @@ impl Line {
         let found = output::printable(&self.found);
         let mut line = format!("{verdict}{blank}  {:<14} {found}", self.check);
         if !self.remedy.is_empty() {
-            line.push_str(&format!("\n      {:<14} -> {}", "", output::printable(&self.remedy)));
+            let _ = write!(line, "\n      {:<14} -> {}", "", output::printable(&self.remedy));
         }
         line
     }

@@ -16,7 +16,7 @@ use super::{VARIABLE, Word, wire};
 const FIRST_WORD: Duration = Duration::from_secs(10);
 
 /// How long it may take to let go of the log: it files what is left, and saves up to a million bindings.
-const LOG: Duration = Duration::from_secs(60);
+const LOG: Duration = Duration::from_mins(1);
 
 /// How long its rounds may take to end.
 const ROUNDS: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ use super::{VARIABLE, Word, wire};
 
 /// How long a new process may take from its start until it serves: it opens the database, files what is left of
 /// the log and loads the bindings.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// What goes over by descriptor.
 #[derive(Debug)]
