@@ -102,7 +102,7 @@ impl Control {
         &GRANTS,
     ];
 
-    /// Writes how everything is now; takes [`STORE_LIMIT`] at most. Dropping the future leaves
+    /// Writes how everything is now; takes `STORE_LIMIT` at most. Dropping the future leaves
     /// nothing behind.
     pub async fn expose(&self, now: std::time::Instant, exposition: &mut Exposition) {
         let snapshot = self.snapshot();

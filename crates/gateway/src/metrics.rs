@@ -321,6 +321,6 @@ impl crate::Gateway {
         exposition.family(&of::SPANS_DROPPED).sample(&[], dropped);
     }
 
-    /// Families of [`Gateway::expose`].
+    /// Families of [`crate::Gateway::expose`].
     pub const METRICS: &'static [&'static relay_metrics::Definition] = DEFINITIONS;
 }

@@ -230,7 +230,7 @@ impl LedgerReader {
     /// Requests that ended after `cursor` and match, the first of them, at most `limit`; and whether there are more.
     ///
     /// The last second before the cursor is repeated, since rows are not filed exactly in the order in which requests
-    /// end; and requests that had been running for longer than [`LONGEST_REPLAYED`] are not looked for.
+    /// end; and requests that had been running for longer than `LONGEST_REPLAYED` are not looked for.
     pub fn ended_since(
         &self,
         cursor: TailCursor,

@@ -1,4 +1,4 @@
-//! The actions' requests for the API's description (ADR 0012). [`super::input`]
+//! The actions' requests for the API's description (ADR 0012). `super::input`
 //! reads them by hand, and notes all faults at once; nothing is read into these
 //! types. Everywhere `null` is as good as leaving a field out.
 
