@@ -18,8 +18,11 @@ use crate::retention::retain;
 
 /// How often retention looks.
 const RETENTION_EVERY: Duration = Duration::from_hours(1);
-/// Bytes read, and filed in one transaction, at most.
-const READ_BYTES: usize = 2 << 20;
+/// Bytes read at once, unless a record is longer: they stay in a processor's cache until they are filed.
+const READ_BYTES: usize = 256 << 10;
+/// Bytes filed in one transaction, more or less. The pages of the indexes over consumers and routes
+/// are all written in each, so it is a round's worth.
+const TRANSACTION_BYTES: u64 = 8 << 20;
 /// A reader, such as a verification, may be in a checkpoint's way for long: filing must not wait for it each time.
 const CHECKPOINT_AGAIN: Duration = Duration::from_secs(5);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
@@ -40,6 +43,28 @@ pub(crate) struct Archivist {
 struct Followed {
     file: File,
     filed: u64,
+}
+
+impl Followed {
+    /// Files a transaction's worth of the records up to `end`.
+    fn file_some(&mut self, end: u64, segment: &mut Segment, buffer: &mut Vec<u8>) -> Result<(), FilingError> {
+        let enough = end.min(self.filed + TRANSACTION_BYTES);
+        let mut at_once = READ_BYTES;
+        while self.filed < enough {
+            let left = (end - self.filed) as usize;
+            buffer.resize(at_once.min(left), 0);
+            self.file.read_exact_at(buffer, self.filed)?;
+            let consumed = segment.take_in(buffer, true)?;
+            if consumed == 0 && at_once >= left {
+                return Err(FilingError::Chain { expected: segment.meta().link.entry + 1 });
+            }
+            // A record longer than what was read: twice as much next time.
+            at_once = if consumed == 0 { at_once * 2 } else { READ_BYTES };
+            self.filed += consumed as u64;
+        }
+        buffer.shrink_to(READ_BYTES);
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -157,30 +182,16 @@ impl Archivist {
                 new.insert(Segment::open(&self.dir, chunk.day, &self.writer)?)
             }
         };
-        let mut rows = 0;
+        let before = segment.meta().link.entry;
         while followed.filed < chunk.end {
-            let length = READ_BYTES.max(buffer.capacity()).min((chunk.end - followed.filed) as usize);
-            buffer.resize(length, 0);
-            followed.file.read_exact_at(buffer, followed.filed)?;
-            let before = segment.meta().link.entry;
-            let consumed = segment.file(buffer, true)?;
+            segment.in_transaction(|segment| {
+                followed.file_some(chunk.end, segment, buffer)?;
+                segment.complete()
+            })?;
             self.progress.ended.tell(chunk.day, segment.take_ended());
-            if consumed == 0 {
-                // One record longer than the buffer: the next read is twice as long.
-                buffer.reserve(buffer.len() * 2);
-                if length as u64 == chunk.end - followed.filed {
-                    return Err(FilingError::Chain { expected: before + 1 });
-                }
-                continue;
-            }
-            followed.filed += consumed as u64;
-            let new = segment.meta().link.entry - before;
-            count(&self.progress.counters.filed, new);
-            rows += new;
         }
-        if buffer.capacity() > READ_BYTES {
-            *buffer = Vec::new();
-        }
+        let rows = segment.meta().link.entry - before;
+        count(&self.progress.counters.filed, rows);
         Ok(rows)
     }
 

@@ -40,6 +40,14 @@ pub(crate) fn chained(previous: &Hash, row: &[u8]) -> Hash {
 pub(crate) struct Encoder<'b>(pub(crate) &'b mut Vec<u8>);
 
 impl Encoder<'_> {
+    /// Bytes of an encoded integer.
+    pub(crate) const INTEGER_BYTES: usize = 9;
+
+    /// Bytes of an encoded text.
+    pub(crate) fn text_bytes(text: &str) -> usize {
+        1 + size_of::<u32>() + text.len()
+    }
+
     pub(crate) fn kind(&mut self, kind: Kind) {
         self.0.push(kind as u8);
     }
@@ -49,7 +57,7 @@ impl Encoder<'_> {
     }
 
     pub(crate) fn integer(&mut self, value: i64) {
-        let mut bytes = [INTEGER; 9];
+        let mut bytes = [INTEGER; Self::INTEGER_BYTES];
         bytes[1..].copy_from_slice(&value.to_le_bytes());
         self.0.extend_from_slice(&bytes);
     }

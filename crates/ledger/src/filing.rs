@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
@@ -17,10 +16,10 @@ use rusqlite::{Connection, Statement};
 
 use crate::codec::{Decoder, Hash, Kind, Value, chained};
 use crate::day::Day;
+use crate::interrupted::{Planned, interrupted};
 use crate::journal::{Link, WriterId, next_record};
 use crate::meta::{Meta, Rolled};
-use crate::record::{Outcome, Usage, Verdict};
-use crate::rollup::{Dimensions, HOUR, KnownDimensions, Pending};
+use crate::pending::{CountedUnder, Pending};
 use crate::schema;
 use crate::upgrade::upgrade;
 
@@ -44,39 +43,9 @@ pub(crate) enum FilingError {
 
 /// An intent that waits for its outcome.
 struct Waiting {
-    hour: i64,
-    dimensions: Arc<Dimensions>,
+    under: CountedUnder,
     /// Where it was going, known only of intents of an earlier run.
     planned: Option<Box<Planned>>,
-}
-
-/// What an interrupted request was planned for: all that is known of where it went.
-#[derive(Debug, Default)]
-pub(crate) struct Planned {
-    route: Option<Arc<str>>,
-    host: Option<Arc<str>>,
-    shadow_group: Option<Arc<str>>,
-    shadow_model: Option<Arc<str>>,
-    sticky_hit: bool,
-    fallback_used: bool,
-}
-
-impl Planned {
-    /// What an intent says.
-    pub(crate) fn of_intent(values: &[Value<'_>]) -> Self {
-        let text = |at: usize| match values[schema::intent_at::FIRST_PLANNED + at] {
-            Value::Text(text) => Some(Arc::from(text)),
-            _ => None,
-        };
-        Self {
-            route: text(0),
-            host: text(1),
-            shadow_group: text(2),
-            shadow_model: text(3),
-            sticky_hit: values[schema::intent_at::STICKY_HIT] == Value::Integer(1),
-            fallback_used: values[schema::intent_at::FALLBACK_USED] == Value::Integer(1),
-        }
-    }
 }
 
 /// A segment's database while rows are filed in it.
@@ -84,9 +53,8 @@ pub(crate) struct Segment {
     connection: Connection,
     meta: Meta,
     waiting: BTreeMap<u64, Waiting>,
-    known: KnownDimensions,
     pending: Pending,
-    /// Requests whose outcomes the last call of [`Segment::file`] filed.
+    /// Requests whose outcomes were filed since they were last taken.
     ended: Vec<u64>,
 }
 
@@ -118,14 +86,8 @@ impl Segment {
         if meta.writer != writer {
             return Err(FilingError::Writer { found: meta.writer, expected: writer });
         }
-        let mut segment = Self {
-            connection,
-            meta,
-            waiting: BTreeMap::new(),
-            known: KnownDimensions::default(),
-            pending: Pending::default(),
-            ended: Vec::new(),
-        };
+        let mut segment =
+            Self { connection, meta, waiting: BTreeMap::new(), pending: Pending::default(), ended: Vec::new() };
         segment.load_waiting()?;
         segment.load_pending()?;
         Ok(segment)
@@ -135,7 +97,7 @@ impl Segment {
         &self.meta
     }
 
-    /// Requests whose outcomes were filed just now, in the order in which they ended.
+    /// Requests whose outcomes were filed since the last call, in the order in which they ended.
     pub(crate) fn take_ended(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.ended)
     }
@@ -145,54 +107,77 @@ impl Segment {
         !self.waiting.is_empty()
     }
 
+    /// Does `work` in one transaction: all that it files is there afterwards, or nothing. After an error the
+    /// segment must be opened anew.
+    pub(crate) fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, FilingError>,
+    ) -> Result<T, FilingError> {
+        let run = |statement: &str| self.connection.prepare_cached(statement)?.execute([]);
+        run("BEGIN IMMEDIATE")?;
+        let done = work(self).and_then(|done| {
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(done)
+        });
+        if done.is_err() {
+            // An error here means that SQLite has rolled back by itself.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        done
+    }
+
     /// Files the records at the head of `bytes` in one transaction, and returns how many bytes those were.
-    ///
-    /// With `trusted`, the hashes are taken as they are: the writer of this
-    /// very process made them. After an error the segment must be opened anew.
     pub(crate) fn file(&mut self, bytes: &[u8], trusted: bool) -> Result<usize, FilingError> {
-        self.ended.clear();
-        let begun = Transaction::begin(&self.connection)?;
+        self.in_transaction(|segment| {
+            let consumed = segment.take_in(bytes, trusted)?;
+            segment.complete()?;
+            Ok(consumed)
+        })
+    }
+
+    /// Files the records at the head of `bytes` in the transaction that has begun, and returns how many bytes those were.
+    ///
+    /// With `trusted`, the hashes are taken as they are: the writer of this very process made them.
+    pub(crate) fn take_in(&mut self, bytes: &[u8], trusted: bool) -> Result<usize, FilingError> {
+        let mut inserts = [
+            self.connection.prepare_cached(&Kind::Intent.insert())?,
+            self.connection.prepare_cached(&Kind::Outcome.insert())?,
+        ];
         let mut consumed = 0;
-        let mut filed = 0_u64;
-        {
-            let mut inserts = [
-                self.connection.prepare_cached(&Kind::Intent.insert())?,
-                self.connection.prepare_cached(&Kind::Outcome.insert())?,
-            ];
-            while let Some(record) = next_record(&bytes[consumed..]) {
-                let expected = self.meta.link.entry + 1;
-                let (kind, values) = decode(record.row).ok_or(FilingError::Chain { expected })?;
-                let entry = values[1].integer().unwrap_or(0) as u64;
-                if entry >= expected {
-                    let sound = trusted || chained(&self.meta.link.head, record.row) == *record.hash;
-                    if entry > expected || !sound {
-                        return Err(FilingError::Chain { expected });
-                    }
-                    insert(&mut inserts[kind as usize - 1], values.slice(), record.hash)?;
-                    note(&mut self.meta, &mut self.waiting, &mut self.known, &mut self.pending, kind, values.slice());
-                    self.meta.link = Link { entry, head: *record.hash };
-                    if kind == Kind::Outcome {
-                        self.ended.push(values[0].integer().unwrap_or(0) as u64);
-                    }
-                    filed += 1;
-                    if filed.is_multiple_of(ROWS_AT_A_STRETCH) {
-                        // Requests go first: on a busy machine one would wait behind the whole round.
-                        std::thread::yield_now();
-                    }
-                }
-                consumed += record.length;
+        while let Some(record) = next_record(&bytes[consumed..]) {
+            consumed += record.length;
+            let expected = self.meta.link.entry + 1;
+            let (kind, values) = decode(record.row).ok_or(FilingError::Chain { expected })?;
+            let entry = values[1].integer().unwrap_or(0) as u64;
+            if entry < expected {
+                continue;
+            }
+            let sound = trusted || chained(&self.meta.link.head, record.row) == *record.hash;
+            if entry > expected || !sound {
+                return Err(FilingError::Chain { expected });
+            }
+            insert(&mut inserts[kind as usize - 1], values.slice(), record.hash)?;
+            note(&mut self.meta, &mut self.waiting, &mut self.pending, kind, values.slice());
+            self.meta.link = Link { entry, head: *record.hash };
+            if kind == Kind::Outcome {
+                self.ended.push(values[0].integer().unwrap_or(0) as u64);
+            }
+            if entry.is_multiple_of(ROWS_AT_A_STRETCH) {
+                // Requests go first: on a busy machine one would wait behind the whole round.
+                std::thread::yield_now();
             }
         }
-        if filed > 0 {
-            let settled = self.waiting.first_key_value().map_or(self.meta.last_seq + 1, |(seq, _)| *seq);
-            self.meta.settled_seq = settled;
-            if self.pending.is_worth_writing() {
-                self.meta.rolled = roll_up(&self.connection, &mut self.pending, &self.meta)?;
-            }
-            self.meta.write(&self.connection)?;
-        }
-        begun.commit()?;
         Ok(consumed)
+    }
+
+    /// Completes a transaction that has filed something: roll-ups, if it is time for them, and the segment's own row.
+    pub(crate) fn complete(&mut self) -> Result<(), FilingError> {
+        let settled = self.waiting.first_key_value().map_or(self.meta.last_seq + 1, |(seq, _)| *seq);
+        self.meta.settled_seq = settled;
+        if self.pending.is_worth_writing() {
+            self.write_roll_ups()?;
+        }
+        Ok(self.meta.write(&self.connection)?)
     }
 
     /// Whether roll-ups lack rows that are filed.
@@ -205,10 +190,16 @@ impl Segment {
         if !self.is_behind() {
             return Ok(());
         }
-        let begun = Transaction::begin(&self.connection)?;
-        self.meta.rolled = roll_up(&self.connection, &mut self.pending, &self.meta)?;
-        self.meta.write(&self.connection)?;
-        Ok(begun.commit()?)
+        self.in_transaction(|segment| {
+            segment.write_roll_ups()?;
+            Ok(segment.meta.write(&segment.connection)?)
+        })
+    }
+
+    fn write_roll_ups(&mut self) -> rusqlite::Result<()> {
+        self.pending.write(&self.connection)?;
+        self.meta.rolled = Rolled { entries: self.meta.link.entry, seq: self.meta.settled_seq };
+        Ok(())
     }
 
     /// Gives every intent that still waits the outcome `interrupted`: its process is gone.
@@ -266,8 +257,8 @@ impl Segment {
         )?;
         let mut rows = statement.query([self.meta.settled_seq])?;
         while let Some(row) = rows.next()? {
-            let dimensions = Dimensions { consumer: row.get(2)?, group: row.get(3)?, model: row.get(4)? };
-            let at: i64 = row.get(1)?;
+            let text = |at| row.get_ref(at).map(value);
+            let under = CountedUnder::new(row.get(1)?, text(2)?.text(), text(3)?.text(), text(4)?.text());
             let planned = Planned {
                 route: row.get(5)?,
                 host: row.get(6)?,
@@ -276,12 +267,7 @@ impl Segment {
                 sticky_hit: row.get(9)?,
                 fallback_used: row.get(10)?,
             };
-            let waiting = Waiting {
-                hour: at - at.rem_euclid(HOUR),
-                dimensions: Arc::new(dimensions),
-                planned: Some(Box::new(planned)),
-            };
-            self.waiting.insert(row.get(0)?, waiting);
+            self.waiting.insert(row.get(0)?, Waiting { under, planned: Some(Box::new(planned)) });
         }
         Ok(())
     }
@@ -299,20 +285,13 @@ impl Segment {
         ))?;
         let mut rows = statement.query([self.meta.rolled.seq, self.meta.rolled.entries])?;
         while let Some(row) = rows.next()? {
-            let at: i64 = row.get(0)?;
             let text = |at| row.get_ref(at).map(value);
-            let dimensions = self.known.find(text(1)?.text(), text(2)?.text(), text(3)?.text());
+            let under = CountedUnder::new(row.get(0)?, text(1)?.text(), text(2)?.text(), text(3)?.text());
             let outcome: Vec<_> = (4..4 + columns.len()).map(text).collect::<Result<_, _>>()?;
-            self.pending.add(at - at.rem_euclid(HOUR), &dimensions, &outcome);
+            self.pending.add(&under, &outcome);
         }
         Ok(())
     }
-}
-
-/// Writes the pending roll-ups; how far they have come then.
-fn roll_up(connection: &Connection, pending: &mut Pending, meta: &Meta) -> rusqlite::Result<Rolled> {
-    pending.write(connection)?;
-    Ok(Rolled { entries: meta.link.entry, seq: meta.settled_seq })
 }
 
 fn value(value: ValueRef<'_>) -> Value<'_> {
@@ -328,7 +307,6 @@ fn value(value: ValueRef<'_>) -> Value<'_> {
 fn note(
     meta: &mut Meta,
     waiting: &mut BTreeMap<u64, Waiting>,
-    known: &mut KnownDimensions,
     pending: &mut Pending,
     kind: Kind,
     values: &[Value<'_>],
@@ -344,13 +322,13 @@ fn note(
             let at = values[schema::intent_at::AT].integer().unwrap_or(0);
             let text = |at: usize| values[at].text();
             let (consumer, group) = (text(schema::intent_at::CONSUMER), text(schema::intent_at::GROUP));
-            let dimensions = known.find(consumer, group, text(schema::intent_at::MODEL));
-            waiting.insert(seq, Waiting { hour: at - at.rem_euclid(HOUR), dimensions, planned: None });
+            let under = CountedUnder::new(at, consumer, group, text(schema::intent_at::MODEL));
+            waiting.insert(seq, Waiting { under, planned: None });
         }
         Kind::Outcome => {
             meta.outcomes += 1;
             if let Some(intent) = waiting.remove(&seq) {
-                pending.add(intent.hour, &intent.dimensions, values);
+                pending.add(&intent.under, values);
             }
         }
     }
@@ -400,69 +378,6 @@ pub(crate) fn decode(row: &[u8]) -> Option<(Kind, Values<'_>)> {
         *value = decoder.next()?;
     }
     decoder.0.is_empty().then_some((kind, values))
-}
-
-/// The outcome of a request whose process is gone.
-pub(crate) fn interrupted(at: Timestamp, planned: &Planned) -> Outcome {
-    Outcome {
-        at,
-        verdict: Verdict::Interrupted,
-        error_class: None,
-        error_message: None,
-        route_id: planned.route.clone(),
-        host_id: planned.host.clone(),
-        shadow_group_id: planned.shadow_group.clone(),
-        shadow_model: planned.shadow_model.clone(),
-        sticky_action: "none",
-        sticky_hit: planned.sticky_hit,
-        fallback_used: planned.fallback_used,
-        client_status: None,
-        upstream_status: None,
-        latency_us: 0,
-        first_output_us: None,
-        overhead_us: None,
-        request_bytes: 0,
-        response_bytes: 0,
-        usage: Usage::default(),
-        price_nanos: None,
-        cost_nanos: None,
-        cache_saved_nanos: None,
-        key_source: None,
-        key_fingerprint: None,
-        upstream_request_id: None,
-        possible_double_bill: false,
-        panic: false,
-        attempts: Vec::new(),
-    }
-}
-
-/// A transaction with cached statements for its begin and end; rolled back when dropped.
-struct Transaction<'c> {
-    connection: Option<&'c Connection>,
-}
-
-impl<'c> Transaction<'c> {
-    fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        Ok(Self { connection: Some(connection) })
-    }
-
-    fn commit(mut self) -> rusqlite::Result<()> {
-        if let Some(connection) = self.connection {
-            connection.prepare_cached("COMMIT")?.execute([])?;
-            self.connection = None;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Transaction<'_> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection {
-            // An error here means that SQLite has rolled back by itself.
-            let _ = connection.execute_batch("ROLLBACK");
-        }
-    }
 }
 
 pub(crate) fn parse_writer(text: &str) -> WriterId {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::day::{self, Day};
-use crate::filing::{FilingError, Planned, Segment, parse_writer};
+use crate::filing::{FilingError, Segment, parse_writer};
+use crate::interrupted::Planned;
 use crate::journal::{JournalImage, Link, WriterId};
 use crate::ledger::OpenError;
 use crate::meta::Meta;

@@ -1,50 +1,9 @@
 //! Hourly roll-ups: what is left of a request when its segment is deleted.
 
-use std::hash::BuildHasher as _;
-use std::sync::Arc;
-
-use rusqlite::{Connection, Statement};
-use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde::Serialize;
 
 use crate::codec::Value;
 use crate::schema::outcome_at;
-
-/// Microseconds of an hour.
-pub(crate) const HOUR: i64 = 3_600_000_000;
-
-/// What an intent is counted under.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Dimensions {
-    pub(crate) consumer: String,
-    pub(crate) group: String,
-    pub(crate) model: String,
-}
-
-/// Distinct dimensions remembered; beyond it they are forgotten and found again.
-const KNOWN_DIMENSIONS: usize = 16_384;
-
-/// The dimensions seen lately, so that a row of a known consumer allocates nothing.
-#[derive(Debug, Default)]
-pub(crate) struct KnownDimensions(FxHashMap<u64, Arc<Dimensions>>);
-
-impl KnownDimensions {
-    pub(crate) fn find(&mut self, consumer: &str, group: &str, model: &str) -> Arc<Dimensions> {
-        let hash = FxBuildHasher.hash_one((consumer, group, model));
-        if let Some(found) = self.0.get(&hash)
-            && (&*found.consumer, &*found.group, &*found.model) == (consumer, group, model)
-        {
-            return Arc::clone(found);
-        }
-        if self.0.len() >= KNOWN_DIMENSIONS {
-            self.0.clear();
-        }
-        let dimensions =
-            Arc::new(Dimensions { consumer: consumer.to_owned(), group: group.to_owned(), model: model.to_owned() });
-        self.0.insert(hash, Arc::clone(&dimensions));
-        dimensions
-    }
-}
 
 /// The sums' columns, in order; all are added up but the maximum.
 pub(crate) const SUMS: [&str; 23] = [
@@ -72,7 +31,7 @@ pub(crate) const SUMS: [&str; 23] = [
     "cost_nanos",
     "cache_saved_nanos",
 ];
-const LATENCY_MAX: usize = 8;
+pub(crate) const LATENCY_MAX: usize = 8;
 
 /// The counts and sums of one group of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -217,7 +176,7 @@ impl RollupSums {
         }
     }
 
-    fn add_outcome(&mut self, values: &[Value<'_>]) {
+    pub(crate) fn add_outcome(&mut self, values: &[Value<'_>]) {
         let number = |at: usize| values[at].integer().unwrap_or(0);
         self.requests += 1;
         if let Value::Text(verdict) = values[outcome_at::VERDICT] {
@@ -250,100 +209,4 @@ impl RollupSums {
         self.cost_nanos += number(outcome_at::FIRST_MONEY + 1);
         self.cache_saved_nanos += number(outcome_at::FIRST_MONEY + 2);
     }
-}
-
-/// The sums of one route on one host.
-#[derive(Debug)]
-struct OfRoute {
-    route: Box<str>,
-    host: Box<str>,
-    sums: RollupSums,
-}
-
-/// Roll-ups of filed rows that are not in the table yet.
-///
-/// With thousands of consumers nearly every request has a row of its own there, which costs as much as
-/// filing it. So they may be kept for some transactions ([`Pending::is_worth_writing`]); the segment's own row says how
-/// far the table has come, and a start counts the rest again.
-#[derive(Debug, Default)]
-pub(crate) struct Pending {
-    sums: FxHashMap<(i64, Arc<Dimensions>), Vec<OfRoute>>,
-    rows: usize,
-    requests: usize,
-}
-
-impl Pending {
-    /// Requests for each row written, when there are many rows.
-    const REQUESTS_A_ROW: usize = 16;
-    /// Rows that are few enough to be written at any time.
-    const FEW_ROWS: usize = 256;
-    /// Rows kept in memory at most: some 4 MiB.
-    const MOST_ROWS: usize = 16_384;
-
-    /// Counts an outcome under the hour and dimensions of its intent.
-    pub(crate) fn add(&mut self, hour: i64, dimensions: &Arc<Dimensions>, outcome: &[Value<'_>]) {
-        let (route, host) = (outcome[outcome_at::ROUTE].text(), outcome[outcome_at::HOST].text());
-        let routes = self.sums.entry((hour, Arc::clone(dimensions))).or_default();
-        let place = routes.iter().position(|of| (&*of.route, &*of.host) == (route, host)).unwrap_or_else(|| {
-            self.rows += 1;
-            routes.push(OfRoute { route: route.into(), host: host.into(), sums: RollupSums::default() });
-            routes.len() - 1
-        });
-        routes[place].sums.add_outcome(outcome);
-        self.requests += 1;
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
-    /// Whether writing now costs little for each request, or memory wants it.
-    pub(crate) fn is_worth_writing(&self) -> bool {
-        self.rows <= Self::FEW_ROWS || self.requests >= self.rows * Self::REQUESTS_A_ROW || self.rows >= Self::MOST_ROWS
-    }
-
-    /// Adds what is pending to the segment's table, and forgets it.
-    pub(crate) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        if self.is_empty() {
-            return Ok(());
-        }
-        let mut statement = connection.prepare_cached(&upsert())?;
-        for ((hour, dimensions), routes) in self.sums.drain() {
-            for of_route in routes {
-                write_row(&mut statement, hour, &dimensions, &of_route)?;
-            }
-        }
-        (self.rows, self.requests) = (0, 0);
-        Ok(())
-    }
-}
-
-fn write_row(
-    statement: &mut Statement<'_>,
-    hour: i64,
-    dimensions: &Dimensions,
-    of_route: &OfRoute,
-) -> rusqlite::Result<()> {
-    let texts = [&*dimensions.consumer, &*dimensions.group, &*dimensions.model, &*of_route.route, &*of_route.host];
-    statement.raw_bind_parameter(1, hour)?;
-    for (at, text) in texts.into_iter().enumerate() {
-        statement.raw_bind_parameter(at + 2, text)?;
-    }
-    for (at, sum) in of_route.sums.values().into_iter().enumerate() {
-        statement.raw_bind_parameter(at + 2 + texts.len(), sum)?;
-    }
-    statement.raw_execute().map(drop)
-}
-
-fn upsert() -> String {
-    let marks = vec!["?"; SUMS.len() + 6].join(", ");
-    let updates: Vec<String> = SUMS
-        .iter()
-        .enumerate()
-        .map(|(at, column)| match at {
-            LATENCY_MAX => format!("{column} = max({column}, excluded.{column})"),
-            _ => format!("{column} = {column} + excluded.{column}"),
-        })
-        .collect();
-    format!("INSERT INTO rollups VALUES ({marks}) ON CONFLICT DO UPDATE SET {}", updates.join(", "))
 }

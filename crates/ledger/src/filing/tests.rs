@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::Verdict;
 use crate::journal::{begin_record, end_record};
 
 #[path = "../../tests/support/mod.rs"]
