@@ -4,20 +4,21 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-const MICROSECONDS: i64 = 86_400_000_000;
-
 /// A UTC day, as days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Day(pub(crate) i32);
 
 impl Day {
+    pub(crate) const MICROSECONDS: i64 = 86_400_000_000;
+
     pub(crate) fn of(at: Timestamp) -> Self {
-        Self(at.as_microsecond().div_euclid(MICROSECONDS) as i32)
+        Self(at.as_microsecond().div_euclid(Self::MICROSECONDS) as i32)
     }
 
     /// The segment's name: `decisions-2026-11-23`.
     pub(crate) fn segment(self) -> String {
-        let start = Timestamp::from_microsecond(i64::from(self.0) * MICROSECONDS).unwrap_or(Timestamp::UNIX_EPOCH);
+        let start =
+            Timestamp::from_microsecond(i64::from(self.0) * Self::MICROSECONDS).unwrap_or(Timestamp::UNIX_EPOCH);
         format!("decisions-{}", TimeZone::UTC.to_datetime(start).date())
     }
 

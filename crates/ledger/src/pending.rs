@@ -4,14 +4,17 @@ use rusqlite::{Connection, Statement};
 use rustc_hash::FxHashMap;
 
 use crate::codec::{Decoder, Encoder, Value};
-use crate::rollup::{LATENCY_MAX, RollupSums, SUMS};
+use crate::rollup::{Dimension, LATENCY_MAX, RollupSums, SUMS};
 use crate::schema::outcome_at;
 
 /// Microseconds of an hour.
 const HOUR: i64 = 3_600_000_000;
 
-/// Columns of a roll-up's primary key: the hour, and five texts.
-const KEY_COLUMNS: usize = 6;
+/// Columns of a roll-up's primary key: the hour, and a text for each dimension.
+const KEY_COLUMNS: usize = 1 + Dimension::ALL.len();
+
+/// Columns of a marginal's primary key: the dimension, the hour, and the text.
+const MARGINAL_KEY_COLUMNS: usize = 3;
 
 /// What an intent is counted under, as canonical bytes: the head of the primary key of its roll-up.
 ///
@@ -84,31 +87,48 @@ impl Pending {
         if self.is_empty() {
             return Ok(());
         }
-        let mut statement = connection.prepare_cached(&upsert())?;
+        let mut rollups = connection.prepare_cached(&upsert("rollups", KEY_COLUMNS))?;
+        let mut marginals: FxHashMap<(Dimension, i64, Box<str>), RollupSums> = FxHashMap::default();
         for (key, sums) in self.rows.drain() {
-            write_row(&mut statement, &key, &sums)?;
+            let (hour, texts) = parts(&key);
+            rollups.raw_bind_parameter(1, hour)?;
+            for (at, text) in (2..).zip(texts) {
+                rollups.raw_bind_parameter(at, text)?;
+            }
+            add(&mut rollups, KEY_COLUMNS, &sums)?;
+            for (dimension, text) in Dimension::ALL.into_iter().zip(texts) {
+                marginals.entry((dimension, hour, text.into())).or_default().add(&sums);
+            }
+        }
+        let mut statement = connection.prepare_cached(&upsert("marginals", MARGINAL_KEY_COLUMNS))?;
+        for ((dimension, hour, value), sums) in marginals {
+            statement.raw_bind_parameter(1, dimension as i64)?;
+            statement.raw_bind_parameter(2, hour)?;
+            statement.raw_bind_parameter(3, &*value)?;
+            add(&mut statement, MARGINAL_KEY_COLUMNS, &sums)?;
         }
         self.requests = 0;
         Ok(())
     }
 }
 
-fn write_row(statement: &mut Statement<'_>, key: &[u8], sums: &RollupSums) -> rusqlite::Result<()> {
+/// The hour of a key, and its texts in the order of [`Dimension::ALL`].
+fn parts(key: &[u8]) -> (i64, [&str; Dimension::ALL.len()]) {
     let mut key = Decoder(key);
-    for at in 1..=KEY_COLUMNS {
-        match key.next() {
-            Some(Value::Integer(hour)) => statement.raw_bind_parameter(at, hour)?,
-            text => statement.raw_bind_parameter(at, text.map_or("", Value::text))?,
-        }
-    }
-    for (at, sum) in sums.values().into_iter().enumerate() {
-        statement.raw_bind_parameter(at + 1 + KEY_COLUMNS, sum)?;
+    let hour = key.next().and_then(Value::integer).unwrap_or(0);
+    (hour, std::array::from_fn(|_| key.next().map_or("", Value::text)))
+}
+
+/// Binds the sums behind `keys` values, and adds them to the row of those.
+fn add(statement: &mut Statement<'_>, keys: usize, sums: &RollupSums) -> rusqlite::Result<()> {
+    for (at, sum) in (keys + 1..).zip(sums.values()) {
+        statement.raw_bind_parameter(at, sum)?;
     }
     statement.raw_execute().map(drop)
 }
 
-fn upsert() -> String {
-    let marks = vec!["?"; SUMS.len() + KEY_COLUMNS].join(", ");
+fn upsert(table: &str, keys: usize) -> String {
+    let marks = vec!["?"; SUMS.len() + keys].join(", ");
     let updates: Vec<String> = SUMS
         .iter()
         .enumerate()
@@ -117,5 +137,5 @@ fn upsert() -> String {
             _ => format!("{column} = {column} + excluded.{column}"),
         })
         .collect();
-    format!("INSERT INTO rollups VALUES ({marks}) ON CONFLICT DO UPDATE SET {}", updates.join(", "))
+    format!("INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO UPDATE SET {}", updates.join(", "))
 }

@@ -1,4 +1,4 @@
-//! Reading the log: pages, one decision, roll-ups, the tail.
+//! Reading the log: pages, one decision, the tail. `sums` reads what was added up.
 //!
 //! Every call opens read-only connections of its own, so that the writer
 //! never waits for a reader, and works on a directory whose server runs, is
@@ -15,17 +15,15 @@ use rusqlite::{Connection, types::Value as SqlValue};
 use serde::Serialize;
 
 use crate::day::{self, Day};
-use crate::decision::{Decision, Origin, columns, timestamp};
+use crate::decision::{Decision, Origin, columns};
 use crate::filter::{Drive, Filter};
 use crate::ledger::is_written;
 use crate::meta::Meta;
-use crate::retention::ARCHIVE;
-use crate::rollup::{RollupSums, SUMS};
 use crate::schema::{self, BLOCK_BITS, request_key};
 use crate::tail::{Ended, TailCursor};
 
 /// After this time a page is returned with what it has.
-const PAGE_BUDGET: Duration = Duration::from_millis(15);
+const PAGE_BUDGET: Duration = Duration::from_millis(10);
 /// Sequence numbers looked at in one statement at first; more when that was quick.
 const FIRST_WINDOW: u64 = 1_024;
 /// … and at most, where every row is looked at: what is not in memory takes a hundred times as long.
@@ -63,41 +61,6 @@ pub struct Page {
     pub items: Vec<Decision>,
     /// Where to go on; absent at the end.
     pub next_cursor: Option<String>,
-}
-
-/// The requests of one hour, consumer, group, model and route.
-#[derive(Clone, Debug, Serialize)]
-pub struct Rollup {
-    /// When the hour began.
-    pub hour: Timestamp,
-    /// The consumer; empty for operators' actions.
-    pub consumer: String,
-    /// The logical group.
-    pub logical_group_id: String,
-    /// The model as asked for.
-    pub public_model: String,
-    /// The route finally used; empty when there was none.
-    pub route_id: String,
-    /// Its host at that time; empty when there was none.
-    pub host_id: String,
-    /// The counts and sums.
-    #[serde(flatten)]
-    pub sums: RollupSums,
-}
-
-/// Which roll-ups to read; an absent part takes all.
-#[derive(Clone, Debug, Default)]
-pub struct RollupFilter {
-    /// One consumer.
-    pub consumer: Option<String>,
-    /// One logical group.
-    pub logical_group_id: Option<String>,
-    /// One model.
-    pub public_model: Option<String>,
-    /// One route.
-    pub route_id: Option<String>,
-    /// One host.
-    pub host_id: Option<String>,
 }
 
 /// Reads the log in a directory; clones share a few idle connections.
@@ -305,25 +268,6 @@ impl LedgerReader {
         Ok(0)
     }
 
-    /// Roll-ups of the hours from `from` to before `to`, oldest first, deleted segments' included.
-    pub fn rollups(&self, from: Timestamp, to: Timestamp, filter: &RollupFilter) -> Result<Vec<Rollup>, ReadError> {
-        let mut found = Vec::new();
-        let archive = self.dir.join(ARCHIVE);
-        let days = self.days()?;
-        if archive.exists() {
-            read_rollups(&schema::open_readable(&archive)?, from, to, filter, &mut found)?;
-            // A segment that was copied and could not be deleted yet counts once: the segment's rows are the newer.
-            found.retain(|rollup| !days.contains(&Day::of(rollup.hour)));
-        }
-        for day in days.into_iter().filter(|day| *day >= Day::of(from) && *day <= Day::of(to)) {
-            if let Some(segment) = self.segment(day)? {
-                read_rollups(&segment.connection, from, to, filter, &mut found)?;
-                self.put_back(segment);
-            }
-        }
-        Ok(found)
-    }
-
     fn without_outcome(&self) -> &'static str {
         if is_written(&self.dir) { "open" } else { "interrupted" }
     }
@@ -506,48 +450,6 @@ fn made_at(request_id: &str) -> Option<Timestamp> {
     }
     let milliseconds = i64::from_str_radix(&digits[..12], 16).ok()?;
     Timestamp::from_millisecond(milliseconds).ok()
-}
-
-fn read_rollups(
-    connection: &Connection,
-    from: Timestamp,
-    to: Timestamp,
-    filter: &RollupFilter,
-    found: &mut Vec<Rollup>,
-) -> Result<(), ReadError> {
-    let sql = format!(
-        "SELECT hour, consumer, logical_group_id, public_model, route_id, host_id, {} FROM rollups \
-         WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR consumer = ?3) AND (?4 IS NULL OR logical_group_id = ?4) \
-         AND (?5 IS NULL OR public_model = ?5) AND (?6 IS NULL OR route_id = ?6) \
-         AND (?7 IS NULL OR host_id = ?7) ORDER BY 1, 2, 3, 4, 5, 6",
-        SUMS.join(", ")
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query((
-        from.as_microsecond(),
-        to.as_microsecond(),
-        &filter.consumer,
-        &filter.logical_group_id,
-        &filter.public_model,
-        &filter.route_id,
-        &filter.host_id,
-    ))?;
-    while let Some(row) = rows.next()? {
-        let mut values = [0; SUMS.len()];
-        for (at, value) in values.iter_mut().enumerate() {
-            *value = row.get(6 + at)?;
-        }
-        found.push(Rollup {
-            hour: timestamp(row.get(0)?),
-            consumer: row.get(1)?,
-            logical_group_id: row.get(2)?,
-            public_model: row.get(3)?,
-            route_id: row.get(4)?,
-            host_id: row.get(5)?,
-            sums: RollupSums::from_values(&values),
-        });
-    }
-    Ok(())
 }
 
 /// How far to look next: at most twice as far, and only as far as half of the time left should do.

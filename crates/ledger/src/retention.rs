@@ -56,7 +56,9 @@ fn keep_rollups(dir: &Path, old: Day) -> Result<(), FilingError> {
     archive.execute("ATTACH DATABASE ? AS segment_file", [old.database(dir).to_string_lossy()])?;
     let meta = Meta::read(&archive)?;
     let begun = archive.unchecked_transaction()?;
-    archive.execute_batch("INSERT OR REPLACE INTO main.rollups SELECT * FROM segment_file.rollups")?;
+    for table in ["rollups", "marginals"] {
+        archive.execute_batch(&format!("INSERT OR REPLACE INTO main.{table} SELECT * FROM segment_file.{table}"))?;
+    }
     if let Some(meta) = meta {
         archive.execute(
             "INSERT OR REPLACE INTO retired VALUES (?, ?, ?, ?, ?)",
@@ -72,8 +74,8 @@ fn keep_rollups(dir: &Path, old: Day) -> Result<(), FilingError> {
 fn open_archive(dir: &Path) -> Result<Connection, FilingError> {
     let archive = schema::open_writable(&dir.join(ARCHIVE))?;
     archive.execute_batch("PRAGMA synchronous = FULL;")?;
-    archive.execute_batch(schema::ROLLUPS)?;
     upgrade(&archive)?;
+    archive.execute_batch(&schema::rollups())?;
     archive.execute_batch(RETIRED)?;
     Ok(archive)
 }

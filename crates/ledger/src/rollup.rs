@@ -5,6 +5,37 @@ use serde::Serialize;
 use crate::codec::Value;
 use crate::schema::outcome_at;
 
+/// What requests may differ in, other than time: what sums are asked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dimension {
+    /// The key.
+    Consumer = 0,
+    /// The logical group.
+    Group = 1,
+    /// The model as asked for.
+    Model = 2,
+    /// The route finally used.
+    Route = 3,
+    /// Its host.
+    Host = 4,
+}
+
+impl Dimension {
+    /// All of them, in the order of the primary key of the roll-ups.
+    pub(crate) const ALL: [Self; 5] = [Self::Consumer, Self::Group, Self::Model, Self::Route, Self::Host];
+
+    /// Its column in the roll-ups.
+    pub(crate) fn column(self) -> &'static str {
+        match self {
+            Self::Consumer => "consumer",
+            Self::Group => "logical_group_id",
+            Self::Model => "public_model",
+            Self::Route => "route_id",
+            Self::Host => "host_id",
+        }
+    }
+}
+
 /// The sums' columns, in order; all are added up but the maximum.
 pub(crate) const SUMS: [&str; 23] = [
     "requests",

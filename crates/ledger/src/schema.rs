@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use crate::codec::{Encoder, Kind};
 use crate::record::{Intent, Outcome};
+use crate::rollup::SUMS;
 
 /// The version of the segments' schema.
-pub(crate) const VERSION: i64 = 3;
+pub(crate) const VERSION: i64 = 4;
 
 /// Request ids are indexed inside blocks of this many sequence numbers (as a power of two).
 ///
@@ -225,46 +226,26 @@ const META: &str = "
     ) STRICT;
 ";
 
-/// The table of roll-ups, in a segment and in `rollups.db` alike.
-pub(crate) const ROLLUPS: &str = "
-    CREATE TABLE IF NOT EXISTS rollups (
-        hour INTEGER NOT NULL,
-        consumer TEXT NOT NULL,
-        logical_group_id TEXT NOT NULL,
-        public_model TEXT NOT NULL,
-        route_id TEXT NOT NULL,
-        host_id TEXT NOT NULL,
-        requests INTEGER NOT NULL,
-        complete INTEGER NOT NULL,
-        resolved INTEGER NOT NULL,
-        failed INTEGER NOT NULL,
-        cut INTEGER NOT NULL,
-        client_gone INTEGER NOT NULL,
-        interrupted INTEGER NOT NULL,
-        latency_us_sum INTEGER NOT NULL,
-        latency_us_max INTEGER NOT NULL,
-        first_output_us_sum INTEGER NOT NULL,
-        first_output_count INTEGER NOT NULL,
-        request_bytes INTEGER NOT NULL,
-        response_bytes INTEGER NOT NULL,
-        input_tokens INTEGER NOT NULL,
-        cached_input_tokens INTEGER NOT NULL,
-        cache_write_tokens INTEGER NOT NULL,
-        output_tokens INTEGER NOT NULL,
-        reasoning_tokens INTEGER NOT NULL,
-        priced INTEGER NOT NULL,
-        with_usage INTEGER NOT NULL,
-        price_nanos INTEGER NOT NULL,
-        cost_nanos INTEGER NOT NULL,
-        cache_saved_nanos INTEGER NOT NULL,
-        PRIMARY KEY (hour, consumer, logical_group_id, public_model, route_id, host_id)
-    ) STRICT, WITHOUT ROWID;
-";
+/// The tables of roll-ups, in a segment and in `rollups.db` alike.
+///
+/// `rollups` has a row for everything that requests may differ in: with thousands of routes and consumers,
+/// hundreds of thousands a day. `marginals` has the same sums by one of it at a time ([`Dimension`](crate::Dimension),
+/// as its number), for those who look at nothing else.
+pub(crate) fn rollups() -> String {
+    let sums = SUMS.map(|sum| format!("{sum} INTEGER NOT NULL, ")).concat();
+    format!(
+        "CREATE TABLE IF NOT EXISTS rollups (hour INTEGER NOT NULL, consumer TEXT NOT NULL, \
+             logical_group_id TEXT NOT NULL, public_model TEXT NOT NULL, route_id TEXT NOT NULL, host_id TEXT NOT NULL, \
+             {sums} PRIMARY KEY (hour, consumer, logical_group_id, public_model, route_id, host_id)) STRICT, WITHOUT ROWID; \
+         CREATE TABLE IF NOT EXISTS marginals (dimension INTEGER NOT NULL, hour INTEGER NOT NULL, value TEXT NOT NULL, \
+             {sums} PRIMARY KEY (dimension, hour, value)) STRICT, WITHOUT ROWID;"
+    )
+}
 
 /// Creates the tables of a new segment.
 pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     let (intents, outcomes) = (Kind::Intent.create(), Kind::Outcome.create());
-    connection.execute_batch(&format!("{META}{intents}{outcomes}{INDEXES}{ROLLUPS}"))
+    connection.execute_batch(&format!("{META}{intents}{outcomes}{INDEXES}{}", rollups()))
 }
 
 /// Opens a database that this process alone writes.

@@ -8,7 +8,9 @@ use rusqlite::Connection;
 
 use crate::day;
 use crate::retention::ARCHIVE;
+use crate::rollup::Dimension;
 use crate::schema::{self, INDEXES, OUTCOME_ADDED, VERSION};
+use crate::sums::added_up;
 
 /// Every segment, and the archive of roll-ups.
 ///
@@ -42,13 +44,19 @@ pub(crate) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
     if !segment.is_empty() && !has(&segment, "rolled_entries") {
         steps.push(ROLLED_UP.to_owned());
         steps.push(format!("{OLD_INDEXES} {INDEXES}"));
-        steps.push(format!("UPDATE segment SET schema = {VERSION};"));
     }
     if !rollups.is_empty() && !has(&rollups, "host_id") {
         steps.push("ALTER TABLE rollups RENAME TO rollups_before;".to_owned());
-        steps.push(schema::ROLLUPS.to_owned());
+        steps.push(schema::rollups());
         steps.push(ROLLUPS_FROM_BEFORE.to_owned());
         steps.push("DROP TABLE rollups_before;".to_owned());
+    }
+    if !rollups.is_empty() && columns("marginals")?.is_empty() {
+        steps.push(schema::rollups());
+        steps.extend(Dimension::ALL.map(marginals_from_rollups));
+        if !segment.is_empty() {
+            steps.push(format!("UPDATE segment SET schema = {VERSION};"));
+        }
     }
     if steps.is_empty() {
         return Ok(());
@@ -77,6 +85,15 @@ const ROLLUPS_FROM_BEFORE: &str = "
            request_bytes, response_bytes, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
            reasoning_tokens, 0, 0, 0, 0, 0
     FROM rollups_before;";
+
+fn marginals_from_rollups(dimension: Dimension) -> String {
+    let column = dimension.column();
+    format!(
+        "INSERT OR REPLACE INTO marginals SELECT {}, hour, {column}, {} FROM rollups GROUP BY hour, {column};",
+        dimension as i64,
+        added_up()
+    )
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,10 @@
 //! Roll-ups: what is added up, by what, and what stays when a segment goes.
 
-use jiff::ToSpan as _;
-use relay_ledger::{RollupFilter, Verdict};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::{Timestamp, ToSpan as _};
+use relay_ledger::{Dimension, Filter, Ledger, LedgerOptions, LedgerReader, Rollup, RollupFilter, RollupSums, Verdict};
 
 mod support;
 use support::{intent, noon, open, outcome, write};
@@ -40,5 +43,64 @@ async fn an_outcome_that_was_waited_for_is_on_disk() {
         ledger.outcome_written(ticket.reference()).await;
         assert_eq!(ledger.stats().written, 2 * (number + 1));
     }
+    ledger.close().await;
+}
+
+/// The sums by one dimension as the roll-ups have them.
+fn added_up(rollups: &[Rollup], value: impl Fn(&Rollup) -> &String) -> HashMap<(Timestamp, String), RollupSums> {
+    let mut sums: HashMap<_, RollupSums> = HashMap::new();
+    for rollup in rollups {
+        sums.entry((rollup.hour, value(rollup).clone())).or_default().add(&rollup.sums);
+    }
+    sums
+}
+
+type Value = fn(&Rollup) -> &String;
+
+fn assert_dimensions_agree(log: &LedgerReader, requests: i64) {
+    let (from, to) = (noon() - 30.hours(), noon() + 30.hours());
+    let rollups = log.rollups(from, to, &RollupFilter::default()).expect("reads");
+    assert_eq!(rollups.iter().map(|rollup| rollup.sums.requests).sum::<i64>(), requests);
+    let dimensions: [(Dimension, Value); 5] = [
+        (Dimension::Consumer, |rollup| &rollup.consumer),
+        (Dimension::Group, |rollup| &rollup.logical_group_id),
+        (Dimension::Model, |rollup| &rollup.public_model),
+        (Dimension::Route, |rollup| &rollup.route_id),
+        (Dimension::Host, |rollup| &rollup.host_id),
+    ];
+    for (dimension, value) in dimensions {
+        let hourly = added_up(&rollups, value);
+        let marginals = log.marginals(from, to, dimension).expect("reads");
+        let told: HashMap<_, _> = marginals.into_iter().map(|one| ((one.hour, one.value), one.sums)).collect();
+        assert_eq!(told, hourly, "{dimension:?}");
+        let mut totals: HashMap<String, RollupSums> = HashMap::new();
+        for ((_, value), sums) in &hourly {
+            totals.entry(value.clone()).or_default().add(sums);
+        }
+        assert_eq!(log.totals(from, to, dimension).expect("reads"), totals, "{dimension:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_sums_by_each_dimension_are_those_of_the_roll_ups_before_and_after_retention() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    for (number, at) in [(0, noon() - 24.hours()), (1, noon() - 1.hour()), (2, noon()), (3, noon()), (4, noon())] {
+        let mut intent = intent(&format!("r-{number}"), at);
+        intent.consumer = Some(format!("team-{}", number % 2).into());
+        let ticket = ledger.intent(intent).await.expect("is taken");
+        let mut outcome = outcome(Verdict::Complete, at);
+        (outcome.latency_us, outcome.host_id) = (number * 1_000, Some(format!("host-{}", number % 3).into()));
+        ledger.outcome(ticket.reference(), outcome);
+    }
+    ledger.settle().await;
+    assert_dimensions_agree(&ledger.reader(), 5);
+    ledger.close().await;
+
+    // Opened a day later with a day of retention, the first segment is gone and its sums are not.
+    let options = LedgerOptions { retention: Duration::from_hours(24), ..LedgerOptions::new(dir.path().join("log")) };
+    let ledger = Ledger::open(options, noon() + 24.hours()).expect("opens");
+    assert_eq!(ledger.reader().list(&Filter::default(), None, 10).expect("reads").items.len(), 4);
+    assert_dimensions_agree(&ledger.reader(), 5);
     ledger.close().await;
 }
