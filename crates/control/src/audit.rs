@@ -14,9 +14,9 @@ use crate::diff::{Diff, EntryName};
 use crate::page::{Page, PageRequest, QueryError};
 use crate::view::{self, Fields};
 
-/// Added and removed entries that are shown whole in the entry of a publication. Beyond it their names are
-/// enough: each generation is kept whole, and the trail is for reading.
-const SHOWN_WHOLE: usize = 200;
+/// Entries of the fleet that the entry of a publication shows at most. Each generation is kept whole, and the trail
+/// is for reading.
+const SHOWN: usize = 50;
 
 /// An entry of the audit trail.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -105,22 +105,33 @@ pub(crate) fn subjects(diff: &Diff) -> Vec<String> {
     names.map(|EntryName { noun, id }| format!("{noun}:{id}")).collect()
 }
 
-/// A diff with the entries that are new or gone; `None` when they are too many.
-pub(crate) fn before_and_after(diff: &Diff, before: &Fleet, after: &Fleet) -> Option<Value> {
-    if diff.added.len() + diff.removed.len() > SHOWN_WHOLE {
-        return None;
-    }
+/// A diff with the entries that are new or gone, and how many more there are (`omitted`): the generation has them.
+pub(crate) fn before_and_after(diff: &Diff, before: &Fleet, after: &Fleet) -> Value {
+    let mut left = SHOWN;
+    let mut shown = |entries: usize| {
+        let taken = entries.min(left);
+        left -= taken;
+        taken
+    };
+    let changed = &diff.changed[..shown(diff.changed.len())];
+    let removed = &diff.removed[..shown(diff.removed.len())];
+    let added = &diff.added[..shown(diff.added.len())];
+    let omitted = subjects(diff).len() - changed.len() - removed.len() - added.len();
     let whole = |names: &[EntryName], fleet: &Fleet, word: &str| {
         let entries = entries(names, fleet).into_iter();
         entries
             .map(|(EntryName { noun, id }, fields)| json!({ "noun": noun, "id": id, word: fields }))
             .collect::<Vec<_>>()
     };
-    Some(json!({
-        "added": whole(&diff.added, after, "after"),
-        "changed": diff.changed,
-        "removed": whole(&diff.removed, before, "before"),
-    }))
+    let mut shown = json!({
+        "added": whole(added, after, "after"),
+        "changed": changed,
+        "removed": whole(removed, before, "before"),
+    });
+    if omitted > 0 {
+        shown["omitted"] = omitted.into();
+    }
+    shown
 }
 
 /// The named entries of a fleet, as they are shown.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use relay_domain::{HostId, RouteId, Timestamp};
-use relay_health::{BreakerReport, CoolingReport, FlagReport, HostReport, RouteReport, Selection};
+use relay_health::{BreakerReport, CoolingReport, Extent, FlagReport, HostReport, RouteReport, Selection};
 use relay_store::StoreError;
 use serde::Serialize;
 use serde_json::json;
@@ -155,21 +155,11 @@ pub enum ClearError {
 impl Control {
     /// Every host and route with its state, since when, why, and when it is expected back.
     pub fn fleet_health(&self, filter: &HealthFilter) -> FleetHealthView {
-        let report = self.parts.health.report(Instant::now(), self.now());
-        let routes: Vec<RouteHealthView> = report.routes.into_iter().map(Into::into).collect();
-        let of_route = |id: &str| routes.iter().find(|route| route.route_id == id).map(|route| route.host_id.clone());
-        let host = filter.host.clone().or_else(|| filter.route.as_deref().and_then(of_route));
-        let is_meant = |id: &str| host.as_deref().is_none_or(|meant| meant == id);
-        let hosts = report.hosts.into_iter().map(HostHealthView::from);
+        let extent = Extent { host: filter.host.as_deref(), route: filter.route.as_deref(), troubled: filter.troubled };
+        let report = self.parts.health.report_of(extent, Instant::now(), self.now());
         FleetHealthView {
-            hosts: hosts.filter(|view| is_meant(&view.host_id) && !(filter.troubled && view.is_well())).collect(),
-            routes: routes
-                .iter()
-                .filter(|view| is_meant(&view.host_id))
-                .filter(|view| filter.route.as_deref().is_none_or(|meant| meant == view.route_id))
-                .filter(|view| !(filter.troubled && view.is_well()))
-                .cloned()
-                .collect(),
+            hosts: report.hosts.into_iter().map(Into::into).collect(),
+            routes: report.routes.into_iter().map(Into::into).collect(),
             probes: self.probes(),
         }
     }
@@ -214,18 +204,6 @@ impl Control {
             routes: cleared.routes.iter().map(ToString::to_string).collect(),
             hosts: cleared.hosts.iter().map(ToString::to_string).collect(),
         })
-    }
-}
-
-impl HostHealthView {
-    fn is_well(&self) -> bool {
-        self.breaker.state == "closed" && self.address_banned.is_none()
-    }
-}
-
-impl RouteHealthView {
-    fn is_well(&self) -> bool {
-        self.breaker.state == "closed" && self.credentials.is_empty() && self.flags.is_empty()
     }
 }
 

@@ -108,13 +108,13 @@ impl Control {
     /// Consumer keys by id.
     pub fn keys(&self, filter: &KeyFilter, request: &PageRequest) -> Page<Fields> {
         let snapshot = self.snapshot();
-        let keys = snapshot.keys().iter().map(std::convert::AsRef::as_ref).filter(|key| filter.admits(key));
+        let keys = snapshot.keys().iter().filter(|key| filter.admits(key));
         page(keys, request, |key| key.id.as_str(), view::key)
     }
 
     /// One consumer key.
     pub fn key(&self, id: &str) -> Option<Fields> {
-        self.snapshot().key_by_id(id).map(|key| view::key(key))
+        self.snapshot().key_by_id(id).map(view::key)
     }
 }
 

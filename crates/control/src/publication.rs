@@ -270,7 +270,7 @@ impl Control {
             at: self.now(),
             action: action.clone(),
             subjects: audit::subjects(diff),
-            details: audit::before_and_after(diff, &in_force.fleet, &fleet),
+            details: Some(audit::before_and_after(diff, &in_force.fleet, &fleet)),
         };
         fleet.generation = self.parts.store.publish(publication).await?;
         let generation = fleet.generation;

@@ -23,6 +23,14 @@ pub struct GenerationView {
     pub actor: String,
     /// One line for people.
     pub summary: String,
+}
+
+/// A published generation with what it changed.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct GenerationDetail {
+    /// The generation.
+    #[serde(flatten)]
+    pub published: GenerationView,
     /// What it changed.
     pub diff: Value,
 }
@@ -81,8 +89,8 @@ pub enum RecordError {
 
 impl From<GenerationRecord> for GenerationView {
     fn from(record: GenerationRecord) -> Self {
-        let GenerationRecord { number, at, actor, summary, diff } = record;
-        Self { generation: number, at, actor, summary, diff }
+        let GenerationRecord { number, at, actor, summary } = record;
+        Self { generation: number, at, actor, summary }
     }
 }
 
@@ -120,6 +128,16 @@ impl Control {
     pub async fn generation_record(&self, number: Generation) -> Result<Option<GenerationView>, StoreError> {
         let records = self.parts.store.generations(&GenerationFilter::default(), number.checked_add(1), 1).await?;
         Ok(records.into_iter().find(|record| record.number == number).map(Into::into))
+    }
+
+    /// One published generation with what it changed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn generation_detail(&self, number: Generation) -> Result<Option<GenerationDetail>, StoreError> {
+        let Some(published) = self.generation_record(number).await? else { return Ok(None) };
+        let diff = self.parts.store.generation_diff(number).await?.unwrap_or_default();
+        Ok(Some(GenerationDetail { published, diff }))
     }
 
     /// Managed resources, oldest record first.

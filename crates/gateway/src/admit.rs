@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use http::StatusCode;
 use relay_bindings::ResponseOwner;
-use relay_domain::{CredentialMode, ModelPattern};
+use relay_domain::{CredentialMode, KeyId, ModelPattern};
 use relay_http1::RequestHead;
 use relay_ledger::{Intent, Ticket};
 use relay_limits::Standing;
 use relay_routing::retry::RetryPolicy;
-use relay_routing::{Hard, Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
+use relay_routing::{Hard, KeyIndex, Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
 use relay_traces::TraceParent;
 use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::attempt::{CallerKey, Outgoing};
-use crate::auth::Caller;
 use crate::charge::Charge;
 use crate::client::Client;
 use crate::coding::Takes;
@@ -30,8 +29,9 @@ use crate::models::unknown_model;
 use crate::record::IntentFacts;
 use crate::request_id::RequestId;
 use crate::retries::InFlight;
-use crate::run::{Job, Sticky};
+use crate::run::Job;
 use crate::serving::Serving;
+use crate::sticky::Sticky;
 use crate::subject::{Subject, subject};
 use crate::surface::{Call, ModelName, Request, StoredResponse};
 use crate::trace::Trace;
@@ -67,6 +67,7 @@ impl Gateway {
         let started = Instant::now();
         let serving = self.serving.load_full();
         let caller = self.authenticate(&serving, &head, client.address())?;
+        let key = serving.snapshot.key(caller.key);
         if head.fields.list("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed().into());
         }
@@ -85,7 +86,7 @@ impl Gateway {
             request_id: id,
             dialect: call.dialect,
             serving: &serving,
-            key: &caller.key,
+            key,
             envelope: &envelope,
             trace: self.tracer.as_ref().and_then(|tracer| {
                 let parent = head.fields.text("traceparent").and_then(TraceParent::parse);
@@ -96,17 +97,17 @@ impl Gateway {
         let Some(pool) = pool(&facts, owner.as_ref()) else {
             return Err(self.unroutable(&facts, started).await.into());
         };
-        let (charge, standing) = match self.pass_limits(&facts, caller.place, &pool, body.len()).await {
+        let (charge, standing) = match self.pass_limits(&facts, caller.key, &pool, body.len()).await {
             Ok(passed) => passed,
             Err(refused) => return Err(self.limited(&facts, &pool, &refused, started).await.into()),
         };
         // What is done with a stored response says nothing of where a conversation goes on.
         let may_stick = call.response_id.is_none();
-        let subject = subject(pool.group.sticky.scope, &head.fields, &envelope, &caller.key).filter(|_| may_stick);
-        let key = subject.as_ref().map(|subject| self.sticky_key(&caller, &pool, subject));
+        let subject = subject(pool.group.sticky.scope, &head.fields, &envelope, key).filter(|_| may_stick);
+        let sticky = subject.as_ref().map(|subject| self.sticky_key(&key.id, &pool, subject));
         let own_key = if may_send_callers_key(&serving, &pool) { CallerKey::new(&caller.secret) } else { None };
-        let plan = self.plan(&facts, &pool, key, own_key.as_ref(), owner.as_ref()).await;
-        let intent = facts.planned(&pool, subject.as_ref(), key, &plan);
+        let plan = self.plan(&facts, &pool, sticky, own_key.as_ref(), owner.as_ref()).await;
+        let intent = facts.planned(&pool, subject.as_ref(), sticky, &plan);
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
         let mut exchange = self.open(&facts, Some(pool.group.id.shared()), ticket, started);
         exchange.charge(charge);
@@ -116,7 +117,7 @@ impl Gateway {
         let drain = pool.group.on_disconnect.drain_limit();
         let job = Box::new(Job {
             gateway: Arc::clone(self),
-            sticky: key.map(|key| Sticky::new(key, &caller.key, &pool)),
+            sticky: sticky.map(|sticky| Sticky::new(sticky, key, &pool)),
             policy: RetryPolicy {
                 attempts: self.options.attempts,
                 time: self.options.attempts_budget,
@@ -125,7 +126,7 @@ impl Gateway {
                 ..RetryPolicy::default()
             },
             public: ModelName::new(pool.public_model),
-            consumer: Arc::clone(&caller.key),
+            caller: caller.key,
             gone: envelope.response_id.as_ref().map(StoredResponse::gone),
             outgoing: Outgoing {
                 dialect: call.dialect,
@@ -149,7 +150,7 @@ impl Gateway {
             exchange,
             in_flight: self.retries.request(),
             stream,
-            expose_routing: caller.key.expose_routing,
+            expose_routing: key.expose_routing,
             drain,
             standing,
         })
@@ -181,8 +182,8 @@ impl Gateway {
         })
     }
 
-    fn sticky_key(&self, caller: &Caller, pool: &Pool<'_>, subject: &Subject<'_>) -> StickyKey {
-        let (consumer, group) = (caller.key.id.as_str(), pool.group.id.as_str());
+    fn sticky_key(&self, consumer: &KeyId, pool: &Pool<'_>, subject: &Subject<'_>) -> StickyKey {
+        let (consumer, group) = (consumer.as_str(), pool.group.id.as_str());
         sticky_key(&self.sticky_secret, consumer, group, pool.public_model, pool.group.sticky.scope, &subject.id)
     }
 
@@ -233,14 +234,14 @@ impl Gateway {
     async fn pass_limits(
         &self,
         facts: &IntentFacts<'_>,
-        place: usize,
+        caller: KeyIndex,
         pool: &Pool<'_>,
         body_bytes: usize,
     ) -> Result<(Charge, Standing), Refused> {
         let (serving, key, group) = (facts.serving, facts.key, pool.group);
         let group_gate = serving.group_gate(&group.id).expect("each group of a generation has its gate");
         let (admission, standing) = Admission::ask(
-            Limited { gate: serving.key_gate(place), limits: &key.limits },
+            Limited { gate: serving.key_gate(caller), limits: &key.limits },
             Limited { gate: group_gate, limits: &group.limits },
             body_bytes as u64 / BYTES_PER_TOKEN,
             facts.at,

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use http::StatusCode;
-use relay_domain::{ConsumerKey, Secret};
+use relay_domain::Secret;
 use relay_http1::{Fields, RequestHead};
+use relay_routing::KeyIndex;
 
 use crate::Gateway;
 use crate::error::GatewayError;
@@ -17,9 +17,8 @@ use crate::surface::RequestLine;
 
 /// A consumer, and the secret it presented.
 pub(crate) struct Caller {
-    pub(crate) key: Arc<ConsumerKey>,
-    /// Where the key is among the keys of its generation.
-    pub(crate) place: usize,
+    /// Its key, in its generation.
+    pub(crate) key: KeyIndex,
     pub(crate) secret: Secret,
 }
 
@@ -67,9 +66,10 @@ impl Gateway {
             return Err(refusal("You didn't provide an API key. Send it as Authorization: Bearer YOUR_KEY."));
         };
         let hash = (self.hash_key)(&presented);
-        let Some((place, key)) = serving.snapshot.key_by_hash(&hash) else {
+        let Some(index) = serving.snapshot.key_by_hash(&hash) else {
             return Err(refusal("Incorrect API key provided."));
         };
+        let key = serving.snapshot.key(index);
         if !key.enabled {
             return Err(refusal("This API key is disabled."));
         }
@@ -82,7 +82,7 @@ impl Gateway {
             let message = "This API key may not be used from this address.";
             return Err(GatewayError::new(StatusCode::FORBIDDEN, "address_not_allowed", message));
         }
-        Ok(Caller { key: Arc::clone(key), place, secret: Secret::new(&presented) })
+        Ok(Caller { key: index, secret: Secret::new(&presented) })
     }
 }
 

@@ -41,8 +41,8 @@ impl Gateway {
     /// The budgets of the generation in force of which `percent` or more are used.
     pub fn budgets_used(&self, percent: u32) -> Vec<BudgetUse> {
         let (serving, now) = (self.serving.load(), self.clock.now());
-        let keys = serving.snapshot.keys().iter().enumerate().filter(|(_, key)| key.enabled);
-        let keys = keys.map(|(place, key)| ("key", key.id.to_string(), &key.limits, serving.key_gate(place)));
+        let keys = serving.snapshot.keys().iter().zip(serving.key_gates()).filter(|(key, _)| key.enabled);
+        let keys = keys.map(|(key, gate)| ("key", key.id.to_string(), &key.limits, gate));
         let groups = serving
             .snapshot
             .groups()

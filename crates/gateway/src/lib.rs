@@ -44,12 +44,13 @@ mod router;
 mod run;
 mod serving;
 mod splice;
+mod sticky;
 mod stream;
 mod subject;
 mod surface;
 mod trace;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 pub use budgets::BudgetUse;
@@ -109,6 +110,8 @@ pub struct GatewayParts {
 /// The data plane. Shared by all connections.
 pub struct Gateway {
     serving: ArcSwap<Serving>,
+    /// Generations that requests in flight may still be served from.
+    retired: Mutex<Vec<Arc<Serving>>>,
     bindings: Arc<dyn BindingStore>,
     ledger: Ledger,
     hosts: HostClient,
@@ -138,6 +141,7 @@ impl Gateway {
         let serving = Serving::new(parts.snapshot, &parts.hosts, &parts.health, &gates, &meters);
         Self {
             serving: ArcSwap::from_pointee(serving),
+            retired: Mutex::default(),
             gates,
             meters,
             places: Arc::new(Semaphore::new(parts.options.max_connections)),
@@ -163,8 +167,25 @@ impl Gateway {
     /// that they began with.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
         let serving = Serving::new(snapshot, &self.hosts, &self.health, &self.gates, &self.meters);
-        self.serving.store(Arc::new(serving));
+        let before = self.serving.swap(Arc::new(serving));
+        self.retired().push(before);
         self.gates.forget_unused();
+    }
+
+    /// Lets go of generations that no request is served from any more, and closes connections to hosts that have
+    /// been idle for long; to be called every few seconds.
+    ///
+    /// A generation has many thousand pieces: whichever request was its last would be late with its answer.
+    pub fn tidy(&self) {
+        let (kept, unused) =
+            std::mem::take(&mut *self.retired()).into_iter().partition(|one| Arc::strong_count(one) > 1);
+        self.retired().extend::<Vec<_>>(kept);
+        drop::<Vec<_>>(unused);
+        self.hosts.drop_stale();
+    }
+
+    fn retired(&self) -> MutexGuard<'_, Vec<Arc<Serving>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts what the log says that a consumer of a group used in the hour of `arrived`, before this

@@ -87,7 +87,8 @@ impl Gateway {
         }
         let serving = self.serving.load();
         let caller = self.authenticate(&serving, head, address)?;
-        let catalog = Catalog { snapshot: &serving.snapshot, key: &caller.key, shape: shape_beside(head) };
+        let catalog =
+            Catalog { snapshot: &serving.snapshot, key: serving.snapshot.key(caller.key), shape: shape_beside(head) };
         match asked {
             None => Ok(catalog.list()),
             Some(asked) => catalog.one(&asked),

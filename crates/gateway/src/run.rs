@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use relay_bindings::{BindingEntry, ResponseOwner};
-use relay_domain::{ConsumerKey, CredentialMode, GroupId, KeyId, Scope};
+use relay_bindings::ResponseOwner;
+use relay_domain::{ConsumerKey, CredentialMode};
 use relay_health::{CredentialId, Permit};
 use relay_hosts::managed::{GatewaySaid, ManagedKey};
 use relay_routing::retry::{Next, RetryPolicy, Stop, Walk};
 use relay_routing::{
-    Another, AttemptEnd, Binding, BindingChange, CredentialFault, Effect, Exclusion, Outcome, Plan, Pool, Reply,
-    RouteIndex, StickyKey, classify,
+    Another, AttemptEnd, BindingChange, CredentialFault, Effect, Exclusion, KeyIndex, Outcome, Plan, Reply, RouteIndex,
+    classify,
 };
 use tokio::time::Instant;
 
@@ -29,6 +29,7 @@ use crate::exchange::Exchange;
 use crate::reshape::{Names, reshape};
 use crate::retries::Retry;
 use crate::serving::Serving;
+use crate::sticky::Sticky;
 use crate::surface::ModelName;
 
 /// An admitted request with everything that its attempts need.
@@ -41,31 +42,10 @@ pub(crate) struct Job {
     /// The public model name.
     pub(crate) public: ModelName,
     /// Who calls.
-    pub(crate) consumer: Arc<ConsumerKey>,
+    pub(crate) caller: KeyIndex,
     /// What is told when only the maker of a stored response may serve the request, and is gone.
     pub(crate) gone: Option<GatewayError>,
     pub(crate) outgoing: Outgoing,
-}
-
-/// What a binding of this request is filed under.
-pub(crate) struct Sticky {
-    key: StickyKey,
-    consumer: KeyId,
-    group: GroupId,
-    model: Arc<str>,
-    scope: Scope,
-}
-
-impl Sticky {
-    pub(crate) fn new(key: StickyKey, consumer: &ConsumerKey, pool: &Pool<'_>) -> Self {
-        Self {
-            key,
-            consumer: consumer.id.clone(),
-            group: pool.group.id.clone(),
-            model: pool.public_model.into(),
-            scope: pool.group.sticky.scope,
-        }
-    }
 }
 
 /// A candidate that answered.
@@ -355,7 +335,7 @@ impl Job {
         let route = &self.serving.snapshot.route(self.plan.candidates[position].route).route;
         let now = self.gateway.clock.now();
         let owner = ResponseOwner::new(route.host.clone(), route.id.clone(), credential, now);
-        self.gateway.bindings.record_response_owner(&self.consumer.id, response_id, owner).await;
+        self.gateway.bindings.record_response_owner(&self.consumer().id, response_id, owner).await;
     }
 
     /// Nothing answered: the last failure is told, in our words or the host's.
@@ -446,8 +426,12 @@ impl Job {
         .ok()
     }
 
+    fn consumer(&self) -> &ConsumerKey {
+        self.serving.snapshot.key(self.caller)
+    }
+
     fn subscriber(&self) -> Subscriber<'_> {
-        Subscriber { keys: &*self.gateway.managed, user: self.consumer.subscription_user.as_deref() }
+        Subscriber { keys: &*self.gateway.managed, user: self.consumer().subscription_user.as_deref() }
     }
 
     /// What health takes note of. That a managed key is refused is for whoever keeps it: left alone by
@@ -483,19 +467,6 @@ impl Job {
             ((&*self.serving.wire(route).shadow_model).into(), (&*self.public.text).into()),
         ];
         Names { hidden: keys.map(|key| (key, "(key)".into())).chain(names).collect() }
-    }
-}
-
-impl Sticky {
-    fn entry(&self, binding: Binding) -> BindingEntry {
-        BindingEntry {
-            key: self.key,
-            consumer: Some(self.consumer.clone()),
-            group: self.group.clone(),
-            model: Arc::clone(&self.model),
-            scope: self.scope,
-            binding,
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use relay_domain::GroupId;
 use relay_health::{CredentialId, FleetHealth, GenerationHealth};
 use relay_hosts::{Endpoint, HostClient, HostPool};
-use relay_routing::{RouteIndex, Snapshot};
+use relay_routing::{KeyIndex, RouteIndex, Snapshot};
 
 use crate::limits::{Gate, Gates};
 use crate::metrics::{GroupMeters, HostMeters, Meters};
@@ -95,9 +95,14 @@ impl Serving {
         Self { snapshot, health, meters, hosts, routes, key_gates, group_gates }
     }
 
-    /// What is counted for the key at `place` of this generation.
-    pub(crate) fn key_gate(&self, place: usize) -> &Arc<Gate> {
-        &self.key_gates[place]
+    /// What is counted for a key of this generation.
+    pub(crate) fn key_gate(&self, key: KeyIndex) -> &Arc<Gate> {
+        &self.key_gates[key.as_usize()]
+    }
+
+    /// The same for all keys, in the order of the snapshot's.
+    pub(crate) fn key_gates(&self) -> &[Arc<Gate>] {
+        &self.key_gates
     }
 
     /// What is counted for a group of this generation.

@@ -13,7 +13,7 @@ use relay_routing::{HealthView, RouteEntry, Snapshot};
 use crate::clock::{Origin, on_the_wall};
 use crate::generation::GenerationHealth;
 use crate::host::HostCell;
-use crate::report::{self, Report};
+use crate::report::{self, Extent, Report};
 use crate::route::RouteCell;
 use crate::siblings::Siblings;
 use crate::tally::{self, HostTally};
@@ -106,10 +106,25 @@ impl FleetHealth {
 
     /// How everything is, by id.
     pub fn report(&self, now: Instant, wall: Timestamp) -> Report {
+        self.report_of(Extent::default(), now, wall)
+    }
+
+    /// How a part of it is.
+    pub fn report_of(&self, extent: Extent<'_>, now: Instant, wall: Timestamp) -> Report {
         let book = self.lock();
-        let (mut hosts, mut routes): (Vec<_>, Vec<_>) =
-            (book.hosts.values().cloned().collect(), book.routes.values().cloned().collect());
+        let of_route =
+            || book.routes.values().find(|route| extent.is_route(&route.id)).map(|route| route.host.id.clone());
+        let host =
+            extent.host.map(str::to_owned).or_else(|| extent.route.and_then(|_| of_route()).map(|id| id.to_string()));
+        let is_meant = |id: &HostId| host.as_deref().is_none_or(|meant| meant == id.as_str());
+        let hosts = book.hosts.values().filter(|host| is_meant(&host.id));
+        let routes = book.routes.values().filter(|route| is_meant(&route.host.id) && extent.is_route(&route.id));
+        let (mut hosts, mut routes): (Vec<_>, Vec<_>) = (hosts.cloned().collect(), routes.cloned().collect());
         drop(book);
+        if extent.troubled {
+            hosts.retain(|host| !host.is_well(now));
+            routes.retain(|route| !route.is_well(now));
+        }
         hosts.sort_by(|a, b| a.id.cmp(&b.id));
         routes.sort_by(|a, b| a.id.cmp(&b.id));
         report::of(&hosts, &routes, now, wall)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use relay_domain::HostId;
 use relay_routing::Outcome;
-use relay_routing::breaker::{Breaker, BreakerSettings, Change, Pass, Refused, Seen, Surroundings};
+use relay_routing::breaker::{Breaker, BreakerSettings, Change, Pass, Refused, Seen, State, Surroundings};
 use relay_routing::cooldown::Cooldown;
 use relay_routing::recovery::Recovery;
 use relay_routing::siblings::host_is_to_blame;
@@ -54,6 +54,12 @@ impl HostCell {
     /// The routes that lead to it, in the newest generation.
     pub(crate) fn lead_to(&self, routes: Vec<Weak<RouteCell>>) {
         *self.routes.lock().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
+    /// Whether there is nothing to tell of it.
+    pub(crate) fn is_well(&self, now: Instant) -> bool {
+        let state = self.lock();
+        state.breaker.state(now) == State::Closed && state.address.cooling(now).is_none()
     }
 
     /// Until when nothing is sent to it.

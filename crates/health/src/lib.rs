@@ -26,6 +26,6 @@ pub use fleet::{Cleared, FleetHealth, Lookup, Selection};
 pub use generation::{GenerationHealth, View};
 pub use permit::Permit;
 pub use relay_routing::breaker::{BreakerSettings, Refused};
-pub use report::{BreakerReport, CoolingReport, FlagReport, HostReport, Report, RouteReport};
+pub use report::{BreakerReport, CoolingReport, Extent, FlagReport, HostReport, Report, RouteReport};
 pub use route::CredentialId;
 pub use tally::{Breakers, HostTally};

@@ -21,6 +21,23 @@ pub struct Report {
     pub routes: Vec<RouteReport>,
 }
 
+/// Which part of the fleet a report is about; all of it by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extent<'a> {
+    /// Only this host, and the routes to it.
+    pub host: Option<&'a str>,
+    /// Only this route, and its host.
+    pub route: Option<&'a str>,
+    /// Only what is not well.
+    pub troubled: bool,
+}
+
+impl Extent<'_> {
+    pub(crate) fn is_route(&self, id: &RouteId) -> bool {
+        self.route.is_none_or(|meant| meant == id.as_str())
+    }
+}
+
 /// One host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostReport {

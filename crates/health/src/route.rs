@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use relay_domain::RouteId;
-use relay_routing::breaker::{Breaker, BreakerSettings, Change, OpenedBy, Pass, Refused, Seen, Surroundings};
+use relay_routing::breaker::{Breaker, BreakerSettings, Change, OpenedBy, Pass, Refused, Seen, State, Surroundings};
 use relay_routing::cooldown::Cooldown;
 use relay_routing::outcome::{Effect, Outcome};
 use relay_routing::rates::Rates;
@@ -93,6 +93,14 @@ impl RouteCell {
             used: AtomicInstant::default(),
             state: Mutex::new(state),
         }
+    }
+
+    /// Whether there is nothing to tell of it.
+    pub(crate) fn is_well(&self, now: Instant) -> bool {
+        let state = self.lock();
+        state.breaker.state(now) == State::Closed
+            && state.misconfigured.or(state.drift).is_none()
+            && state.credentials.values().all(|cooldown| cooldown.cooling(now).is_none())
     }
 
     /// Until when the route or its host is left alone.

@@ -11,7 +11,7 @@ use relay_bindings::BindingStore;
 use relay_control::Control;
 use relay_control::hosts::WatchSettings;
 use relay_domain::{Clock as _, SystemClock};
-use relay_hosts::HostClient;
+use relay_gateway::Gateway;
 use relay_store::Store;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 /// A change published elsewhere serves here within this time (spec §8).
 const REFRESH: Duration = Duration::from_millis(500);
 
-/// How often idle connections to hosts are looked for.
-const CLOSE_IDLE: Duration = Duration::from_secs(5);
+/// How often idle connections to hosts, and generations that nothing is served from, are looked for.
+const TIDY: Duration = Duration::from_secs(5);
 
 /// How often idle routes are looked for.
 const PROBE: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ pub(crate) struct Housekeeping {
     pub(crate) control: Arc<Control>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bindings: Arc<dyn BindingStore>,
-    pub(crate) hosts: HostClient,
+    pub(crate) gateway: Arc<Gateway>,
     /// Age at which decisions, and with them the fleets they were made from, are forgotten.
     pub(crate) retention: Duration,
     /// How often hosts are asked for quotas and prices.
@@ -119,7 +119,7 @@ impl Housekeeping {
 
     async fn keep(&self, cancelled: &CancellationToken) {
         let mut refresh = every(REFRESH);
-        let mut close_idle = every(CLOSE_IDLE);
+        let mut tidy = every(TIDY);
         let mut sweep = every(SWEEP);
         let mut forget = every(FORGET);
         let mut failing = false;
@@ -127,7 +127,7 @@ impl Housekeeping {
             tokio::select! {
                 () = cancelled.cancelled() => return,
                 _ = refresh.tick() => self.refresh(&mut failing).await,
-                _ = close_idle.tick() => self.hosts.drop_stale(),
+                _ = tidy.tick() => self.gateway.tidy(),
                 _ = sweep.tick() => {
                     let swept = self.bindings.sweep(SystemClock.now()).await;
                     tracing::debug!(swept, "forgot expired bindings");

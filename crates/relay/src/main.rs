@@ -16,6 +16,7 @@ mod housekeeping;
 mod metrics;
 mod output;
 mod progress;
+mod runtimes;
 mod serve;
 mod signals;
 mod supervisor;
@@ -30,6 +31,7 @@ use cli::{Cli, Command, Exit};
 use config::{Config, ConfigFlags};
 use handover::Predecessor;
 use output::Output;
+use runtimes::Runtimes;
 use wiring::Given;
 
 /// A request's buffers are often freed on another worker than made them, which
@@ -53,18 +55,18 @@ fn serve(flags: ConfigFlags, output: Output) -> anyhow::Result<Exit> {
     let config = Config::load(flags)?;
     telemetry::start()?;
     prepare_process();
-    tokio::runtime::Runtime::new()?.block_on(async {
+    Runtimes::start()?.run(async |background| {
         let stop = signals::Stop::on_signals()?;
         let mut predecessor = Predecessor::from_env()?;
         let server = wiring::build(config, Given::from_env(), predecessor.as_mut(), output).await?;
-        serve::run(server, predecessor, stop, output).await
+        serve::run(server, predecessor, stop, &background, output).await
     })
 }
 
 fn demo(output: Output) -> anyhow::Result<Exit> {
     telemetry::start_quietly()?;
     prepare_process();
-    tokio::runtime::Runtime::new()?.block_on(demo::run(output))
+    Runtimes::start()?.run(async |background| demo::run(&background, output).await)
 }
 
 fn ask(command: Command, output: Output) -> anyhow::Result<Exit> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -114,13 +115,14 @@ pub(crate) async fn run(
     server: Server,
     predecessor: Option<Predecessor>,
     stop: Stop,
+    background: &Handle,
     output: Output,
 ) -> anyhow::Result<Exit> {
     if let Some(fleet) = server.config.fleet.clone() {
         apply_file(&server, &fleet, output).await?;
     }
     let listeners = Listeners::inherit_or_bind(&server.config, predecessor.as_ref())?;
-    let running = start(server, listeners, predecessor, stop).await?;
+    let running = start(server, listeners, predecessor, stop, background).await?;
     running.announce(output)?;
     supervisor::ready();
     running.until_stopped().await?;
@@ -161,11 +163,11 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn start(server: &mut Server) -> Self {
+    fn start(server: &mut Server, background: &Handle) -> Self {
         let cancelled = CancellationToken::new();
-        let housekeeping = tokio::spawn(server.housekeeping().run(cancelled.clone()));
+        let housekeeping = background.spawn(server.housekeeping().run(cancelled.clone()));
         let (worker, stopped) = (server.managed_worker.take(), cancelled.clone());
-        let managed = tokio::spawn(async move {
+        let managed = background.spawn(async move {
             if let Some(worker) = worker {
                 worker.run(stopped.cancelled_owned()).await;
             }
@@ -210,6 +212,7 @@ pub(crate) async fn start(
     listeners: Listeners,
     predecessor: Option<Predecessor>,
     stop: Stop,
+    background: &Handle,
 ) -> anyhow::Result<Running> {
     let end_admin = CancellationToken::new();
     let (gateway_at, admin_at) = (listeners.gateway.local_addr()?, listeners.admin.local_addr()?);
@@ -218,17 +221,20 @@ pub(crate) async fn start(
         admin: listeners.admin.try_clone()?,
         lock: server.data_dir.lock()?,
     };
-    let (gateway_listener, admin_listener) =
-        (TcpListener::from_std(listeners.gateway)?, TcpListener::from_std(listeners.admin)?);
+    let gateway_listener = TcpListener::from_std(listeners.gateway)?;
+    let admin_listener = {
+        let _of_background = background.enter();
+        TcpListener::from_std(listeners.admin)?
+    };
     let gateway = tokio::spawn(Arc::clone(&server.gateway).serve(gateway_listener));
     let (draining, cancelled) = (stop.orderly.clone(), end_admin.clone());
-    let admin = tokio::spawn(wiring::serve_admin(&server, gateway_at, admin_listener, draining, cancelled));
+    let admin = background.spawn(wiring::serve_admin(&server, gateway_at, admin_listener, draining, cancelled));
     if let Some(mut predecessor) = predecessor {
         predecessor.relieve().await;
     }
-    let rounds = Rounds::start(&mut server);
+    let rounds = Rounds::start(&mut server, background);
     let (exporter, stopped) = (server.exporter.take(), end_admin.clone());
-    let exporter = tokio::spawn(async move {
+    let exporter = background.spawn(async move {
         if let Some(exporter) = exporter {
             exporter.run(stopped.cancelled_owned()).await;
         }

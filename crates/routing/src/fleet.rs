@@ -5,8 +5,6 @@
 //! index depends on the order in which the fleet was written down, so replicas
 //! with equal fleets have equal snapshots.
 
-use std::sync::Arc;
-
 use relay_domain::{
     ConsumerKey, Fleet, Generation, Group, GroupId, Host, KeyHash, KeyId, ModelPattern, Route, RouteId,
 };
@@ -22,6 +20,17 @@ pub struct RouteIndex(u32);
 /// A host of one snapshot; it means nothing in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostIndex(u32);
+
+/// A consumer key of one snapshot; it means nothing in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyIndex(u32);
+
+impl KeyIndex {
+    /// The position in [`Snapshot::keys`], for tables kept beside a snapshot.
+    pub fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
 
 impl RouteIndex {
     /// The position in [`Snapshot::routes`], for tables kept beside a snapshot.
@@ -154,7 +163,8 @@ pub struct Snapshot {
     route_by_id: FxHashMap<RouteId, u32>,
     /// 0, 1, 2, …: a pool borrows its neighbors from here.
     indices: Vec<RouteIndex>,
-    keys: Vec<Arc<ConsumerKey>>,
+    /// Side by side: which one a request asks for is any of them.
+    keys: Vec<ConsumerKey>,
     key_by_id: FxHashMap<KeyId, u32>,
     key_by_hash: FxHashMap<[u8; 32], u32>,
 }
@@ -182,7 +192,7 @@ impl Snapshot {
                         *id = groups[*group as usize].group.id.clone();
                     }
                 }
-                Arc::new(key)
+                key
             })
             .collect();
         keys.sort_by(|a, b| a.id.cmp(&b.id));
@@ -240,13 +250,17 @@ impl Snapshot {
 
     /// The key whose secret, or the one before its rotation, has this keyed hash. A match
     /// says who calls; whether that secret is still good is for the caller to check.
-    pub fn key_by_hash(&self, hash: &KeyHash) -> Option<(usize, &Arc<ConsumerKey>)> {
-        let place = *self.key_by_hash.get(&hash.0)? as usize;
-        Some((place, &self.keys[place]))
+    pub fn key_by_hash(&self, hash: &KeyHash) -> Option<KeyIndex> {
+        self.key_by_hash.get(&hash.0).copied().map(KeyIndex)
+    }
+
+    /// The key at `index`, which is of this snapshot.
+    pub fn key(&self, index: KeyIndex) -> &ConsumerKey {
+        &self.keys[index.as_usize()]
     }
 
     /// The key of this id.
-    pub fn key_by_id(&self, id: &str) -> Option<&Arc<ConsumerKey>> {
+    pub fn key_by_id(&self, id: &str) -> Option<&ConsumerKey> {
         self.key_by_id.get(id).map(|index| &self.keys[*index as usize])
     }
 
@@ -290,8 +304,8 @@ impl Snapshot {
         &self.routes
     }
 
-    /// All consumer keys, by id.
-    pub fn keys(&self) -> &[Arc<ConsumerKey>] {
+    /// All consumer keys, by id; a [`KeyIndex`] is a position in it.
+    pub fn keys(&self) -> &[ConsumerKey] {
         &self.keys
     }
 

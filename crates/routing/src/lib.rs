@@ -51,7 +51,7 @@ pub use cooldown::Cooldown;
 pub use credential::{AllUsable, CredentialFault, CredentialView};
 pub use eligibility::{Excluded, Exclusion};
 pub use explain::Explanation;
-pub use fleet::{HostIndex, LocateError, Pool, RouteEntry, RouteIndex, Snapshot};
+pub use fleet::{HostIndex, KeyIndex, LocateError, Pool, RouteEntry, RouteIndex, Snapshot};
 pub use health::{AllHealthy, HealthView, RouteHealth};
 pub use outcome::{Another, AttemptEnd, Effect, Fault, Outcome, Reply};
 pub use plan::{Candidate, Hard, Plan, PlanInput, StickyAction, StickyInput, plan};

@@ -47,6 +47,4 @@ pub struct GenerationRecord {
     pub actor: String,
     /// One line for people.
     pub summary: String,
-    /// What it changed.
-    pub diff: serde_json::Value,
 }

@@ -82,6 +82,10 @@ impl Store for SqliteStore {
         fleet::generations(&self.readers, filter, before, limit).await
     }
 
+    async fn generation_diff(&self, number: Generation) -> Result<Option<serde_json::Value>, StoreError> {
+        fleet::diff(&self.readers, number).await
+    }
+
     async fn fleet_at(&self, generation: Generation) -> Result<Option<Fleet>, StoreError> {
         fleet::at(&self.readers, &self.keyring, generation).await
     }

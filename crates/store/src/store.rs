@@ -51,6 +51,9 @@ pub trait Store: AccessStore + HostStore + EventStore + NotificationStore + Sess
         limit: u32,
     ) -> Result<Vec<GenerationRecord>, StoreError>;
 
+    /// What a generation changed, which may be long; `None` when there is no such generation.
+    async fn generation_diff(&self, number: Generation) -> Result<Option<serde_json::Value>, StoreError>;
+
     /// The fleet as `generation` published it; `None` when there was no such
     /// generation or its fleet was forgotten. Generation 0 is the empty fleet.
     async fn fleet_at(&self, generation: Generation) -> Result<Option<Fleet>, StoreError>;

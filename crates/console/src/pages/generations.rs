@@ -7,7 +7,7 @@ use relay_control::diff::Diff;
 use relay_control::generations::{Difference, GenerationError};
 use relay_control::page::Page;
 use relay_control::publication::PublishError;
-use relay_control::records::{GenerationFilter, GenerationView};
+use relay_control::records::{GenerationDetail, GenerationFilter, GenerationView};
 
 use crate::cell::Cell;
 use crate::changes;
@@ -54,13 +54,13 @@ pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Qu
 /// `GET /generations/{number}`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(number): Path<u64>) -> PageResult {
     let control = &console.control;
-    let record = control.generation_record(number).await?.ok_or(Fault::NotFound)?;
+    let detail = control.generation_detail(number).await?.ok_or(Fault::NotFound)?;
     let since = match control.difference(number, None).await {
         Ok(difference) => Some(difference),
         Err(GenerationError::Forgotten(_)) => None,
         Err(error) => return Err(fault(error)),
     };
-    Ok(page(&sheet(&visit, &record, since.as_ref(), control.generation())))
+    Ok(page(&sheet(&visit, &detail, since.as_ref(), control.generation())))
 }
 
 /// `GET /generations/{number}/rollback`: what it will do.
@@ -130,8 +130,9 @@ fn listing(visit: &Visit, found: &Page<GenerationView>, in_force: u64, is_later_
     }
 }
 
-fn sheet(visit: &Visit, record: &GenerationView, since: Option<&Difference>, in_force: u64) -> Sheet {
+fn sheet(visit: &Visit, detail: &GenerationDetail, since: Option<&Difference>, in_force: u64) -> Sheet {
     let language = visit.preferences.language;
+    let record = &detail.published;
     let t = GenerationWords(language);
     let is_in_force = record.generation == in_force;
     let facts = vec![
@@ -139,7 +140,7 @@ fn sheet(visit: &Visit, record: &GenerationView, since: Option<&Difference>, in_
         (t.who(), Cell::text(&record.actor)),
         (t.summary(), Cell::text(&record.summary)),
     ];
-    let own: Diff = serde_json::from_value(record.diff.clone()).unwrap_or_default();
+    let own: Diff = serde_json::from_value(detail.diff.clone()).unwrap_or_default();
     let mut parts = vec![
         Part::new(t.generation()).facts(facts),
         Part::new(t.what_it_changed()).table(changes::table(language, &own), t.no_change()),
@@ -186,22 +187,17 @@ fn confirmation(visit: &Visit, number: u64, diff: &Diff) -> Confirm {
 #[cfg(test)]
 pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     use crate::pages::rendering::{HOSTILE, now, render, visit};
-    let record = GenerationView {
-        generation: 3,
-        at: now(),
-        actor: HOSTILE.into(),
-        summary: HOSTILE.into(),
-        diff: serde_json::to_value(changes::sample()).unwrap(),
-    };
+    let record = GenerationView { generation: 3, at: now(), actor: HOSTILE.into(), summary: HOSTILE.into() };
+    let detail = GenerationDetail { published: record.clone(), diff: serde_json::to_value(changes::sample()).unwrap() };
     let since = Difference { from: 3, to: 4, diff: changes::sample() };
     let visit = visit(language);
-    let full = Page { items: vec![record.clone()], next_cursor: Some("3".into()) };
+    let full = Page { items: vec![record], next_cursor: Some("3".into()) };
     let empty = Page { items: Vec::new(), next_cursor: None };
     vec![
         render(&listing(&visit, &full, 3, true)),
         render(&listing(&visit, &empty, 0, false)),
-        render(&sheet(&visit, &record, Some(&since), 4)),
-        render(&sheet(&visit, &record, None, 3)),
+        render(&sheet(&visit, &detail, Some(&since), 4)),
+        render(&sheet(&visit, &detail, None, 3)),
         render(&confirmation(&visit, 3, &since.diff)),
     ]
 }

@@ -13,7 +13,7 @@ mod words;
 
 use std::sync::Arc;
 
-use relay_domain::{Generation, Timestamp};
+use relay_domain::Generation;
 use relay_ledger::{Decision, DecisionAttempt, DecisionCandidate};
 use relay_routing::Snapshot;
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub struct Explained {
     pub request_id: String,
     /// The generation that the plan was made from; null when its record is gone.
     #[schema(required)]
-    pub generation: Option<GenerationPart>,
+    pub generation: Option<GenerationView>,
     /// Whether that generation is still in force.
     pub generation_in_force: bool,
     /// Every route looked at, with its verdict, in the plan's order.
@@ -68,28 +68,6 @@ pub enum ExplainError {
     /// The log or the store could not be read.
     #[error(transparent)]
     Query(#[from] QueryError),
-}
-
-/// The generation of a decision; what it changed is under `generations`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = ExplainedGeneration)]
-pub struct GenerationPart {
-    /// Its number.
-    #[schema(value_type = u64)]
-    pub generation: Generation,
-    /// When it was published.
-    pub at: Timestamp,
-    /// By whom.
-    pub actor: String,
-    /// One line for people.
-    pub summary: String,
-}
-
-impl From<GenerationView> for GenerationPart {
-    fn from(view: GenerationView) -> Self {
-        let GenerationView { generation, at, actor, summary, diff: _ } = view;
-        Self { generation, at, actor, summary }
-    }
 }
 
 /// Stickiness of a decision.
@@ -135,8 +113,7 @@ impl Control {
     /// See [`ExplainError`].
     pub async fn explain(&self, request_id: &str, at: Option<Generation>) -> Result<Option<Explained>, ExplainError> {
         let Some(decision) = self.decision(request_id).await? else { return Ok(None) };
-        let record = self.generation_record(decision.generation).await.map_err(QueryError::from)?;
-        let generation = record.map(GenerationPart::from);
+        let generation = self.generation_record(decision.generation).await.map_err(QueryError::from)?;
         let snapshot = match at {
             Some(at) => Some(self.snapshot_of(at).await?),
             // That it is forgotten is no fault of whoever asks for the decision.

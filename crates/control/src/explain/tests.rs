@@ -1,6 +1,6 @@
 //! What a decision is told as, and when planning it again finds the same.
 
-use relay_domain::{Fleet, KeyHash, Secret};
+use relay_domain::{Fleet, KeyHash, Secret, Timestamp};
 use relay_ledger::{DecisionUsage, Passage};
 
 use super::*;
@@ -194,7 +194,7 @@ fn what_was_never_planned_is_not_planned_again() {
 #[test]
 fn operators_are_told_everything() {
     let decision = decision(&snapshot(FLEET));
-    let record = GenerationPart { generation: 7, at: now(), actor: "ann".to_owned(), summary: "1 added".to_owned() };
+    let record = GenerationView { generation: 7, at: now(), actor: "ann".to_owned(), summary: "1 added".to_owned() };
     let again = again(&decision, FLEET);
     let now = NowPart {
         generation: 9,

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use relay_ledger::Decision;
 
-use super::{GenerationPart, NowPart, PlannedAgain};
+use super::{NowPart, PlannedAgain};
+use crate::records::GenerationView;
 
 /// Sentences in the order in which it was decided. Writing to a `String` cannot fail.
 pub(super) fn for_operators(
     decision: &Decision,
-    generation: Option<&GenerationPart>,
+    generation: Option<&GenerationView>,
     again: Option<&PlannedAgain>,
     now: Option<&NowPart>,
 ) -> String {

@@ -139,7 +139,7 @@ fn log_stalled(log: &LedgerStats, now: Timestamp) -> Option<Event> {
 
 fn keys_expiring(snapshot: &Snapshot, now: Timestamp) -> Vec<Event> {
     let soon = now.saturating_add(EXPIRES_SOON).unwrap_or(now);
-    let told = |key: &std::sync::Arc<relay_domain::ConsumerKey>| {
+    let told = |key: &relay_domain::ConsumerKey| {
         let ends = key.expires_at.filter(|ends| key.enabled && *ends > now && *ends <= soon)?;
         let facts = json!({ "expires_at": ends });
         Some(event(Kind::KeyExpiring, Severity::Warning, key.id.as_str(), facts, now, now))

@@ -204,8 +204,8 @@ pub(super) async fn generations(
     before: Option<Generation>,
     limit: u32,
 ) -> Result<Vec<GenerationRecord>, StoreError> {
-    let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(
-        "SELECT number, at, actor, summary, diff FROM generations
+    let rows: Vec<(i64, i64, String, String)> = sqlx::query_as(
+        "SELECT number, at, actor, summary FROM generations
          WHERE number < ?1 AND (?2 IS NULL OR actor = ?2) AND (?3 IS NULL OR at >= ?3) AND (?4 IS NULL OR at < ?4)
          ORDER BY number DESC LIMIT ?5",
     )
@@ -218,17 +218,24 @@ pub(super) async fn generations(
     .await
     .map_err(fault)?;
     rows.into_iter()
-        .map(|(number, at, actor, summary, diff)| {
-            let what = format!("generation {number}");
-            Ok(GenerationRecord {
-                number: number.cast_unsigned(),
-                at: timestamp(&what, at)?,
-                actor,
-                summary,
-                diff: serde_json::from_str(&diff).map_err(corrupt(what))?,
-            })
+        .map(|(number, at, actor, summary)| {
+            let at = timestamp(&format!("generation {number}"), at)?;
+            Ok(GenerationRecord { number: number.cast_unsigned(), at, actor, summary })
         })
         .collect()
+}
+
+pub(super) async fn diff(
+    readers: &SqlitePool,
+    generation: Generation,
+) -> Result<Option<serde_json::Value>, StoreError> {
+    let Ok(number) = i64::try_from(generation) else { return Ok(None) };
+    let diff: Option<String> = sqlx::query_scalar("SELECT diff FROM generations WHERE number = ?1")
+        .bind(number)
+        .fetch_optional(readers)
+        .await
+        .map_err(fault)?;
+    diff.map(|diff| serde_json::from_str(&diff).map_err(corrupt(format!("generation {generation}")))).transpose()
 }
 
 pub(super) async fn at(

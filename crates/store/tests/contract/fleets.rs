@@ -133,7 +133,8 @@ pub(crate) async fn generations_are_listed_newest_first_in_pages<E: Engine>() {
     assert_eq!(page(Some(1)).await, [0_u64; 0]);
     let first = &store.generations(&GenerationFilter::default(), Some(2), 1).await.unwrap()[0];
     assert_eq!((first.at, first.actor.as_str(), first.summary.as_str()), (at(0), "ops", "change of 0"));
-    assert_eq!(first.diff, serde_json::json!({"added": [0]}));
+    assert_eq!(store.generation_diff(1).await.unwrap(), Some(serde_json::json!({"added": [0]})));
+    assert_eq!(store.generation_diff(9).await.unwrap(), None);
 }
 
 pub(crate) async fn an_old_generation_can_be_read_whole<E: Engine>() {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use relay_control::records::GenerationView;
+use relay_control::records::GenerationDetail;
 
 use crate::body::Id;
 use crate::caller::Viewer;
@@ -18,7 +18,7 @@ use crate::state::AdminState;
     operation_id = "getGeneration",
     tag = "generations",
     params(("number" = u64, Path, description = "The generation")),
-    responses((status = 200, description = "The generation", body = GenerationView), NotFound),
+    responses((status = 200, description = "The generation", body = GenerationDetail), NotFound),
     extensions(("x-role" = json!("viewer"))),
 )]
 pub(crate) async fn handle(
@@ -26,9 +26,9 @@ pub(crate) async fn handle(
     _: Viewer,
     Id(id): Id,
     params: Params,
-) -> ApiResult<Json<GenerationView>> {
+) -> ApiResult<Json<GenerationDetail>> {
     params.none()?;
     let missing = || ApiError::no_such("generation", &id);
     let number = id.parse().map_err(|_| missing())?;
-    state.control.generation_record(number).await?.map(Json).ok_or_else(missing)
+    state.control.generation_detail(number).await?.map(Json).ok_or_else(missing)
 }

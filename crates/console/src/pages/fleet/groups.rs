@@ -42,7 +42,7 @@ pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Qu
     let snapshot = console.control.snapshot();
     let groups: Vec<&Group> = snapshot.groups().collect();
     let routes: Vec<&Route> = snapshot.routes().iter().map(|entry| &entry.route).collect();
-    let keys: Vec<&ConsumerKey> = snapshot.keys().iter().map(AsRef::as_ref).collect();
+    let keys: Vec<&ConsumerKey> = snapshot.keys().iter().collect();
     Ok(page(&listing(&visit, &query, &groups, &routes, &keys)))
 }
 
@@ -51,7 +51,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id):
     let snapshot = console.control.snapshot();
     let group = snapshot.group(&id).ok_or(Fault::NotFound)?;
     let routes: Vec<&Route> = snapshot.routes().iter().map(|entry| &entry.route).collect();
-    let keys: Vec<&ConsumerKey> = snapshot.keys().iter().map(AsRef::as_ref).collect();
+    let keys: Vec<&ConsumerKey> = snapshot.keys().iter().collect();
     Ok(page(&sheet(&visit, group, &routes, &keys, &Healths::of(&console.control))))
 }
 

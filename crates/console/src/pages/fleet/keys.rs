@@ -47,7 +47,7 @@ pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Qu
     let group = query.text("logical_group_id");
     let is_meant =
         |key: &&ConsumerKey| group.as_deref().is_none_or(|group| key.groups.iter().any(|own| own.as_str() == group));
-    let keys: Vec<&ConsumerKey> = snapshot.keys().iter().map(AsRef::as_ref).filter(is_meant).collect();
+    let keys: Vec<&ConsumerKey> = snapshot.keys().iter().filter(is_meant).collect();
     Ok(page(&listing(&visit, &query, &keys)))
 }
 
