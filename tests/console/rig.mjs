@@ -53,7 +53,8 @@ export async function empty() {
   const data = mkdtempSync(join(tmpdir(), "relay-console-"));
   const token = `rma-${"7".repeat(64)}`;
   const args = ["serve", "--json", "--data-dir", data, "--gateway-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-  const told = await start(args, { RELAY_MANAGER_ADMIN_TOKEN: token }, (text) => {
+  const env = { RELAY_MANAGER_ADMIN_TOKEN: token, RELAY_MANAGER_STATUS_PAGE_ENABLED: "true", RELAY_MANAGER_STATUS_PAGE_LISTEN: "127.0.0.1:0" };
+  const told = await start(args, env, (text) => {
     const lines = text.trim().split("\n").map(parsed);
     return lines.find((line) => line?.admin);
   });
@@ -61,7 +62,7 @@ export async function empty() {
     await told.stop();
     rmSync(data, { recursive: true, force: true });
   };
-  return { base: told.admin, token, stop };
+  return { base: told.admin, status_page: told.status_page, token, stop };
 }
 
 /// The browser of the system; nothing is downloaded.
@@ -94,8 +95,9 @@ export async function visitor(chromium, server, { language = "en", theme = "ligh
   return { page, context, faults };
 }
 
-/// What axe finds that keeps people out.
+/// What axe finds that keeps people out. It comes in over the debugger, where a page's policy lets no script in.
 export async function barriers(page) {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe);
   const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
   const grave = found.violations.filter(({ impact }) => impact === "serious" || impact === "critical");
   return grave.map(({ id, nodes }) => `${page.url()}: ${id}: ${nodes.map(({ html }) => html).slice(0, 3).join(" ")}`);

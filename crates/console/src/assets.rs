@@ -44,6 +44,7 @@ struct Assets {
     css: Asset,
     js: Asset,
     htmx: Asset,
+    playground: Asset,
     icon: Asset,
 }
 
@@ -51,6 +52,11 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     css: Asset::new("console.css", "text/css; charset=utf-8", include_bytes!("../assets/console.css")),
     js: Asset::new("console.js", "text/javascript; charset=utf-8", include_bytes!("../assets/console.js")),
     htmx: Asset::new("htmx.js", "text/javascript; charset=utf-8", include_bytes!("../assets/htmx.min.js")),
+    playground: Asset::new(
+        "playground.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../assets/playground.js"),
+    ),
     icon: Asset::new("icon.svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
 });
 
@@ -60,19 +66,20 @@ pub(crate) struct AssetUrls {
     pub(crate) css: String,
     pub(crate) js: String,
     pub(crate) htmx: String,
+    pub(crate) playground: String,
     pub(crate) icon: String,
 }
 
 /// Where the assets are.
 pub(crate) fn urls() -> AssetUrls {
-    let Assets { css, js, htmx, icon } = &*ASSETS;
-    AssetUrls { css: css.url(), js: js.url(), htmx: htmx.url(), icon: icon.url() }
+    let Assets { css, js, htmx, playground, icon } = &*ASSETS;
+    AssetUrls { css: css.url(), js: js.url(), htmx: htmx.url(), playground: playground.url(), icon: icon.url() }
 }
 
 /// `GET /assets/{name}`
 pub(crate) async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let Assets { css, js, htmx, icon } = &*ASSETS;
-    let Some(asset) = [css, js, htmx, icon].into_iter().find(|asset| asset.name == name) else {
+    let Assets { css, js, htmx, playground, icon } = &*ASSETS;
+    let Some(asset) = [css, js, htmx, playground, icon].into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let takes_gzip = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());

@@ -17,12 +17,14 @@ mod changes;
 mod chart;
 mod entry;
 mod fault;
+mod faults;
 mod form;
 mod format;
 mod kit;
 mod origin;
 mod pages;
 mod preferences;
+mod process;
 mod query;
 mod routes;
 mod shell;
@@ -32,4 +34,8 @@ mod throttle;
 mod visit;
 mod words;
 
-pub use routes::router;
+pub use pages::settings::setting_meaning;
+pub use process::{
+    Chat, ChatBody, ChatRequest, Chatting, Inventory, InventoryOf, Origin, Process, Setting, StatusPage, Stored,
+};
+pub use routes::{router, status_router};

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::form::OpenForm;
 use crate::shell::see_other;
-use crate::words::Language;
+use crate::words::{Language, accepted};
 
 const LANGUAGE: &str = "relay_language";
 const THEME: &str = "relay_theme";
@@ -50,7 +50,7 @@ impl Preferences {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let language = cookie(headers, LANGUAGE).and_then(Language::named);
         Self {
-            language: language.unwrap_or_else(|| Language::accepted(headers)),
+            language: language.unwrap_or_else(|| accepted(headers)),
             theme: cookie(headers, THEME).and_then(Theme::named).unwrap_or_default(),
         }
     }

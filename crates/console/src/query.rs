@@ -26,6 +26,11 @@ impl Query {
         Self(Fields::parse(text.as_bytes()))
     }
 
+    /// The parameters as a form's fields, to fill a form in.
+    pub(crate) fn into_fields(self) -> Fields {
+        self.0
+    }
+
     /// A parameter's text; an empty one, as forms send it, is none.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.0.text(name)

@@ -25,6 +25,8 @@ words! {
         overview => "Overview" / "概览";
         map => "Fleet map" / "流量拓扑";
         decisions => "Decisions" / "决策";
+        playground => "Playground" / "调试台";
+        settings => "Settings" / "系统设置";
         health => "Health" / "健康状态";
         usage => "Usage and money" / "用量与费用";
         hosts => "Hosts" / "主机";
@@ -69,6 +71,7 @@ pub(crate) enum Section {
     Overview,
     Map,
     Decisions,
+    Playground,
     Health,
     Usage,
     Hosts,
@@ -82,6 +85,7 @@ pub(crate) enum Section {
     Audit,
     Tokens,
     Account,
+    Settings,
     /// In no section, such as the page of an error.
     Elsewhere,
 }
@@ -198,6 +202,7 @@ fn navigation(t: ShellWords, here: Section, role: Role) -> Vec<NavPart> {
         records.push(link(Section::Tokens, "/tokens", t.tokens()));
     }
     records.push(link(Section::Account, "/account", t.account()));
+    records.push(link(Section::Settings, "/settings", t.settings()));
     vec![
         NavPart {
             title: t.watch(),
@@ -205,6 +210,7 @@ fn navigation(t: ShellWords, here: Section, role: Role) -> Vec<NavPart> {
                 link(Section::Overview, "/", t.overview()),
                 link(Section::Map, "/map", t.map()),
                 link(Section::Decisions, "/decisions", t.decisions()),
+                link(Section::Playground, "/playground", t.playground()),
                 link(Section::Health, "/health", t.health()),
                 link(Section::Usage, "/usage", t.usage()),
             ],

@@ -81,6 +81,18 @@ terms! {
         "excluded" => "excluded" / "已排除";
     }
 
+    /// Why a key is refused before any route is looked at.
+    refusal {
+        "key_removed" => "there is no such key" / "没有这个 key";
+        "key_disabled" => "the key is disabled" / "key 已停用";
+        "key_expired" => "the key has expired" / "key 已过期";
+        "group_not_allowed" => "the key may not call this group" / "key 无权调用该分组";
+        "model_not_allowed" => "the key may not call this model" / "key 无权调用该模型";
+        "no_such_group" => "there is no such group" / "没有这个分组";
+        "no_route_for_model" => "no route is for this model" / "没有该模型的路由";
+        "no_eligible_route" => "no route may serve it" / "没有可用的路由";
+    }
+
     /// State of a breaker.
     breaker {
         "closed" => "well" / "正常";
@@ -114,6 +126,21 @@ terms! {
         "info" => "info" / "提示";
         "warning" => "warning" / "警告";
         "critical" => "critical" / "严重";
+    }
+
+    /// A kind of event that channels are told of.
+    event {
+        "host_down" => "a host is down" / "主机不可用";
+        "credential_dead" => "a host refuses a key" / "主机拒绝 key";
+        "balance_low" => "money on a host runs low" / "主机余额不足";
+        "price_changed" => "a host changed a price" / "主机价格变动";
+        "subscription_expiring" => "a subscription ends soon" / "订阅即将到期";
+        "key_expiring" => "a consumer key ends soon" / "使用方 key 即将到期";
+        "drift" => "a route does not fit its host" / "路由与主机不一致";
+        "log_stalled" => "the decision log is not written" / "决策日志写入停滞";
+        "panic_mode" => "a model has no route left" / "模型无可用路由";
+        "budget_reached" => "a budget is used up, or nearly" / "预算即将或已经用尽";
+        "test" => "test message" / "测试消息";
     }
 
     /// State of a delivery.

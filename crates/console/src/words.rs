@@ -1,6 +1,6 @@
 //! Languages, and the words of pages.
 //!
-//! A page lists its words with [`words!`], each in every language on one line, so that
+//! A page lists its words with [`words!`](relay_control::words!), each in every language on one line, so that
 //! a missing translation does not compile, and whoever changes a text sees the other one.
 //! `tests::every_word_is_said_in_both_languages` reads those lines and refuses Chinese
 //! that is English, and placeholders that only one of them has.
@@ -8,87 +8,15 @@
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
-/// A language of the console.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Language {
-    /// English.
-    #[default]
-    English,
-    /// 简体中文.
-    Chinese,
+pub(crate) use relay_control::words;
+pub(crate) use relay_control::words::Language;
+
+/// What a browser asks for: the first of ours in its list, which browsers send in order of preference.
+pub(crate) fn accepted(headers: &HeaderMap) -> Language {
+    let list = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let primary = |range: &str| range.trim().get(..2).map(str::to_ascii_lowercase);
+    list.split(',').filter_map(primary).find_map(|word| Language::named(&word)).unwrap_or_default()
 }
-
-impl Language {
-    /// Every language.
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 2] = [Self::English, Self::Chinese];
-
-    /// The word in cookies and forms.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh",
-        }
-    }
-
-    /// The tag for `lang`.
-    pub(crate) fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh-CN",
-        }
-    }
-
-    /// A language by its word in cookies and forms.
-    pub(crate) fn named(word: &str) -> Option<Self> {
-        match word {
-            "en" => Some(Self::English),
-            "zh" => Some(Self::Chinese),
-            _ => None,
-        }
-    }
-
-    /// What a browser asks for: the first of ours in its list, which browsers send in order of preference.
-    pub(crate) fn accepted(headers: &HeaderMap) -> Self {
-        let list = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let primary = |range: &str| range.trim().get(..2).map(str::to_ascii_lowercase);
-        list.split(',').filter_map(primary).find_map(|word| Self::named(&word)).unwrap_or_default()
-    }
-}
-
-/// Words of a page: `name => "English" / "中文";`, or with parts `name(a, b) => "{a} of {b}" / "{b} 之 {a}";`.
-/// Makes a type with a method for each.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($entries:tt)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug)]
-        pub(crate) struct $name(pub(crate) $crate::words::Language);
-
-        impl $name {
-            $crate::words::words!(@ $($entries)*);
-        }
-    };
-    (@) => {};
-    (@ $key:ident => $en:literal / $zh:literal; $($rest:tt)*) => {
-        pub(crate) fn $key(self) -> &'static str {
-            match self.0 {
-                $crate::words::Language::English => $en,
-                $crate::words::Language::Chinese => $zh,
-            }
-        }
-        $crate::words::words!(@ $($rest)*);
-    };
-    (@ $key:ident($($part:ident),+) => $en:literal / $zh:literal; $($rest:tt)*) => {
-        pub(crate) fn $key(self, $($part: impl std::fmt::Display),+) -> String {
-            match self.0 {
-                $crate::words::Language::English => format!($en),
-                $crate::words::Language::Chinese => format!($zh),
-            }
-        }
-        $crate::words::words!(@ $($rest)*);
-    };
-}
-pub(crate) use words;
 
 #[cfg(test)]
 mod tests {
@@ -107,7 +35,7 @@ mod tests {
     #[test]
     fn a_browsers_first_choice_among_ours_counts() {
         let accepted = |list: &'static str| {
-            Language::accepted(&HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(list))]))
+            super::accepted(&HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(list))]))
         };
         assert_eq!(accepted("zh-CN,zh;q=0.9,en;q=0.8"), Language::Chinese);
         assert_eq!(accepted("fr, en-GB;q=0.8, zh;q=0.5"), Language::English);
@@ -133,7 +61,9 @@ mod tests {
     #[test]
     fn every_word_is_said_in_both_languages() {
         let mut files = Vec::new();
-        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), ".rs", &mut files);
+        for crates_of_words in ["src", "../control/src"] {
+            sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(crates_of_words), ".rs", &mut files);
+        }
         let (mut lines, mut faults) = (0, Vec::new());
         for (path, text) in &files {
             for line in text.lines().map(str::trim).filter(|line| !line.starts_with("//")) {

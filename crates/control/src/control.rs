@@ -18,6 +18,7 @@ use crate::hosts::{KeyLooks, WorkUnderWay};
 use crate::managed::ManagedAccess;
 use crate::notifications::Notifications;
 use crate::probing::{ProbeSettings, Probed};
+use crate::public_status::PastDays;
 use crate::traffic::Remembered;
 
 /// Hands a new generation to the data plane; returns when it serves from it.
@@ -128,6 +129,7 @@ pub struct Control {
     pub(crate) under_way: WorkUnderWay,
     pub(crate) key_looks: KeyLooks,
     pub(crate) remembered_traffic: Arc<Remembered>,
+    pub(crate) past_days: Arc<PastDays>,
     /// One publication at a time.
     pub(crate) publishing: tokio::sync::Mutex<()>,
     /// One replay of the log at a time.
@@ -152,6 +154,7 @@ impl Control {
             under_way: WorkUnderWay::default(),
             key_looks: KeyLooks::default(),
             remembered_traffic: Arc::default(),
+            past_days: Arc::default(),
             publishing: tokio::sync::Mutex::new(()),
             replaying: tokio::sync::Mutex::new(()),
             parts,

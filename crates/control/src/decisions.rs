@@ -1,6 +1,6 @@
 //! The decision log for operators. Reading blocks, so it happens on threads that may.
 
-pub use relay_ledger::{Decision, Filter, TailCursor, VerifyReport};
+pub use relay_ledger::{Decision, DecisionCandidate, Filter, TailCursor, VerifyReport};
 use relay_ledger::{LedgerReader, ReadError};
 
 use crate::Control;

@@ -119,10 +119,19 @@ impl Control {
     /// # Errors
     /// See [`QueryError`].
     pub async fn recent(&self, since: Timestamp) -> Result<Recent, QueryError> {
-        self.parts.ledger.settle().await;
         let now = self.now();
+        let (decisions, is_cut) = self.newest(since).await?;
+        Ok(recent(&decisions, is_cut, since, now))
+    }
+}
+
+impl Control {
+    /// The decisions since `since`, newest first, what has just ended included; and whether there are more than
+    /// were looked at.
+    pub(crate) async fn newest(&self, since: Timestamp) -> Result<(Vec<Decision>, bool), QueryError> {
+        self.parts.ledger.settle().await;
         let filter = Filter { from: Some(since), ..Filter::default() };
-        let read = move |log: &relay_ledger::LedgerReader| {
+        self.read_log(move |log| {
             let mut decisions = Vec::new();
             let mut cursor = None;
             for _ in 0..READS {
@@ -134,9 +143,8 @@ impl Control {
                 }
             }
             Ok((decisions, cursor.is_some()))
-        };
-        let (decisions, is_cut) = self.read_log(read).await?;
-        Ok(recent(&decisions, is_cut, since, now))
+        })
+        .await
     }
 }
 
@@ -215,6 +223,12 @@ fn recent(decisions: &[Decision], is_cut: bool, since: Timestamp, now: Timestamp
     }
 }
 
+/// Whether it failed by itself, as roll-ups count it.
+pub(crate) fn was_refused(decision: &Decision) -> bool {
+    let status = decision.client_status.map_or(0, i64::from);
+    decision.verdict == "failed" && relay_ledger::is_refusal(status, decision.error_class.as_deref())
+}
+
 /// What a roll-up would count of one decision.
 fn sums_of(decision: &Decision) -> RollupSums {
     let number = |value: Option<u64>| i64::try_from(value.unwrap_or(0)).unwrap_or(i64::MAX);
@@ -244,6 +258,7 @@ fn sums_of(decision: &Decision) -> RollupSums {
         price_nanos: decision.price_nanos.unwrap_or(0),
         cost_nanos: decision.cost_nanos.unwrap_or(0),
         cache_saved_nanos: decision.cache_saved_nanos.unwrap_or(0),
+        refused: i64::from(was_refused(decision)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use relay_bindings::ResponseOwner;
-use relay_domain::{CredentialMode, KeyId, ModelPattern};
+use relay_domain::{CredentialMode, Group, KeyId, ModelPattern};
 use relay_http1::RequestHead;
 use relay_ledger::{Intent, Ticket};
 use relay_limits::Standing;
@@ -17,12 +17,13 @@ use tokio::time::Instant;
 use crate::Gateway;
 use crate::attempt::{CallerKey, Outgoing};
 use crate::charge::Charge;
-use crate::client::Client;
+use crate::client::{Client, Peer};
 use crate::coding::Takes;
 use crate::credentials::{Credentials, Subscriber};
 use crate::error::{GatewayError, Interrupted, log_stalled, overloaded};
 use crate::exchange::{Ending, Exchange, Opening};
 use crate::headers;
+use crate::inside::InsideCaller;
 use crate::limit_fields;
 use crate::limits::{Admission, Limited, Refused};
 use crate::models::unknown_model;
@@ -66,7 +67,7 @@ impl Gateway {
     ) -> Result<Admitted, Interrupted> {
         let started = Instant::now();
         let serving = self.serving.load_full();
-        let caller = self.authenticate(&serving, &head, client.address())?;
+        let caller = self.authenticate(&serving, &head, client.peer())?;
         let key = serving.snapshot.key(caller.key);
         if head.fields.list("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed().into());
@@ -97,6 +98,8 @@ impl Gateway {
         let Some(pool) = pool(&facts, owner.as_ref()) else {
             return Err(self.unroutable(&facts, started).await.into());
         };
+        let rescoped = rescoped(&pool, client.peer());
+        let pool = Pool { group: rescoped.as_ref().unwrap_or(pool.group), ..pool };
         let (charge, standing) = match self.pass_limits(&facts, caller.key, &pool, body.len()).await {
             Ok(passed) => passed,
             Err(refused) => return Err(self.limited(&facts, &pool, &refused, started).await.into()),
@@ -312,6 +315,14 @@ fn pool<'a>(facts: &IntentFacts<'a>, owner: Option<&ResponseOwner>) -> Option<Po
     let may_call = groups.contains(&route.group);
     let (ModelPattern::Exact(model) | ModelPattern::Prefix(model)) = &route.public_model;
     snapshot.locate_in(route.group.as_str(), model).ok().filter(|_| may_call)
+}
+
+/// The group with another scope of stickiness, where an operator tries one.
+fn rescoped(pool: &Pool<'_>, peer: &Peer) -> Option<Group> {
+    let Peer::Inside(InsideCaller { scope: Some(scope), .. }) = peer else { return None };
+    let mut group = pool.group.clone();
+    group.sticky.scope = *scope;
+    Some(group)
 }
 
 fn may_send_callers_key(serving: &Serving, pool: &Pool<'_>) -> bool {

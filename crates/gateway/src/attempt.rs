@@ -55,7 +55,11 @@ pub(crate) struct CallerKey {
 }
 
 impl CallerKey {
+    /// `None` when it cannot be sent, or the caller is known without one.
     pub(crate) fn new(secret: &Secret) -> Option<Self> {
+        if secret.expose().is_empty() {
+            return None;
+        }
         let value = endpoint::bearer(secret).ok()?;
         let fingerprint = endpoint::fingerprint(secret);
         Some(Self { value, id: CredentialId::of(&fingerprint), fingerprint })

@@ -1,14 +1,13 @@
 //! Who calls: the consumer key, checked before a body is read (spec §6).
 
 use std::borrow::Cow;
-use std::net::IpAddr;
-
 use http::StatusCode;
-use relay_domain::Secret;
+use relay_domain::{KeyHash, Secret};
 use relay_http1::{Fields, RequestHead};
 use relay_routing::KeyIndex;
 
 use crate::Gateway;
+use crate::client::Peer;
 use crate::error::GatewayError;
 use crate::percent;
 use crate::router::line_of;
@@ -20,6 +19,16 @@ pub(crate) struct Caller {
     /// Its key, in its generation.
     pub(crate) key: KeyIndex,
     pub(crate) secret: Secret,
+}
+
+/// A key that a request is made with.
+pub(crate) struct Presented {
+    /// The key, in its generation, if there is such a key.
+    pub(crate) key: Option<KeyIndex>,
+    /// What was presented.
+    pub(crate) secret: Secret,
+    /// Its hash, if a secret was presented at all.
+    pub(crate) hash: Option<KeyHash>,
 }
 
 /// The credential of a request: `Authorization: Bearer`, `x-api-key` or
@@ -60,29 +69,39 @@ impl Gateway {
         &self,
         serving: &Serving,
         head: &RequestHead,
-        address: IpAddr,
+        peer: &Peer,
     ) -> Result<Caller, GatewayError> {
+        let address = match peer {
+            Peer::Address(address) => *address,
+            Peer::Inside(caller) => return self.take_in(serving, caller),
+        };
         let Some(presented) = presented(&head.fields, line_of(head)) else {
             return Err(refusal("You didn't provide an API key. Send it as Authorization: Bearer YOUR_KEY."));
         };
         let hash = (self.hash_key)(&presented);
-        let Some(index) = serving.snapshot.key_by_hash(&hash) else {
-            return Err(refusal("Incorrect API key provided."));
-        };
+        let found = serving.snapshot.key_by_hash(&hash);
+        let secret = Secret::new(&presented);
+        let caller = self.good(serving, Presented { key: found, secret, hash: Some(hash) })?;
+        if !serving.snapshot.key(caller.key).may_be_used_from(address) {
+            let message = "This API key may not be used from this address.";
+            return Err(GatewayError::new(StatusCode::FORBIDDEN, "address_not_allowed", message));
+        }
+        Ok(caller)
+    }
+
+    /// The consumer of a key that is there, enabled and not expired.
+    pub(crate) fn good(&self, serving: &Serving, presented: Presented) -> Result<Caller, GatewayError> {
+        let Some(index) = presented.key else { return Err(refusal("Incorrect API key provided.")) };
         let key = serving.snapshot.key(index);
         if !key.enabled {
             return Err(refusal("This API key is disabled."));
         }
-        let previous = key.previous.filter(|previous| previous.hash == hash);
+        let previous = key.previous.filter(|previous| Some(previous.hash) == presented.hash);
         let ends = [key.expires_at, previous.map(|previous| previous.until)];
         if ends.into_iter().flatten().any(|at| at <= self.clock.now()) {
             return Err(refusal("This API key has expired."));
         }
-        if !key.may_be_used_from(address) {
-            let message = "This API key may not be used from this address.";
-            return Err(GatewayError::new(StatusCode::FORBIDDEN, "address_not_allowed", message));
-        }
-        Ok(Caller { key: index, secret: Secret::new(&presented) })
+        Ok(Caller { key: index, secret: presented.secret })
     }
 }
 

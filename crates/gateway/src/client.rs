@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::alarm::Alarm;
 use crate::buffers::Held;
 use crate::error::{GatewayError, Interrupted, overloaded, shutting_down};
+use crate::inside::InsideCaller;
 use crate::reply::Reply;
 
 /// Silence between two requests after which a connection is closed: clients
@@ -107,17 +108,26 @@ pub(crate) struct Client {
     handle: ConnectionHandle,
     alarm: Alarm,
     clocks: ClientClocks,
-    address: IpAddr,
+    peer: Peer,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Peer {
+    /// Somebody at this address.
+    Address(IpAddr),
+    /// This process, for a consumer.
+    Inside(InsideCaller),
 }
 
 impl Client {
-    pub(crate) fn new(socket: TcpStream, address: IpAddr, handle: ConnectionHandle, clocks: ClientClocks) -> Self {
-        Self { connection: ServerConnection::new(socket), handle, alarm: Alarm::default(), clocks, address }
+    pub(crate) fn new(socket: TcpStream, peer: Peer, handle: ConnectionHandle, clocks: ClientClocks) -> Self {
+        Self { connection: ServerConnection::new(socket), handle, alarm: Alarm::default(), clocks, peer }
     }
 
     /// Where the connection comes from. No field of a request is believed about that.
-    pub(crate) fn address(&self) -> IpAddr {
-        self.address
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// The next request; `None` when there will be none.

@@ -28,6 +28,7 @@ mod exchange;
 pub mod fuzzing;
 mod headers;
 mod host_body;
+mod inside;
 mod limit_fields;
 mod limits;
 mod listener;
@@ -55,6 +56,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 pub use budgets::BudgetUse;
 use buffers::Buffers;
+use inside::Entrance;
+pub use inside::InsideCaller;
 use relay_bindings::BindingStore;
 use relay_domain::{Clock, KeyHash, Timestamp};
 use relay_health::FleetHealth;
@@ -121,6 +124,8 @@ pub struct Gateway {
     buffers: Arc<Buffers>,
     gates: AllGates,
     meters: Arc<Meters>,
+    /// Connections of this process itself.
+    entrance: Entrance,
     /// One for each client connection that may still be opened.
     places: Arc<Semaphore>,
     limit_clocks: Arc<Clocks>,
@@ -144,6 +149,7 @@ impl Gateway {
             retired: Mutex::default(),
             gates,
             meters,
+            entrance: Entrance::default(),
             places: Arc::new(Semaphore::new(parts.options.max_connections)),
             limit_clocks: Arc::new(Clocks::new(Arc::clone(&parts.clock))),
             prices: parts.prices,

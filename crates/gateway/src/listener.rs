@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Gateway;
-use crate::client::{Client, ClientClocks, ConnectionHandle, Gone, Phase};
+use crate::client::{Client, ClientClocks, ConnectionHandle, Gone, Peer, Phase};
 use crate::error::{GatewayError, Interrupted};
+use crate::inside;
 use crate::request_id::RequestId;
 
 /// How long a client beyond the limit has to take its refusal.
@@ -44,13 +44,15 @@ impl Gateway {
         let connections = TaskTracker::new();
         let open = Arc::new(OpenConnections::default());
         let Shutdown { last_requests, stop_accepting, end_now } = self.shutdown().clone();
+        let mut entered = self.entrance.open();
         loop {
-            let (socket, address) = tokio::select! {
+            let (socket, peer) = tokio::select! {
                 biased;
                 () = last_requests.cancelled() => break,
                 () = stop_accepting.cancelled() => break,
+                (socket, caller) = inside::next(entered.as_mut()) => (socket, Peer::Inside(caller)),
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, address)) => (socket, address.ip()),
+                    Ok((socket, address)) => (socket, Peer::Address(address.ip())),
                     Err(error) => {
                         // Usually a full descriptor table: the next one may be closed soon.
                         tracing::warn!(%error, "cannot accept a connection");
@@ -60,13 +62,13 @@ impl Gateway {
                 },
             };
             if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-                connections.spawn(drive(Arc::clone(&self), socket, address, open.enter(), place));
+                connections.spawn(drive(Arc::clone(&self), socket, peer, open.enter(), place));
             } else {
                 self.meters.turned_away.increment();
                 connections.spawn(turn_away(socket));
             }
         }
-        drop(listener);
+        drop((listener, entered));
         connections.close();
         for (phase, until) in [(Phase::LastRequest, &stop_accepting), (Phase::Closing, &end_now)] {
             open.advance_to(phase);
@@ -142,19 +144,13 @@ async fn explain(socket: &mut TcpStream) -> io::Result<()> {
 }
 
 /// Serves one client until its connection ends.
-async fn drive(
-    gateway: Arc<Gateway>,
-    socket: TcpStream,
-    address: IpAddr,
-    member: Member,
-    _place: OwnedSemaphorePermit,
-) {
+async fn drive(gateway: Arc<Gateway>, socket: TcpStream, peer: Peer, member: Member, _place: OwnedSemaphorePermit) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let options = gateway.options();
     let clocks = ClientClocks { head: options.head_limit, body: options.body_stall, stall: options.client_stall };
-    let mut client = Client::new(socket, address, member.handle.clone(), clocks);
+    let mut client = Client::new(socket, peer, member.handle.clone(), clocks);
     let mut is_first = true;
     loop {
         let served = match client.next_request(std::mem::take(&mut is_first)).await {

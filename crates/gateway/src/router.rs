@@ -1,6 +1,5 @@
 //! The gateway's paths, and what is answered without a host.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +7,7 @@ use http::StatusCode;
 use relay_http1::RequestHead;
 
 use crate::Gateway;
-use crate::client::Client;
+use crate::client::{Client, Peer};
 use crate::error::{GatewayError, Interrupted};
 use crate::models::Catalog;
 use crate::percent;
@@ -62,14 +61,14 @@ impl Gateway {
             }
             Some(Err(WrongMethod(allowed))) => Err(wrong_method(allowed).into()),
             None => {
-                let body = self.lookup(&head, client.address())?;
+                let body = self.lookup(&head, client.peer())?;
                 Ok(client.reply(Reply::json(StatusCode::OK, id, self.clock.now(), body)).await?)
             }
         }
     }
 
     /// What is answered from memory.
-    fn lookup(&self, head: &RequestHead, address: IpAddr) -> Result<Bytes, GatewayError> {
+    fn lookup(&self, head: &RequestHead, peer: &Peer) -> Result<Bytes, GatewayError> {
         let (method, path) = (head.method(), head.path());
         let reads = matches!(method, "GET" | "HEAD");
         if path == HEALTH && reads {
@@ -86,7 +85,7 @@ impl Gateway {
             return Err(wrong_method("GET"));
         }
         let serving = self.serving.load();
-        let caller = self.authenticate(&serving, head, address)?;
+        let caller = self.authenticate(&serving, head, peer)?;
         let catalog =
             Catalog { snapshot: &serving.snapshot, key: serving.snapshot.key(caller.key), shape: shape_beside(head) };
         match asked {

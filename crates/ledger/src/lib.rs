@@ -57,7 +57,7 @@ pub use ledger::{IntentRef, Ledger, LedgerOptions, LedgerStats, OnStall, OpenErr
 pub use look::{LogFiles, look};
 pub use reader::{LedgerReader, Page, ReadError};
 pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict};
-pub use rollup::{Dimension, RollupSums};
+pub use rollup::{Dimension, RollupSums, is_refusal};
 pub use sums::{Marginal, Rollup, RollupFilter};
 pub use tail::{Behind, Ended, Follower, NoTailCursor, TailCursor};
 pub use traffic::{Passage, PassageEnd, Traffic, TrafficWindow};

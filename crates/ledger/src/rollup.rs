@@ -37,7 +37,7 @@ impl Dimension {
 }
 
 /// The sums' columns, in order; all are added up but the maximum.
-pub(crate) const SUMS: [&str; 23] = [
+pub(crate) const SUMS: [&str; 24] = [
     "requests",
     "complete",
     "resolved",
@@ -61,6 +61,7 @@ pub(crate) const SUMS: [&str; 23] = [
     "price_nanos",
     "cost_nanos",
     "cache_saved_nanos",
+    "refused",
 ];
 pub(crate) const LATENCY_MAX: usize = 8;
 
@@ -113,6 +114,9 @@ pub struct RollupSums {
     pub cost_nanos: i64,
     /// How much more that would have been without hosts' prompt caches, likewise.
     pub cache_saved_nanos: i64,
+    /// Of those that failed, how many failed by themselves: the request was wrong, or over a limit of its key or
+    /// group. They say nothing of whether others are served. Not known before schema 4.
+    pub refused: i64,
 }
 
 impl RollupSums {
@@ -151,6 +155,7 @@ impl RollupSums {
             self.price_nanos,
             self.cost_nanos,
             self.cache_saved_nanos,
+            self.refused,
         ]
     }
 
@@ -179,6 +184,7 @@ impl RollupSums {
             price_nanos,
             cost_nanos,
             cache_saved_nanos,
+            refused,
         ] = *values;
         Self {
             requests,
@@ -204,6 +210,7 @@ impl RollupSums {
             price_nanos,
             cost_nanos,
             cache_saved_nanos,
+            refused,
         }
     }
 
@@ -216,7 +223,11 @@ impl RollupSums {
                 "resolved" => self.resolved += 1,
                 "client_gone" => self.client_gone += 1,
                 "interrupted" => self.interrupted += 1,
-                "failed" => self.failed += 1,
+                "failed" => {
+                    self.failed += 1;
+                    let class = if let Value::Text(class) = values[outcome_at::CLASS] { Some(class) } else { None };
+                    self.refused += i64::from(is_refusal(number(outcome_at::CLIENT_STATUS), class));
+                }
                 _ => self.cut += 1,
             }
         }
@@ -240,4 +251,11 @@ impl RollupSums {
         self.cost_nanos += number(outcome_at::FIRST_MONEY + 1);
         self.cache_saved_nanos += number(outcome_at::FIRST_MONEY + 2);
     }
+}
+
+/// Whether a request that failed would have failed on any host. Of 429 the class tells whose limit it was:
+/// those of hosts begin with `gateway_`.
+pub fn is_refusal(client_status: i64, class: Option<&str>) -> bool {
+    let is_hosts = client_status == 429 && class.is_some_and(|class| class.starts_with("gateway_"));
+    (400..500).contains(&client_status) && !is_hosts
 }

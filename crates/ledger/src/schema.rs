@@ -121,6 +121,8 @@ pub(crate) mod intent_at {
 /// Where filing finds what the roll-ups need among an outcome's values.
 pub(crate) mod outcome_at {
     pub(crate) const VERDICT: usize = 3;
+    pub(crate) const CLASS: usize = 4;
+    pub(crate) const CLIENT_STATUS: usize = 10;
     pub(crate) const ROUTE: usize = 6;
     pub(crate) const LATENCY: usize = 12;
     pub(crate) const FIRST_OUTPUT: usize = 13;

@@ -50,13 +50,15 @@ pub(crate) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
         steps.push(schema::rollups());
         steps.push(ROLLUPS_FROM_BEFORE.to_owned());
         steps.push("DROP TABLE rollups_before;".to_owned());
+    } else if !rollups.is_empty() && !has(&rollups, "refused") {
+        steps.push("ALTER TABLE rollups ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;".to_owned());
     }
     if !rollups.is_empty() && columns("marginals")?.is_empty() {
         steps.push(schema::rollups());
         steps.extend(Dimension::ALL.map(marginals_from_rollups));
-        if !segment.is_empty() {
-            steps.push(format!("UPDATE segment SET schema = {VERSION};"));
-        }
+    }
+    if !steps.is_empty() && !segment.is_empty() {
+        steps.push(format!("UPDATE segment SET schema = {VERSION};"));
     }
     if steps.is_empty() {
         return Ok(());
@@ -83,7 +85,7 @@ const ROLLUPS_FROM_BEFORE: &str = "
     SELECT hour, consumer, logical_group_id, public_model, route_id, '', requests, complete, resolved, failed, cut,
            client_gone, interrupted, latency_us_sum, latency_us_max, first_output_us_sum, first_output_count,
            request_bytes, response_bytes, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
-           reasoning_tokens, 0, 0, 0, 0, 0
+           reasoning_tokens, 0, 0, 0, 0, 0, 0
     FROM rollups_before;";
 
 fn marginals_from_rollups(dimension: Dimension) -> String {
@@ -131,5 +133,20 @@ mod tests {
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?, row.get::<_, i64>(3)?)),
         );
         assert_eq!(found.expect("reads"), (VERSION, true, true, 2));
+    }
+
+    #[test]
+    fn a_file_of_the_third_schema_learns_what_was_refused() {
+        let connection = Connection::open_in_memory().expect("opens");
+        schema::create(&connection).expect("makes a file of today");
+        let before = "ALTER TABLE rollups DROP COLUMN refused;
+            INSERT INTO segment VALUES (1, 3, 'w', 1, 0, 0, 0, 0, 0, 0, x'00', 0, 0);";
+        connection.execute_batch(before).expect("makes it older");
+        for _ in 0..2 {
+            upgrade(&connection).expect("upgrades");
+        }
+        connection.execute_batch("SELECT refused FROM rollups").expect("is there");
+        let version: i64 = connection.query_row("SELECT schema FROM segment", [], |row| row.get(0)).expect("reads");
+        assert_eq!(version, VERSION);
     }
 }

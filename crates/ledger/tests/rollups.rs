@@ -104,3 +104,30 @@ async fn the_sums_by_each_dimension_are_those_of_the_roll_ups_before_and_after_r
     assert_dimensions_agree(&ledger.reader(), 5);
     ledger.close().await;
 }
+
+#[tokio::test]
+async fn requests_that_failed_by_themselves_are_counted_apart() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    for (number, (status, class)) in [
+        (400, Some("gateway_400")),
+        (429, Some("rate_limited")),
+        (404, Some("model_not_found")),
+        (429, Some("gateway_rate_limited")),
+        (503, None),
+        (502, Some("transport_error")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ticket = ledger.intent(intent(&format!("r-{number}"), noon())).await.expect("is taken");
+        let mut failed = outcome(Verdict::Failed, noon());
+        (failed.client_status, failed.error_class) = (Some(status), class);
+        ledger.outcome(ticket.reference(), failed);
+    }
+    ledger.settle().await;
+    let all = ledger.reader().rollups(noon() - 1.hour(), noon() + 1.hour(), &RollupFilter::default()).expect("reads");
+    let sum = |of: fn(&relay_ledger::Rollup) -> i64| all.iter().map(of).sum::<i64>();
+    assert_eq!((sum(|line| line.sums.failed), sum(|line| line.sums.refused)), (6, 3));
+    ledger.close().await;
+}

@@ -4,6 +4,7 @@
 //! and `serve.rs` how it lives and ends.
 #![forbid(unsafe_code)]
 
+mod chat;
 mod cli;
 mod client;
 mod config;
@@ -13,6 +14,7 @@ mod doctor;
 mod failure;
 mod handover;
 mod housekeeping;
+mod inventory;
 mod metrics;
 mod output;
 mod progress;

@@ -39,11 +39,13 @@ const IDLE_AFTER_HANDOVER: Duration = Duration::from_mins(1);
 /// Pending connections the system may hold for us.
 const BACKLOG: u32 = 4096;
 
-/// Both listeners.
+/// The listeners.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     gateway: StdTcpListener,
     admin: StdTcpListener,
+    /// Of the public status page, if it has an address of its own.
+    status: Option<StdTcpListener>,
 }
 
 impl Listeners {
@@ -65,10 +67,11 @@ impl Listeners {
         };
         let gateway = gateway.map_or_else(|| bind(config.gateway.listen, "the gateway", "--gateway-listen"), Ok)?;
         let admin = admin.map_or_else(|| bind(config.admin.listen, "the admin API", "--admin-listen"), Ok)?;
-        for listener in [&gateway, &admin] {
+        let status = bind_status(config)?;
+        for listener in [&gateway, &admin].into_iter().chain(&status) {
             listener.set_nonblocking(true)?;
         }
-        Ok(Self { gateway, admin })
+        Ok(Self { gateway, admin, status })
     }
 
     /// Takes the configured addresses, or free ports of loopback where they are taken.
@@ -81,6 +84,7 @@ impl Listeners {
         Ok(Self {
             gateway: bind(config.gateway.listen, "the gateway", "--gateway-listen")?,
             admin: bind(config.admin.listen, "the admin API", "--admin-listen")?,
+            status: bind_status(config)?,
         })
     }
 }
@@ -91,7 +95,22 @@ fn same_address(listener: StdTcpListener, wanted: SocketAddr) -> Option<StdTcpLi
     (has.ip() == wanted.ip() && (wanted.port() == 0 || has.port() == wanted.port())).then_some(listener)
 }
 
+/// The address is shared with the process before this one until that ends: whoever answers says the same.
+fn bind_status(config: &Config) -> anyhow::Result<Option<StdTcpListener>> {
+    let Some(address) = config.status_page.as_ref().and_then(|page| page.listen) else { return Ok(None) };
+    bind_with(address, "the status page", "status_page.listen", |socket| socket.set_reuseport(true)).map(Some)
+}
+
 fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<StdTcpListener> {
+    bind_with(address, what, flag, |_| Ok(()))
+}
+
+fn bind_with(
+    address: SocketAddr,
+    what: &str,
+    flag: &str,
+    prepare: impl Fn(&tokio::net::TcpSocket) -> std::io::Result<()>,
+) -> anyhow::Result<StdTcpListener> {
     let listen = || -> std::io::Result<StdTcpListener> {
         let socket = match address {
             SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
@@ -99,6 +118,7 @@ fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<StdTcpLis
         };
         // A restarted server must not wait for the last one's connections to time out.
         socket.set_reuseaddr(true)?;
+        prepare(&socket)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)?.into_std()
     };
@@ -149,6 +169,8 @@ pub(crate) struct Running {
     inheritance: Inheritance,
     gateway: Task,
     admin: Task,
+    /// The public status page, where it has an address of its own.
+    status: Option<Task>,
     end_admin: CancellationToken,
     rounds: Rounds,
     /// Goes on until the last request has ended, whoever does the rounds.
@@ -202,6 +224,14 @@ impl Task {
     }
 }
 
+/// What listens where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) gateway: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) status: Option<SocketAddr>,
+}
+
 /// Starts to listen; with a predecessor, on its sockets, and relieves it. Every task started here is awaited by
 /// [`Running::until_stopped`] or [`Running::end_now`].
 ///
@@ -222,13 +252,23 @@ pub(crate) async fn start(
         lock: server.data_dir.lock()?,
     };
     let gateway_listener = TcpListener::from_std(listeners.gateway)?;
-    let admin_listener = {
-        let _of_background = background.enter();
-        TcpListener::from_std(listeners.admin)?
+    let in_background = |listener| {
+        let _entered = background.enter();
+        TcpListener::from_std(listener)
     };
+    let admin_listener = in_background(listeners.admin)?;
     let gateway = tokio::spawn(Arc::clone(&server.gateway).serve(gateway_listener));
+    let status_at = listeners.status.as_ref().map(StdTcpListener::local_addr).transpose()?;
+    let addresses = Addresses { gateway: gateway_at, admin: admin_at, status: status_at };
     let (draining, cancelled) = (stop.orderly.clone(), end_admin.clone());
-    let admin = background.spawn(wiring::serve_admin(&server, gateway_at, admin_listener, draining, cancelled));
+    let admin = background.spawn(wiring::serve_admin(&server, addresses, admin_listener, draining, cancelled));
+    let status = match (listeners.status, status_at) {
+        (Some(listener), Some(address)) => {
+            let page = wiring::serve_status(&server, in_background(listener)?, end_admin.clone());
+            page.map(|page| Task { address, task: background.spawn(page) })
+        }
+        _ => None,
+    };
     if let Some(mut predecessor) = predecessor {
         predecessor.relieve().await;
     }
@@ -248,6 +288,7 @@ pub(crate) async fn start(
         inheritance,
         gateway: Task { address: gateway_at, task: gateway },
         admin: Task { address: admin_at, task: admin },
+        status,
         end_admin,
         rounds,
         exporter,
@@ -275,14 +316,23 @@ impl Running {
     }
 
     fn announce(&self, output: Output) -> std::io::Result<()> {
-        let value = json!({
+        let mut value = json!({
             "gateway": format!("http://{}", self.gateway()),
             "admin": format!("http://{}", self.admin()),
             "console": format!("http://{}/", self.admin()),
         });
+        let on_admin = self.server.config.status_page.is_some().then_some(self.admin());
+        let status = self.status.as_ref().map(|task| task.address).or(on_admin);
+        let status = status.map(|address| format!("http://{address}/status"));
+        if let Some(status) = &status {
+            value["status_page"] = json!(status);
+        }
         output.event(&value, || {
             let (gateway, admin) = (self.gateway(), self.admin());
-            format!("gateway listens on http://{gateway}\nadmin API listens on http://{admin}\nconsole is at http://{admin}/")
+            let status = status.map(|status| format!("\nstatus page is at {status}")).unwrap_or_default();
+            format!(
+                "gateway listens on http://{gateway}\nadmin API listens on http://{admin}\nconsole is at http://{admin}/{status}"
+            )
         })
     }
 
@@ -397,8 +447,10 @@ impl Running {
     async fn close(mut self) -> anyhow::Result<()> {
         self.gateway.task.abort();
         self.end_admin.cancel();
-        if !self.admin.task.is_finished() && !self.admin.ends_within(ADMIN_GRACE).await {
-            self.admin.task.abort();
+        for listener in [Some(&mut self.admin), self.status.as_mut()].into_iter().flatten() {
+            if !listener.task.is_finished() && !listener.ends_within(ADMIN_GRACE).await {
+                listener.task.abort();
+            }
         }
         self.rounds.end().await;
         if let Err(error) = self.exporter.await {

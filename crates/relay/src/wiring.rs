@@ -2,7 +2,6 @@
 //! place that knows every crate.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use relay_admin::{Process, Unready};
 use relay_bindings::{BindingStore, DEFAULT_CAPACITY, FlushError, MemoryBindings, SqliteBindings};
+use relay_console::StatusPage;
 use relay_control::fleet_document::{FleetDocument, ProcessSecrets, SecretResolver};
 use relay_control::hosts::WatchSettings;
 use relay_control::managed::{ManagedAccess, ManagedParts, Policy, Worker};
@@ -32,12 +32,15 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::chat;
 use crate::config::{BindingsLocation, Config, OnStall, ProbeMode, StoreLocation};
 use crate::data_dir::DataDir;
 use crate::handover::{self, Predecessor};
 use crate::housekeeping::Housekeeping;
+use crate::inventory;
 use crate::metrics;
 use crate::output::Output;
+use crate::serve::Addresses;
 
 /// The label of the token that the first start makes.
 const FIRST_TOKEN: &str = "first start";
@@ -440,7 +443,7 @@ fn probe_settings(config: &Config) -> ProbeSettings {
 /// The admin listener's task: not ready once `draining`, ends after `cancelled`.
 pub(crate) fn serve_admin(
     server: &Server,
-    gateway: SocketAddr,
+    addresses: Addresses,
     listener: TcpListener,
     draining: CancellationToken,
     cancelled: CancellationToken,
@@ -452,6 +455,28 @@ pub(crate) fn serve_admin(
     let scrape = metrics::scrape(Arc::clone(&server.gateway), Arc::clone(&server.control));
     let process = Process { unready, scrape };
     let api = relay_admin::router(Arc::clone(&server.control), process, cancelled.clone());
-    let console = relay_console::router(Arc::clone(&server.control), &format!("http://{gateway}"), api);
+    let process = relay_console::Process {
+        gateway: format!("http://{}", addresses.gateway).into(),
+        admin: format!("http://{}", addresses.admin).into(),
+        chat: chat::as_consumer(Arc::clone(&server.gateway)),
+        inventory: inventory::of(&server.config, addresses),
+        status_page: status_page(server),
+    };
+    let console = relay_console::router(Arc::clone(&server.control), process, api);
     relay_admin::serve(listener, console, cancelled.cancelled_owned())
+}
+
+/// The task of the public status page's own listener; `None` when the page is off.
+pub(crate) fn serve_status(
+    server: &Server,
+    listener: TcpListener,
+    cancelled: CancellationToken,
+) -> Option<impl Future<Output = ()> + Send + 'static> {
+    let page = relay_console::status_router(Arc::clone(&server.control), status_page(server)?);
+    Some(relay_admin::serve(listener, page, cancelled.cancelled_owned()))
+}
+
+fn status_page(server: &Server) -> Option<StatusPage> {
+    let page = server.config.status_page.as_ref()?;
+    Some(StatusPage { title: page.title.clone(), groups: page.groups.clone(), days: page.days })
 }

@@ -259,9 +259,14 @@ impl Snapshot {
         &self.keys[index.as_usize()]
     }
 
+    /// Where the key of this id is.
+    pub fn key_index(&self, id: &str) -> Option<KeyIndex> {
+        self.key_by_id.get(id).copied().map(KeyIndex)
+    }
+
     /// The key of this id.
     pub fn key_by_id(&self, id: &str) -> Option<&ConsumerKey> {
-        self.key_by_id.get(id).map(|index| &self.keys[*index as usize])
+        self.key_index(id).map(|index| self.key(index))
     }
 
     /// The group of this id.

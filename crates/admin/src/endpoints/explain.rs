@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use relay_control::explain::{Hypothetical, Question};
+use relay_control::words::Language;
 use relay_domain::Scope;
 use utoipa::IntoParams;
 
@@ -77,5 +78,5 @@ pub(crate) async fn handle(
         surface: filters.text("surface"),
     };
     filters.finish()?;
-    Ok(Json(state.control.explain_hypothetical(&question).await?))
+    Ok(Json(state.control.explain_hypothetical(&question, Language::English).await?))
 }

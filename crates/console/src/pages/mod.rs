@@ -12,6 +12,9 @@ pub(crate) mod login;
 pub(crate) mod map;
 pub(crate) mod notifications;
 pub(crate) mod overview;
+pub(crate) mod playground;
+pub(crate) mod settings;
+pub(crate) mod status;
 pub(crate) mod tokens;
 pub(crate) mod usage;
 

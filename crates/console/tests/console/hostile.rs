@@ -44,6 +44,18 @@ async fn what_is_planted_in_the_fleet_the_log_and_addresses_renders_as_text() {
             "/events?kind=",
             "/map?group=",
             "/usage?by=",
+            "/playground?key=",
+            "/playground?message=",
+            "/playground?history=",
+            "/playground?scope=",
+            "/playground/told/",
+            "/playground/actions?logical_group_id=",
+            "/playground/actions?action=",
+            "/playground/actions?messages=",
+            "/notifications/new?type=",
+            "/notifications/channels/",
+            "/settings?q=",
+            "/status?q=",
             "/nothing/",
         ]
         .map(|path| format!("{path}{query}")),
@@ -52,6 +64,17 @@ async fn what_is_planted_in_the_fleet_the_log_and_addresses_renders_as_text() {
         let page = browser.get(&path).await.text;
         assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{path}: {page}");
         assert!(!page.contains("onerror=alert(1)>'\""), "{path}");
+    }
+    for (page, fields) in [
+        ("/playground/resolve", ["key", "group", "model", "scope", "subject", "system", "message", "history"]),
+        ("/playground/send", ["key", "group", "model", "temperature", "max_tokens", "system", "message", "history"]),
+        ("/playground/actions", ["logical_group_id", "model", "subject_id", "user_key", "request_id", "scope", "sync", "csrf2"]),
+        ("/notifications/new", ["type", "id", "url", "secret", "repeat", "quiet_from", "time_zone", "language"]),
+    ] {
+        let mut fields = fields.map(|name| (name, PLANTED)).to_vec();
+        fields.extend([("action", "resolve-route"), ("event.drift", "1")]);
+        let page = browser.submit("/account", page, &fields).await.text;
+        assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{page}");
     }
     let key = browser.get("/keys/team-a").await.ok();
     assert!(key.contains("&lt;script&gt;") || key.contains("&#60;script&#62;"), "it is shown as it was written");

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api;
+mod channels;
 mod edits;
 mod headers;
 mod hostile;
 mod pages;
+mod playground;
 mod roles;
 mod sessions;
+mod status;
 mod support;

@@ -5,7 +5,7 @@ use http::Method;
 use crate::support::{ADMIN, Console, FLEET};
 
 /// Every page that needs no id.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 20] = [
     "/",
     "/?range=1h",
     "/map",
@@ -20,6 +20,11 @@ const PAGES: [&str; 15] = [
     "/generations",
     "/events",
     "/notifications",
+    "/notifications/new",
+    "/notifications/new?type=email",
+    "/playground",
+    "/playground/actions",
+    "/settings",
     "/audit",
 ];
 

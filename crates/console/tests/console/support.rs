@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
-use axum::routing::any;
+use axum::routing::{any, post};
 use axum::{Extension, Router};
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
 use relay_bindings::MemoryBindings;
+use relay_console::{Chat, ChatRequest, Inventory, Process, StatusPage};
 use relay_control::access::{Access, Role};
 use relay_control::actions::ResolveRequest;
 use relay_control::fleet_document::{FleetDocument, NoSecrets};
@@ -35,6 +36,8 @@ pub(crate) struct Console {
     pub(crate) control: Arc<Control>,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) clock: Arc<ManualClock>,
+    /// Chats that were sent.
+    pub(crate) sent: Arc<Mutex<Vec<ChatRequest>>>,
     router: Router,
     keyring: Arc<Keyring>,
     directory: tempfile::TempDir,
@@ -76,8 +79,37 @@ async fn api(access: Option<Extension<Access>>) -> String {
     access.map_or_else(|| "nobody".to_owned(), |Extension(access)| format!("{} {}", access.actor, access.role))
 }
 
+/// Stands for an action of the API: answers what it was sent, and who did.
+async fn echo(access: Option<Extension<Access>>, body: String) -> String {
+    let who = access.map_or_else(|| "nobody".to_owned(), |Extension(access)| access.actor);
+    format!(r#"{{"request_id":"r-echo","who":"{who}","sent":{body}}}"#)
+}
+
+/// Stands for the gateway: notes what it is sent, and says "hello" as a stream or whole.
+fn chat(sent: Arc<Mutex<Vec<ChatRequest>>>) -> Chat {
+    Arc::new(move |request| {
+        let is_stream = String::from_utf8_lossy(&request.body).contains("\"stream\":true");
+        let id = request.request_id.clone();
+        sent.lock().unwrap().push(request);
+        Box::pin(async move {
+            let (kind, body) = if is_stream {
+                ("text/event-stream", "data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\ndata: [DONE]\n\n")
+            } else {
+                ("application/json", "{\"choices\":[{\"message\":{\"role\":\"assistant\",\"content\":\"hello <b>\"}}]}")
+            };
+            let body = Full::from(body).map_err(|never| match never {}).boxed_unsync();
+            Ok(http::Response::builder().header("content-type", kind).header("x-request-id", id).body(body).unwrap())
+        })
+    })
+}
+
 impl Console {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// With a public status page.
+    pub(crate) async fn start_with(status_page: Option<StatusPage>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let keyring = Arc::new(Keyring::new(&MasterKey::from_bytes([7; 32])));
         let store = Arc::new(open_sqlite(&directory.path().join("relay.db"), Arc::clone(&keyring)).await.unwrap());
@@ -116,12 +148,17 @@ impl Console {
             limits: Limits::default(),
         };
         let control = Arc::new(Control::new(parts).await.unwrap());
-        let router = relay_console::router(
-            Arc::clone(&control),
-            "http://gateway.example",
-            Router::new().route("/api/v1/who", any(api)),
-        );
-        Self { control, store, clock, router, keyring, directory }
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let process = Process {
+            gateway: "http://gateway.example".into(),
+            admin: "http://admin.example".into(),
+            chat: chat(Arc::clone(&sent)),
+            inventory: Arc::new(|| Box::pin(std::future::ready(Inventory::default()))),
+            status_page,
+        };
+        let api = Router::new().route("/api/v1/who", any(api)).route("/api/v1/resolve-route", post(echo));
+        let router = relay_console::router(Arc::clone(&control), process, api);
+        Self { control, store, clock, router, sent, keyring, directory }
     }
 
     pub(crate) async fn with_fleet(fleet: &str) -> Self {

@@ -1,7 +1,6 @@
 //! Where a request would go that nobody has sent: planned with the fleet, health and bindings of now. Nothing is
 //! bound and nothing is logged.
 
-use std::fmt::Write as _;
 use std::time::Instant;
 
 use relay_domain::{CredentialMode, Generation, Scope, Timestamp};
@@ -11,8 +10,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::planned_again::candidates;
+use super::words::Words;
 use crate::Control;
 use crate::replay::{Lane, Refusal};
+use crate::words::Language;
 
 /// A request that is asked about.
 #[derive(Clone, Debug, Default)]
@@ -95,11 +96,15 @@ pub struct BindingPart {
 }
 
 impl Control {
-    /// Where a request would go.
+    /// Where a request would go. The text for operators is in `language`.
     ///
     /// # Errors
     /// See [`HypotheticalError`].
-    pub async fn explain_hypothetical(&self, question: &Question) -> Result<Hypothetical, HypotheticalError> {
+    pub async fn explain_hypothetical(
+        &self,
+        question: &Question,
+        language: Language,
+    ) -> Result<Hypothetical, HypotheticalError> {
         let (snapshot, now) = (self.snapshot(), self.now());
         let asked = Passage {
             seq: 0,
@@ -117,7 +122,7 @@ impl Control {
         };
         let lane = match Lane::find(&snapshot, &asked, now) {
             Ok(lane) => lane,
-            Err(refusal) => return refused(&snapshot, question, refusal),
+            Err(refusal) => return refused(&snapshot, question, refusal, language),
         };
         let model = bare_model(question, &lane);
         let scope = question.scope.unwrap_or(lane.group.sticky.scope);
@@ -133,7 +138,7 @@ impl Control {
         let health = self.parts.health.at(Instant::now(), now);
         let plan = lane.plan(&health, &lane.keys(), sticky, asked.seed, now);
         let planned = Planned { lane: &lane, snapshot: &snapshot, plan: &plan, key, binding: binding.as_ref() };
-        Ok(planned.told(question, model, scope))
+        Ok(planned.told(question, model, scope, language))
     }
 }
 
@@ -147,7 +152,7 @@ struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    fn told(&self, question: &Question, model: &str, scope: Scope) -> Hypothetical {
+    fn told(&self, question: &Question, model: &str, scope: Scope, language: Language) -> Hypothetical {
         let plan = self.plan;
         let candidates = candidates(plan, self.snapshot, |_| None);
         let first = candidates.first().filter(|first| first.verdict == "first");
@@ -177,7 +182,7 @@ impl Planned<'_> {
             text: String::new(),
             customer_text: String::new(),
         };
-        told.text = for_operators(&told, self.assumes_keys());
+        told.text = for_operators(&told, self.assumes_keys(), Words(language));
         told.customer_text = for_customers(&told);
         told
     }
@@ -190,7 +195,12 @@ impl Planned<'_> {
 }
 
 /// What a key would be told; that there is no such thing at all is an error.
-fn refused(snapshot: &Snapshot, question: &Question, refusal: Refusal) -> Result<Hypothetical, HypotheticalError> {
+fn refused(
+    snapshot: &Snapshot,
+    question: &Question,
+    refusal: Refusal,
+    language: Language,
+) -> Result<Hypothetical, HypotheticalError> {
     let group = question.logical_group_id.as_deref().unwrap_or_default();
     let model = &question.public_model;
     let not_found = match (refusal, &question.key_id) {
@@ -223,7 +233,7 @@ fn refused(snapshot: &Snapshot, question: &Question, refusal: Refusal) -> Result
         fallback_used: false,
         candidates: Vec::new(),
         retry_at: None,
-        text: format!("A request of key {key} for model {model} would be refused: {}.", reason.replace('_', " ")),
+        text: Words(language).would_be_refused(key, model, Words(language).refusal(reason)),
         customer_text: format!("A request for model {model} would be refused: the key may not make it."),
     })
 }
@@ -249,55 +259,31 @@ fn subject(question: &Question, lane: &Lane<'_>, scope: Scope) -> Option<String>
     }
 }
 
-fn for_operators(told: &Hypothetical, assumes_keys: bool) -> String {
-    let mut text = String::new();
-    let caller = told.key_id.as_deref().map_or_else(|| "an operator".to_owned(), |key| format!("key {key}"));
-    let (group, model) = (&told.logical_group_id, &told.public_model);
-    let _ = writeln!(
-        text,
-        "A request of {caller} to group {group} for model {model}, now (generation {}):",
-        told.generation
-    );
-    let _ = match (&told.route_id, &told.host_id) {
-        (Some(route), Some(host)) => writeln!(text, "It would go to {route} on {host}. {}", why(told)),
-        _ => writeln!(text, "No route may serve it{}.", retry(told)),
-    };
+fn for_operators(told: &Hypothetical, assumes_keys: bool, t: Words) -> String {
+    let caller = told.key_id.as_deref().map_or_else(|| t.some_operator().to_owned(), |key| t.a_key(key));
+    let mut lines = vec![t.would_ask(caller, &told.logical_group_id, &told.public_model, told.generation)];
+    lines.push(match (&told.route_id, &told.host_id, told.retry_at) {
+        (Some(route), Some(host), _) => t.would_go(route, host, why(told, t)),
+        (.., Some(at)) => t.would_not_before(format_args!("{at:.0}")),
+        _ => t.would_not().to_owned(),
+    });
     if !told.candidates.is_empty() {
-        text.push_str("Routes:\n");
+        lines.push(t.routes().to_owned());
     }
-    for (position, candidate) in told.candidates.iter().enumerate() {
-        let verdict = match candidate.verdict.as_str() {
-            "excluded" => format!("excluded: {}", candidate.reason.as_deref().unwrap_or_default()),
-            "first" => "first".to_owned(),
-            _ => "in reserve".to_owned(),
-        };
-        let (route, host) = (&candidate.route_id, &candidate.host_id);
-        let (tier, weight) = (candidate.tier, candidate.weight);
-        let _ = writeln!(text, "  {}. {route} on {host} (tier {tier}, weight {weight}): {verdict}", position + 1);
-    }
+    lines.extend(t.candidates(&told.candidates, t.first()));
     if assumes_keys {
-        text.push_str("Keys that the caller brings, or that are obtained for it, are taken to be there.\n");
+        lines.push(t.assumed_keys().to_owned());
     }
-    text.truncate(text.trim_end().len());
-    text
+    lines.join("\n")
 }
 
-fn why(told: &Hypothetical) -> String {
+fn why(told: &Hypothetical, t: Words) -> String {
     match (&told.binding, told.sticky_action) {
-        (Some(binding), "hit") => format!("The conversation is bound there until {:.0}.", binding.expires_at),
-        (Some(binding), "borrow") => {
-            format!(
-                "The conversation is bound to {}, which is busy: it would be back at the next turn.",
-                binding.route_id
-            )
-        }
-        (Some(binding), _) => {
-            format!("The conversation was bound to {}, and would move.", binding.route_id)
-        }
-        (None, "bind") => "The conversation is not bound yet; it would stay there.".to_owned(),
-        _ => {
-            "Nothing names a conversation: each such request is drawn by weight, the next may go elsewhere.".to_owned()
-        }
+        (Some(binding), "hit") => t.bound_there(format_args!("{:.0}", binding.expires_at)),
+        (Some(binding), "borrow") => t.bound_busy(&binding.route_id),
+        (Some(binding), _) => t.bound_gone(&binding.route_id),
+        (None, "bind") => t.not_bound().to_owned(),
+        _ => t.no_subject().to_owned(),
     }
 }
 

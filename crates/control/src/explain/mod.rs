@@ -27,6 +27,7 @@ use crate::Control;
 use crate::generations::GenerationError;
 use crate::page::QueryError;
 use crate::records::GenerationView;
+use crate::words::Language;
 
 /// A decision explained.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -107,11 +108,16 @@ pub struct Timings {
 
 impl Control {
     /// Explains the newest decision with this request id; `None` when there is none. It is planned again in the fleet
-    /// of then, or in that of `at`.
+    /// of then, or in that of `at`. The text for operators is in `language`; the one for customers in English, as errors are.
     ///
     /// # Errors
     /// See [`ExplainError`].
-    pub async fn explain(&self, request_id: &str, at: Option<Generation>) -> Result<Option<Explained>, ExplainError> {
+    pub async fn explain(
+        &self,
+        request_id: &str,
+        at: Option<Generation>,
+        language: Language,
+    ) -> Result<Option<Explained>, ExplainError> {
         let Some(decision) = self.decision(request_id).await? else { return Ok(None) };
         let generation = self.generation_record(decision.generation).await.map_err(QueryError::from)?;
         let snapshot = match at {
@@ -121,7 +127,7 @@ impl Control {
         };
         let planned_again = snapshot.and_then(|snapshot| PlannedAgain::of(&decision, &snapshot));
         let now = self.now_part(&decision).await;
-        let text = words::for_operators(&decision, generation.as_ref(), planned_again.as_ref(), now.as_ref());
+        let text = words::for_operators(&decision, generation.as_ref(), planned_again.as_ref(), now.as_ref(), language);
         Ok(Some(Explained {
             request_id: decision.request_id.clone(),
             generation_in_force: decision.generation == self.generation(),

@@ -202,7 +202,9 @@ fn operators_are_told_everything() {
         host_id: Some("osaka".to_owned()),
         candidates: Vec::new(),
     };
-    insta::assert_snapshot!(words::for_operators(&decision, Some(&record), Some(&again), Some(&now)));
+    let told = |language| words::for_operators(&decision, Some(&record), Some(&again), Some(&now), language);
+    insta::assert_snapshot!(told(Language::English));
+    insta::assert_snapshot!("operators_are_told_everything_in_chinese", told(Language::Chinese));
 }
 
 #[test]

@@ -98,7 +98,11 @@ impl Drop for Connection {
 
 impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).await.expect("connects");
+        Self::over(TcpStream::connect(address).await.expect("connects"), address).await
+    }
+
+    /// Over a socket that stands already.
+    pub(crate) async fn over(socket: TcpStream, address: SocketAddr) -> Self {
         let (sender, connection) = handshake(TokioIo::new(socket)).await.expect("shakes hands");
         let driver = tokio::spawn(async move {
             // How it ended shows in the answer.

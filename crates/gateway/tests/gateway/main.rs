@@ -11,6 +11,7 @@ mod failover;
 mod faults;
 mod forwarding;
 mod health;
+mod inside;
 mod keys;
 mod limits;
 mod log;

@@ -19,7 +19,6 @@ pub(crate) struct Key {
     /// The command-line flag of the same meaning.
     pub(crate) flag: Option<&'static str>,
     /// What the key decides.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reference in docs/ is written and checked by a test"))]
     pub(crate) meaning: &'static str,
     /// Why the default is what it is.
     #[cfg_attr(not(test), expect(dead_code, reason = "the reference in docs/ is written and checked by a test"))]
@@ -107,6 +106,35 @@ pub(crate) const ADMIN_LISTEN: Key = Key {
     meaning: "Address of the admin API and `/readyz`. Port 0 takes a free one.",
     reason: "Loopback: whoever reaches this port can try admin tokens.",
     ..key("admin.listen", "127.0.0.1:8788", Form::Address)
+};
+
+pub(crate) const STATUS_PAGE_ENABLED: Key = Key {
+    meaning: "Whether there is a public status page: `/status` and `/status.json`, without a login.",
+    reason: "What anybody may know is for the operator to decide.",
+    ..key("status_page.enabled", "false", Form::Flag)
+};
+pub(crate) const STATUS_PAGE_LISTEN: Key = Key {
+    default: None,
+    meaning: "An address of its own for the status page, where nothing else is answered. Port 0 takes a free one.",
+    reason: "Unset: on the admin listener alone, which is not for the public.",
+    ..key("status_page.listen", "", Form::Address)
+};
+pub(crate) const STATUS_PAGE_TITLE: Key = Key {
+    default: None,
+    meaning: "The heading of the status page.",
+    reason: "Unset: *Service status*, in the reader's language; the product is not named.",
+    ..key("status_page.title", "", Form::Text)
+};
+pub(crate) const STATUS_PAGE_GROUPS: Key = Key {
+    default: None,
+    meaning: "The logical groups that are shown, such as `gpt, claude`.",
+    reason: "Unset: all that are enabled.",
+    ..key("status_page.groups", "", Form::List)
+};
+pub(crate) const STATUS_PAGE_DAYS: Key = Key {
+    meaning: "Days of the strip of bars; 1 is told by the hour.",
+    reason: "A quarter, as readers know it from other status pages.",
+    ..key("status_page.days", "90", Form::Count { least: 1, most: 90 })
 };
 
 pub(crate) const TIMEOUTS_CONNECT: Key = Key {
@@ -290,6 +318,11 @@ pub(crate) const ALL: &[Key] = &[
     GATEWAY_MAX_BUFFERED,
     GATEWAY_MAX_CONNECTIONS,
     ADMIN_LISTEN,
+    STATUS_PAGE_ENABLED,
+    STATUS_PAGE_LISTEN,
+    STATUS_PAGE_TITLE,
+    STATUS_PAGE_GROUPS,
+    STATUS_PAGE_DAYS,
     TIMEOUTS_CONNECT,
     TIMEOUTS_FIRST_OUTPUT,
     TIMEOUTS_IDLE,

@@ -4,6 +4,7 @@
 //! override goes away.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +26,45 @@ pub(crate) struct Sources {
     pub(crate) env: Vec<(String, String)>,
     /// Values of flags.
     pub(crate) flags: Vec<(&'static Key, String)>,
+}
+
+/// A key as it counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) key: &'static Key,
+    /// `None` when it is not set.
+    pub(crate) value: Option<String>,
+    pub(crate) origin: Origin,
+}
+
+/// Where a configuration came from.
+#[derive(Clone)]
+pub(crate) struct Provenance {
+    /// The file that was read.
+    pub(crate) file: Option<PathBuf>,
+    /// Every key as it counts.
+    pub(crate) keys: Vec<Told>,
+}
+
+impl fmt::Debug for Provenance {
+    /// Two configurations that say the same are the same, wherever it was said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provenance").finish_non_exhaustive()
+    }
+}
+
+/// URLs of stores and collectors may carry a password.
+fn without_password(key: &Key, value: String) -> String {
+    match (key.form, value.split_once("://")) {
+        (Form::Url | Form::Store | Form::Bindings, Some((scheme, rest))) => {
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+            match authority.rsplit_once('@') {
+                Some((user, _)) => format!("{scheme}://…{}", &rest[user.len()..]),
+                None => value,
+            }
+        }
+        _ => value,
+    }
 }
 
 /// Hands values to the sections and collects what is wrong with them.
@@ -67,6 +107,23 @@ impl Reader {
         self.said.contains_key(key.path)
     }
 
+    /// Every key with the text that counts, without what could be a password in it, and where that stands. Where nobody
+    /// says otherwise the store is in the data directory.
+    pub(crate) fn told(&self, data_dir: &Path) -> Vec<Told> {
+        let told = keys::ALL.iter().map(|key| {
+            let strongest = self.said.get(key.path).and_then(|said| said.last());
+            let (value, origin) = match strongest {
+                Some((raw, origin)) => (Some(raw.to_string()), origin.clone()),
+                None if key.path == keys::STORE.path => {
+                    (Some(format!("sqlite:{}", data_dir.join("relay.db").display())), Origin::Default)
+                }
+                None => (key.default.map(str::to_owned), Origin::Default),
+            };
+            Told { key, value: value.map(|value| without_password(key, value)), origin }
+        });
+        told.collect()
+    }
+
     /// Records a complaint about a key that a section finds only when it sees
     /// several of them together.
     pub(crate) fn complain(&mut self, key: &Key, complaint: Complaint) {
@@ -89,6 +146,23 @@ impl Reader {
 
     pub(crate) fn address(&mut self, key: &Key) -> SocketAddr {
         self.defaulted(key, value::address)
+    }
+
+    /// The address of a key that may be left out.
+    pub(crate) fn optional_address(&mut self, key: &Key) -> Option<SocketAddr> {
+        self.value(key, value::address)
+    }
+
+    pub(crate) fn flag(&mut self, key: &Key) -> bool {
+        self.defaulted(key, value::flag)
+    }
+
+    pub(crate) fn line(&mut self, key: &Key) -> Option<String> {
+        self.value(key, value::line)
+    }
+
+    pub(crate) fn list(&mut self, key: &Key) -> Vec<String> {
+        self.value(key, value::list).unwrap_or_default()
     }
 
     pub(crate) fn url(&mut self, key: &Key) -> Option<String> {
@@ -194,7 +268,7 @@ impl Reader {
                 Err(_) => Raw::Other("a number that no key can hold"),
             },
             DeValue::Float(_) => Raw::Other("a number with a fraction"),
-            DeValue::Boolean(_) => Raw::Other("true or false"),
+            DeValue::Boolean(flag) => Raw::Flag(*flag),
             DeValue::Datetime(_) => Raw::Other("a date"),
             DeValue::Array(_) => Raw::Other("a list"),
             DeValue::Table(_) => Raw::Other("a table"),

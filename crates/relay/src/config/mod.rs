@@ -15,6 +15,7 @@ mod log;
 mod managed;
 mod probe;
 mod retry;
+mod status_page;
 mod telemetry;
 mod timeouts;
 mod value;
@@ -30,10 +31,12 @@ pub(crate) use admin::AdminConfig;
 pub(crate) use breaker::BreakerConfig;
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use gateway::GatewayConfig;
+pub(crate) use layers::{Provenance, Told};
 pub(crate) use log::{LogConfig, OnStall};
 pub(crate) use managed::ManagedConfig;
 pub(crate) use probe::{ProbeConfig, ProbeMode};
 pub(crate) use retry::RetryConfig;
+pub(crate) use status_page::StatusPageConfig;
 pub(crate) use timeouts::TimeoutsConfig;
 pub(crate) use value::{BindingsLocation, StoreLocation};
 
@@ -60,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) gateway: GatewayConfig,
     /// `[admin]`
     pub(crate) admin: AdminConfig,
+    /// `[status_page]`; `None` is off.
+    pub(crate) status_page: Option<StatusPageConfig>,
     /// `[timeouts]`
     pub(crate) timeouts: TimeoutsConfig,
     /// `[retry]`
@@ -74,6 +79,8 @@ pub(crate) struct Config {
     pub(crate) traces: Option<Settings>,
     /// `[log]`
     pub(crate) log: LogConfig,
+    /// Where all of this came from.
+    pub(crate) provenance: Provenance,
 }
 
 /// The keys that have a flag (spec §2).
@@ -141,14 +148,16 @@ impl Config {
         Self::from_sources(Sources { file, env: env.collect(), flags })
     }
 
-    /// The defaults, in `data_dir`, deaf to the caller's file and environment.
+    /// The defaults with a status page, in `data_dir`, deaf to the caller's file and environment.
     pub(crate) fn for_demo(data_dir: &std::path::Path) -> Self {
+        let file = Some((PathBuf::from("demo"), "status_page.enabled = true".to_owned()));
         let flags = vec![(&keys::DATA_DIR, data_dir.to_string_lossy().into_owned())];
-        Self::from_sources(Sources { file: None, env: Vec::new(), flags }).expect("the defaults are legal")
+        Self::from_sources(Sources { file, env: Vec::new(), flags }).expect("the demo's settings are legal")
     }
 
     fn from_sources(sources: Sources) -> Result<Self, Faults> {
         let of_opentelemetry = telemetry::variables(&sources.env);
+        let file = sources.file.as_ref().map(|(path, _)| path.clone());
         let mut reader = Reader::new(sources);
         let data_dir = reader.path(&keys::DATA_DIR).expect("data_dir has a default");
         let mut store = reader.store(&keys::STORE);
@@ -156,12 +165,14 @@ impl Config {
             store = StoreLocation::Sqlite(data_dir.join("relay.db"));
         }
         let gateway = GatewayConfig::read(&mut reader);
+        let admin = AdminConfig::read(&mut reader, gateway.listen);
         let config = Self {
             store,
             bindings: reader.bindings(&keys::BINDINGS),
             fleet: reader.path(&keys::FLEET),
             prices: reader.path(&keys::PRICES),
-            admin: AdminConfig::read(&mut reader, gateway.listen),
+            status_page: StatusPageConfig::read(&mut reader, [gateway.listen, admin.listen]),
+            admin,
             gateway,
             timeouts: TimeoutsConfig::read(&mut reader),
             retry: RetryConfig::read(&mut reader),
@@ -170,6 +181,7 @@ impl Config {
             managed: ManagedConfig::read(&mut reader),
             traces: telemetry::read(&mut reader, &of_opentelemetry),
             log: LogConfig::read(&mut reader),
+            provenance: Provenance { file, keys: reader.told(&data_dir) },
             data_dir,
         };
         match reader.into_faults() {

@@ -22,7 +22,7 @@ pub(super) fn default_file() -> String {
             writeln!(file, "[{}]", of.unwrap_or_default()).unwrap();
         }
         match key.form {
-            Form::Count { .. } => writeln!(file, "{name} = {default}").unwrap(),
+            Form::Count { .. } | Form::Flag => writeln!(file, "{name} = {default}").unwrap(),
             _ => writeln!(file, "{name} = \"{default}\"").unwrap(),
         }
     }
@@ -39,6 +39,9 @@ fn form(form: Form) -> String {
         Form::Size { least, most } => format!("size, {} to {}", show_size(least), show_size(most)),
         Form::Count { least, most } => format!("number, {least} to {most}"),
         Form::Span { least, most } => format!("duration, {} to {}", show_span(least), show_span(most)),
+        Form::Flag => "`true`, `false`".to_owned(),
+        Form::Text => "text".to_owned(),
+        Form::List => "words, with commas between".to_owned(),
         Form::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
     }
 }

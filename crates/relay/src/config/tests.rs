@@ -129,3 +129,35 @@ fn two_listeners_cannot_share_an_address() {
     assert!(fault.to_string().contains("gateway's address too"));
     assert!(load("[admin]\nlisten=\"127.0.0.1:0\"\n[gateway]\nlisten=\"127.0.0.1:0\"", &[], &[]).is_ok());
 }
+
+#[test]
+fn every_key_is_told_with_where_it_came_from_and_without_passwords() {
+    let file = "[telemetry]\notlp_endpoint = \"https://ops:hunter2@collector.example/base\"\n[log]\nretention = \"7d\"";
+    let env = [("RELAY_MANAGER_STATUS_PAGE_ENABLED", "true")];
+    let config = load(file, &env, &[(&keys::DATA_DIR, "/srv/relay")]).unwrap();
+    let told = |path: &str| {
+        let told = config.provenance.keys.iter().find(|told| told.key.path == path).unwrap();
+        (told.value.clone().unwrap_or_default(), told.origin.to_string())
+    };
+    let expect = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
+    assert_eq!(config.provenance.keys.len(), keys::ALL.len());
+    assert_eq!(told("telemetry.otlp_endpoint"), expect("https://…@collector.example/base", "relay-manager.toml:2"));
+    assert_eq!(told("log.retention"), expect("7d", "relay-manager.toml:4"));
+    assert_eq!(told("status_page.enabled"), expect("true", "environment RELAY_MANAGER_STATUS_PAGE_ENABLED"));
+    assert_eq!(told("data_dir"), expect("/srv/relay", "--data-dir"));
+    assert_eq!(told("store"), expect("sqlite:/srv/relay/relay.db", "default"));
+    assert_eq!(told("retry.attempts"), expect("3", "default"));
+}
+
+#[test]
+fn a_status_page_is_off_until_it_is_wanted_and_keeps_to_an_address_of_its_own() {
+    let page = |file: &str| load(&format!("[status_page]\n{file}"), &[], &[]).map(|config| config.status_page);
+    assert!(page("groups = \"gpt\"").unwrap().is_none());
+    let on = page("enabled = true\ngroups = \"gpt, claude,\"\ndays = 30\nlisten = \"0.0.0.0:8789\"").unwrap().unwrap();
+    assert_eq!((on.groups, on.days, on.listen), (vec!["gpt".into(), "claude".into()], 30, "0.0.0.0:8789".parse().ok()));
+    let faults = page("enabled = \"true\"\nlisten = \"127.0.0.1:8788\"\ndays = 365").unwrap_err().to_string();
+    for told in ["write true or false, without quotes", "taken by the gateway or the admin API", "365 is out of range"]
+    {
+        assert!(faults.contains(told), "{told} in {faults}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What a value may look like, and how a text becomes one. Messages say what is
 //! wrong and what to write instead; where the value stood is the caller's to say.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub(crate) enum Raw {
     Text(String),
     /// An integer of the file.
     Integer(i64),
+    /// `true` or `false` of the file.
+    Flag(bool),
     /// Anything else of the file; nothing takes it.
     Other(&'static str),
 }
@@ -41,6 +44,24 @@ pub(crate) enum Form {
     Span { least: Duration, most: Duration },
     /// One of a few words.
     Choice(&'static [&'static str]),
+    /// `true` or `false`.
+    Flag,
+    /// Any text.
+    Text,
+    /// Words with commas between them.
+    List,
+}
+
+impl fmt::Display for Raw {
+    /// As it stood.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untyped(text) | Self::Text(text) => f.write_str(text),
+            Self::Integer(number) => fmt::Display::fmt(number, f),
+            Self::Flag(flag) => fmt::Display::fmt(flag, f),
+            Self::Other(kind) => f.write_str(kind),
+        }
+    }
 }
 
 /// Where the fleet is kept.
@@ -67,6 +88,7 @@ fn text(raw: &Raw, example: &str) -> Result<String, Complaint> {
         Raw::Untyped(text) | Raw::Text(text) if text.trim().is_empty() => Err(format!("is empty; write {example}")),
         Raw::Untyped(text) | Raw::Text(text) => Ok(text.trim().to_owned()),
         Raw::Integer(number) => Err(format!("{number} is a number; write text in quotes, such as {example}")),
+        Raw::Flag(flag) => Err(format!("is {flag}; write text in quotes, such as {example}")),
         Raw::Other(kind) => Err(format!("is {kind}; write text in quotes, such as {example}")),
     }
 }
@@ -127,6 +149,28 @@ pub(crate) fn url(raw: &Raw) -> Result<String, Complaint> {
     if is_url { Ok(text) } else { Err("is not a URL; write it as http://127.0.0.1:4318".to_owned()) }
 }
 
+pub(crate) fn flag(raw: &Raw) -> Result<bool, Complaint> {
+    let remedy = "write true or false, without quotes";
+    match raw {
+        Raw::Flag(flag) => Ok(*flag),
+        Raw::Untyped(text) => {
+            text.trim().parse().map_err(|_| format!("{:?} is neither; write true or false", text.trim()))
+        }
+        Raw::Text(text) => Err(format!("{text:?} is text; {remedy}")),
+        Raw::Integer(number) => Err(format!("{number} is a number; {remedy}")),
+        Raw::Other(kind) => Err(format!("is {kind}; {remedy}")),
+    }
+}
+
+pub(crate) fn line(raw: &Raw) -> Result<String, Complaint> {
+    text(raw, "\"Status\"")
+}
+
+pub(crate) fn list(raw: &Raw) -> Result<Vec<String>, Complaint> {
+    let text = text(raw, "\"gpt, claude\"")?;
+    Ok(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect())
+}
+
 pub(crate) fn choice(raw: &Raw, words: &'static [&'static str]) -> Result<&'static str, Complaint> {
     let text = text(raw, &format!("\"{}\"", words[0]))?;
     words
@@ -147,6 +191,7 @@ pub(crate) fn count(raw: &Raw, least: u64, most: u64) -> Result<u64, Complaint> 
             return Err(format!("{text:?} is text; write the number without quotes: {}", text.trim()));
         }
         Raw::Text(text) => return Err(format!("{text:?} is text; {range}")),
+        Raw::Flag(flag) => return Err(format!("is {flag}; {range}")),
         Raw::Other(kind) => return Err(format!("is {kind}; {range}")),
     };
     u64::try_from(number)

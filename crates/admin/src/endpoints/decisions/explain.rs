@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use relay_control::explain::Explained;
+use relay_control::words::Language;
 
 use crate::body::Id;
 use crate::caller::Viewer;
@@ -35,5 +36,5 @@ pub(crate) async fn handle(
     let mut filters = params.filters(&["at_generation"]);
     let at = filters.parsed("at_generation", |text| text.parse().map_err(|_| "must be the number of a generation"));
     filters.finish()?;
-    state.control.explain(&id, at).await?.map(Json).ok_or_else(|| ApiError::no_such("decision", &id))
+    state.control.explain(&id, at, Language::English).await?.map(Json).ok_or_else(|| ApiError::no_such("decision", &id))
 }

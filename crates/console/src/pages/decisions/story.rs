@@ -3,9 +3,10 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use relay_control::decisions::Decision;
+use relay_control::decisions::{Decision, DecisionCandidate};
 
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::format::{Format, Moment, NOTHING};
 use crate::query::{address, path};
 use crate::shell::{Section, Shell, page};
@@ -15,6 +16,7 @@ use crate::visit::Visit;
 use crate::words::{Language, words};
 
 words! {
+    /// A decision told.
     StoryWords {
         title => "Decision" / "决策";
         back => "All decisions" / "全部决策";
@@ -83,7 +85,7 @@ words! {
         not_in_force => "no longer in force" / "已被取代";
         error => "Error" / "错误";
         explain => "In words, to copy" / "文字说明（可复制）";
-        explain_hint => "Names hosts: for operators, not for customers. It is in English whatever language the console has." / "其中包含主机名，仅供运维人员使用，请勿直接转发给客户。该文字固定为英文。";
+        explain_hint => "Names hosts: for operators, not for customers." / "其中包含主机名，仅供运维人员使用，请勿直接转发给客户。";
         as_json => "As JSON" / "查看 JSON";
     }
 }
@@ -162,7 +164,7 @@ pub(crate) struct Story {
 
 /// `GET /decisions/{request id}`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id): Path<String>) -> PageResult {
-    let explained = console.control.explain(&id, None).await?.ok_or(Fault::NotFound)?;
+    let explained = console.control.explain(&id, None, visit.preferences.language).await?.ok_or(Fault::NotFound)?;
     let told = Told {
         decision: &explained.decision,
         published: explained.generation.as_ref().map(|record| record.summary.as_str()),
@@ -203,7 +205,7 @@ impl Story {
             first_output: format.optional_micros(decision.first_output_us),
             total: format.optional_micros(decision.latency_us),
             tries: tries(language, format, decision),
-            candidates: candidates(language, decision),
+            candidates: candidates(language, &decision.candidates),
             sticky: terms::sticky_badge(language, &decision.sticky_action),
             sticky_facts: sticky_facts(t, language, decision),
             same_key: decision.sticky_key.as_deref().map(|key| address("/decisions", [("sticky_key", key)])),
@@ -217,7 +219,7 @@ impl Story {
     }
 }
 
-fn sentences(t: StoryWords, decision: &Decision) -> Vec<String> {
+pub(crate) fn sentences(t: StoryWords, decision: &Decision) -> Vec<String> {
     let who = decision.consumer.as_deref().unwrap_or_else(|| t.an_operator());
     let asked = t.asked(who, &decision.logical_group_id, &decision.public_model);
     let served = match (&decision.route_id, &decision.host_id) {
@@ -230,13 +232,13 @@ fn sentences(t: StoryWords, decision: &Decision) -> Vec<String> {
     vec![asked, served]
 }
 
-fn warnings(t: StoryWords, decision: &Decision) -> Vec<&'static str> {
+pub(crate) fn warnings(t: StoryWords, decision: &Decision) -> Vec<&'static str> {
     let double = decision.possible_double_bill.then(|| t.double_bill());
     let panicking = decision.panic.then(|| t.panicking());
     double.into_iter().chain(panicking).collect()
 }
 
-fn error(decision: &Decision) -> Option<String> {
+pub(crate) fn error(decision: &Decision) -> Option<String> {
     let class = decision.error_class.as_deref()?;
     Some(match decision.error_message.as_deref() {
         Some(message) => format!("{class}: {message}"),
@@ -273,7 +275,7 @@ fn waterfall(t: StoryWords, format: Format, decision: &Decision) -> (Vec<Bar>, u
     (bars, whole)
 }
 
-fn tries(language: Language, format: Format, decision: &Decision) -> Vec<Try> {
+pub(crate) fn tries(language: Language, format: Format, decision: &Decision) -> Vec<Try> {
     let told = decision.attempts.iter().map(|attempt| Try {
         route: attempt.route_id.clone(),
         route_href: path("/routes", &attempt.route_id),
@@ -289,8 +291,8 @@ fn tries(language: Language, format: Format, decision: &Decision) -> Vec<Try> {
     told.collect()
 }
 
-fn candidates(language: Language, decision: &Decision) -> Vec<CandidateLine> {
-    let lines = decision.candidates.iter().map(|candidate| CandidateLine {
+pub(crate) fn candidates(language: Language, candidates: &[DecisionCandidate]) -> Vec<CandidateLine> {
+    let lines = candidates.iter().map(|candidate| CandidateLine {
         route: candidate.route_id.clone(),
         route_href: path("/routes", &candidate.route_id),
         host: candidate.host_id.clone(),
@@ -304,7 +306,7 @@ fn candidates(language: Language, decision: &Decision) -> Vec<CandidateLine> {
             },
             terms::candidate(language, &candidate.verdict),
         ),
-        reason: candidate.reason.clone().unwrap_or_default(),
+        reason: candidate.reason.as_deref().map(|reason| faults::said(language, reason)).unwrap_or_default(),
     });
     lines.collect()
 }

@@ -22,6 +22,7 @@ use super::issued::{Issued, issued};
 use crate::cell::Cell;
 use crate::changes;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::form::{self, Form};
 use crate::kit::{Confirm, Part, Table};
 use crate::query::{address, path};
@@ -222,7 +223,7 @@ fn look_first(noun: Noun, console: &Console, visit: &Visit, shown: &Shown<'_>, e
         }
         Err(EditError::Faults(faults)) => {
             for fault in faults.0 {
-                let told = format!("{}; {}", fault.message, fault.remedy);
+                let told = faults::with_remedy(visit.preferences.language, &fault.message, &fault.remedy);
                 // The path of a table's field, as the form has it, or else of the table.
                 let input = form.inputs.iter_mut().find(|input| is_of(input.name, &fault.path));
                 match input {
@@ -233,7 +234,7 @@ fn look_first(noun: Noun, console: &Console, visit: &Visit, shown: &Shown<'_>, e
             Some(Ok(unprocessable(&form)))
         }
         Err(error @ (EditError::Exists { .. } | EditError::Outdated { .. })) => {
-            form.faults.push(error.to_string());
+            form.faults.push(faults::said(visit.preferences.language, &error.to_string()));
             Some(Ok(unprocessable(&form)))
         }
         Err(error) => Some(Err(fault(error))),
@@ -252,7 +253,10 @@ fn unprocessable(form: &EditPage) -> axum::response::Response {
 }
 
 fn plan_of(language: Language, planned: &Planned) -> Plan {
-    Plan { table: changes::table(language, &planned.diff), warnings: planned.warnings.clone() }
+    Plan {
+        table: changes::table(language, &planned.diff),
+        warnings: planned.warnings.iter().map(|warning| faults::line(language, warning)).collect(),
+    }
 }
 
 fn fault(error: EditError) -> Fault {

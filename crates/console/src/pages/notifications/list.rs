@@ -1,23 +1,21 @@
-//! Notification channels, what was sent to them, and a test message.
+//! The channels, and what was sent to them.
 
 use axum::extract::{Path, State};
-use http::StatusCode;
-use relay_control::access::Role;
 use relay_control::notifications::{DeliveryFilter, DeliveryState, DeliveryView};
 use relay_control::page::{Page, PageRequest};
 use relay_control::view::Fields;
 
+use super::of_channel;
 use crate::cell::Cell;
 use crate::changes::value_text;
 use crate::fault::{Fault, PageResult};
-use crate::form::Form;
-use crate::kit::{Action, Confirm, Head, Listing, Narrow, Part, Sheet, Table};
-use crate::query::{Query, address, path};
-use crate::shell::{Section, page, see_other};
+use crate::kit::{Action, Head, Listing, Narrow, Part, Sheet, Table};
+use crate::query::{Query, address};
+use crate::shell::{Section, page};
 use crate::state::Console;
 use crate::terms::{self, Badge, Tone};
 use crate::visit::Visit;
-use crate::words::words;
+use crate::words::{Language, words};
 
 words! {
     NotificationWords {
@@ -32,7 +30,15 @@ words! {
         told_of => "Told of" / "订阅事件";
         everything => "everything" / "全部事件";
         settings => "Settings" / "设置";
-        no_channels => "There is no channel: nobody is told of anything. Add one with relay-manager notify." / "尚未配置通知渠道，任何事件都不会通知。可用 relay-manager notify 添加。";
+        no_channels => "There is no channel: nobody is told of anything. Add one." / "尚未配置通知渠道，任何事件都不会通知，请添加。";
+        new_channel => "New channel" / "新建渠道";
+        change => "Change" / "修改";
+        remove => "Remove" / "删除";
+        tested => "Test message" / "测试消息";
+        tested_well => "The service took it." / "服务已接收。";
+        setting => "Setting" / "设置项";
+        value => "Value" / "取值";
+        next_try(when) => "next try {when}" / "下次重试 {when}";
         deliveries => "Messages" / "消息记录";
         deliveries_intro => "What was sent and is to be sent, newest first." / "已发送和待发送的消息，最新在前。";
         all_deliveries => "All messages" / "全部消息";
@@ -45,9 +51,6 @@ words! {
         error => "Last error" / "最近错误";
         no_deliveries => "Nothing was sent yet." / "还没有发送过消息。";
         test => "Send a test message" / "发送测试消息";
-        test_title(channel) => "Send a test message to {channel}" / "向 {channel} 发送测试消息";
-        test_what => "The service gets one message at once, whether the channel is on or not. It may take some seconds." / "无论该渠道是否启用，都会立即发送一条消息，可能需要几秒钟。";
-        cancel => "Cancel" / "取消";
     }
 }
 
@@ -64,12 +67,19 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit) -> PageRe
 }
 
 /// `GET /notifications/channels/{id}`
-pub(crate) async fn channel(State(console): State<Console>, visit: Visit, Path(id): Path<String>) -> PageResult {
+pub(crate) async fn channel(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(id): Path<String>,
+    query: Query,
+) -> PageResult {
     let control = &console.control;
     let channel = control.notification_channel(&id).await?.ok_or(Fault::NotFound)?;
     let filter = DeliveryFilter { channel: Some(id), ..DeliveryFilter::default() };
     let deliveries = control.notification_deliveries(&filter, &PageRequest { limit: 20, cursor: None }).await?;
-    Ok(page(&sheet(&visit, &channel.fields, &deliveries.items)))
+    let tested = query.parsed::<i64>("tested")?;
+    let tested = deliveries.items.iter().find(|delivery| Some(delivery.id) == tested);
+    Ok(page(&sheet(&visit, &channel.fields, tested, &deliveries.items)))
 }
 
 /// `GET /notifications/deliveries`
@@ -83,31 +93,6 @@ pub(crate) async fn deliveries(State(console): State<Console>, visit: Visit, que
     Ok(page(&listing(&visit, &query, &found)))
 }
 
-/// `GET /notifications/channels/{id}/test`
-pub(crate) async fn confirm(visit: Visit, Path(id): Path<String>) -> PageResult {
-    visit.acting(Role::Operator)?;
-    Ok(page(&confirmation(&visit, &id)))
-}
-
-/// `POST /notifications/channels/{id}/test`
-pub(crate) async fn test(
-    State(console): State<Console>,
-    visit: Visit,
-    Path(id): Path<String>,
-    Form(_): Form,
-) -> PageResult {
-    let actor = visit.acting(Role::Operator)?;
-    let tested = console.control.test_notification_channel(&id, actor).await?.ok_or(Fault::NotFound)?;
-    match tested.error {
-        None => Ok(see_other(&address(&of_channel(&id), [("done", "tested")]))),
-        Some(error) => Err(Fault::Refused(StatusCode::BAD_GATEWAY, error)),
-    }
-}
-
-fn of_channel(id: &str) -> String {
-    path("/notifications/channels", id)
-}
-
 fn text(fields: &Fields, name: &str) -> String {
     fields.get(name).map(value_text).unwrap_or_default()
 }
@@ -119,11 +104,19 @@ fn state(t: NotificationWords, channel: &Fields) -> Badge {
     }
 }
 
+/// Which events, in words.
+fn told_of(language: Language, channel: &Fields) -> String {
+    let events = channel.get("events").and_then(serde_json::Value::as_array);
+    let Some(events) = events else { return NotificationWords(language).everything().to_owned() };
+    let words = events.iter().filter_map(serde_json::Value::as_str).map(|word| terms::event(language, word));
+    words.collect::<Vec<_>>().join(", ")
+}
+
 fn overview(visit: &Visit, channels: &[Fields], deliveries: &[DeliveryView]) -> Sheet {
     let t = NotificationWords(visit.preferences.language);
     let row = |channel: &Fields| {
         let id = text(channel, "id");
-        let events = channel.get("events").map_or_else(|| t.everything().to_owned(), value_text);
+        let events = told_of(visit.preferences.language, channel);
         vec![
             Cell::link(of_channel(&id), id),
             Cell::text(text(channel, "type")),
@@ -133,17 +126,24 @@ fn overview(visit: &Visit, channels: &[Fields], deliveries: &[DeliveryView]) -> 
     };
     let heads = [t.channel(), t.kind(), t.state(), t.told_of()].map(Head::text).into();
     let channels = Table { heads, rows: channels.iter().map(row).collect() };
+    let shell = visit.shell(Section::Notifications);
     Sheet {
-        shell: visit.shell(Section::Notifications),
         noun: t.title(),
         name: String::new(),
         badges: Vec::new(),
         back: None,
-        actions: vec![Action::new("/notifications/deliveries", t.all_deliveries())],
+        actions: [
+            shell.may_administer().then(|| Action::new("/notifications/new", t.new_channel()).primary()),
+            Some(Action::new("/notifications/deliveries", t.all_deliveries())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         parts: vec![
             Part::new(t.channels()).hint(t.intro()).table(channels, t.no_channels()),
             Part::new(t.deliveries()).table(delivery_table(visit, deliveries), t.no_deliveries()),
         ],
+        shell,
     }
 }
 
@@ -160,10 +160,11 @@ fn delivery_table(visit: &Visit, deliveries: &[DeliveryView]) -> Table {
         vec![
             Cell::when(visit, delivery.created_at),
             Cell::link(of_channel(&delivery.channel_id), &delivery.channel_id),
-            Cell::text(&delivery.kind).note(terms::phase(language, &delivery.phase)),
+            Cell::text(terms::event(language, &delivery.kind)).note(terms::phase(language, &delivery.phase)),
             Cell::text(&delivery.subject),
             Cell::badge(Badge::new(tone, terms::delivery(language, delivery.state))),
-            Cell::number(delivery.attempts.to_string()),
+            Cell::number(delivery.attempts.to_string())
+                .note(delivery.next_at.map(|at| t.next_try(visit.format().moment(at).text)).unwrap_or_default()),
             Cell::text(delivery.last_error.clone().unwrap_or_default()),
         ]
     };
@@ -201,45 +202,54 @@ fn listing(visit: &Visit, query: &Query, found: &Page<DeliveryView>) -> Listing 
     }
 }
 
-fn sheet(visit: &Visit, channel: &Fields, deliveries: &[DeliveryView]) -> Sheet {
-    let t = NotificationWords(visit.preferences.language);
+fn sheet(visit: &Visit, channel: &Fields, tested: Option<&DeliveryView>, deliveries: &[DeliveryView]) -> Sheet {
+    let language = visit.preferences.language;
+    let t = NotificationWords(language);
     let id = text(channel, "id");
-    let settings = channel.iter().map(|(name, value)| vec![Cell::code(name.as_str()), Cell::text(value_text(value))]);
-    let settings = Table { heads: [t.settings(), t.state()].map(Head::text).into(), rows: settings.collect() };
+    let settings = channel.iter().filter(|(name, _)| *name != "events");
+    let settings = settings.map(|(name, value)| vec![Cell::code(name.as_str()), Cell::text(value_text(value))]);
+    let events = vec![Cell::code("events"), Cell::text(told_of(language, channel))];
+    let settings = Table {
+        heads: [t.setting(), t.value()].map(Head::text).into(),
+        rows: settings.chain(std::iter::once(events)).collect(),
+    };
     let shell = visit.shell(Section::Notifications);
-    let test = Action::new(format!("{}/test", of_channel(&id)), t.test());
+    let page = of_channel(&id);
+    let actions = [
+        shell.may_operate().then(|| Action::new(format!("{page}/test"), t.test()).primary()),
+        shell.may_administer().then(|| Action::new(format!("{page}/edit"), t.change())),
+        shell.may_administer().then(|| Action::new(format!("{page}/delete"), t.remove()).danger()),
+    ];
+    let outcome = tested.map(|delivery| Part::new(t.tested()).facts(outcome(language, delivery)));
+    let rest = [
+        Part::new(t.settings()).table(settings, ""),
+        Part::new(t.deliveries()).table(delivery_table(visit, deliveries), t.no_deliveries()),
+    ];
     Sheet {
         noun: t.channel(),
         name: id,
         badges: vec![state(t, channel)],
         back: Some(("/notifications", t.title())),
-        actions: shell.may_operate().then_some(test).into_iter().collect(),
-        parts: vec![
-            Part::new(t.settings()).table(settings, ""),
-            Part::new(t.deliveries()).table(delivery_table(visit, deliveries), t.no_deliveries()),
-        ],
+        actions: actions.into_iter().flatten().collect(),
+        parts: outcome.into_iter().chain(rest).collect(),
         shell,
     }
 }
 
-fn confirmation(visit: &Visit, id: &str) -> Confirm {
-    let t = NotificationWords(visit.preferences.language);
-    Confirm {
-        shell: visit.shell(Section::Notifications),
-        title: t.test_title(id),
-        sentences: vec![t.test_what().to_owned()],
-        parts: Vec::new(),
-        action: format!("{}/test", of_channel(id)),
-        hidden: Vec::new(),
-        check: None,
-        button: t.test(),
-        is_danger: false,
-        cancel: (of_channel(id), t.cancel()),
+/// What became of a test message.
+fn outcome(language: Language, delivery: &DeliveryView) -> Vec<(&'static str, Cell)> {
+    let t = NotificationWords(language);
+    match &delivery.last_error {
+        None => vec![(t.state(), Cell::badge(Badge::new(Tone::Good, t.tested_well())))],
+        Some(error) => vec![
+            (t.state(), Cell::badge(Badge::new(Tone::Bad, terms::delivery(language, delivery.state)))),
+            (t.error(), Cell::text(error)),
+        ],
     }
 }
 
 #[cfg(test)]
-pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
+pub(crate) fn samples(language: Language) -> Vec<String> {
     use crate::pages::rendering::{HOSTILE, now, render, visit};
     let delivery = DeliveryView {
         id: 1,
@@ -261,8 +271,7 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     vec![
         render(&overview(&visit, std::slice::from_ref(&channel), std::slice::from_ref(&delivery))),
         render(&overview(&visit, &[], &[])),
-        render(&sheet(&visit, &channel, &[delivery])),
+        render(&sheet(&visit, &channel, Some(&delivery), std::slice::from_ref(&delivery))),
         render(&listing(&visit, &Query::parse("cursor=1&state=failed"), &full)),
-        render(&confirmation(&visit, HOSTILE)),
     ]
 }

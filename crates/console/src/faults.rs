@@ -1,0 +1,29 @@
+//! What the control plane says of faults and findings, in the visitor's language.
+
+use relay_control::translation::{in_chinese, line_in_chinese};
+
+use crate::words::Language;
+
+/// A text of the control plane.
+pub(crate) fn said(language: Language, text: &str) -> String {
+    match language {
+        Language::English => text.to_owned(),
+        Language::Chinese => in_chinese(text),
+    }
+}
+
+/// One with its subject before it.
+pub(crate) fn line(language: Language, text: &str) -> String {
+    match language {
+        Language::English => text.to_owned(),
+        Language::Chinese => line_in_chinese(text),
+    }
+}
+
+/// What is wrong, and what to do.
+pub(crate) fn with_remedy(language: Language, message: &str, remedy: &str) -> String {
+    match language {
+        Language::English => format!("{message}; {remedy}"),
+        Language::Chinese => format!("{}；{}", in_chinese(message), in_chinese(remedy)),
+    }
+}

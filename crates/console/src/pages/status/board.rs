@@ -1,0 +1,298 @@
+//! What the status page shows, and for how long it is remembered.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use askama::Template;
+use relay_control::Control;
+use relay_control::public_status::{ModelStatus, PublicQuery, PublicStatus, SPANS, State, Tally};
+use serde_json::{Value, json};
+
+use crate::assets::{self, AssetUrls};
+use crate::format::{Format, Moment};
+use crate::process::StatusPage;
+use crate::words::{Language, words};
+
+words! {
+    StatusWords {
+        title => "Service status" / "服务状态";
+        all_well => "All models are served." / "全部模型正常服务。";
+        some_degraded => "Some models are served with difficulty." / "部分模型服务不稳定。";
+        some_down => "Some models cannot be served." / "部分模型暂时无法服务。";
+        nothing => "Nothing is offered yet." / "暂未提供任何模型。";
+        operational => "operational" / "正常";
+        degraded => "degraded" / "不稳定";
+        down => "down" / "故障";
+        availability => "Availability" / "可用率";
+        day => "24 hours" / "24 小时";
+        week => "7 days" / "7 天";
+        month => "30 days" / "30 天";
+        quarter => "90 days" / "90 天";
+        first_output => "Time to first token" / "首字延迟";
+        of_half(value) => "{value} for half" / "半数请求 {value} 以内";
+        of_most(value) => "{value} for 95 %" / "95% 请求 {value} 以内";
+        no_requests => "no requests" / "无请求";
+        days_ago(days) => "{days} days ago" / "{days} 天前";
+        hours_ago => "24 hours ago" / "24 小时前";
+        today => "now" / "现在";
+        as_of => "As of" / "截至";
+        how => "Availability is the share of requests that were answered whole, of those that could be. Requests that were wrong by themselves, over their own limits, or ended by who sent them do not count. All times are UTC." / "可用率为完整应答的请求占应被应答请求的比例。请求本身有误、超出自身限额或被发送方中断的不计入。时间均为 UTC。";
+        as_json => "As JSON" / "JSON 格式";
+    }
+}
+
+/// How long an answer is shown to everybody.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// Looks at the record for the public.
+pub(crate) struct Board {
+    control: Arc<Control>,
+    page: StatusPage,
+    /// Held while somebody looks, so that of many who ask at once one does.
+    seen: tokio::sync::Mutex<Option<(Instant, Arc<PublicStatus>)>>,
+}
+
+impl Board {
+    pub(crate) fn new(control: Arc<Control>, page: StatusPage) -> Self {
+        Self { control, page, seen: tokio::sync::Mutex::new(None) }
+    }
+
+    pub(crate) fn settings(&self) -> &StatusPage {
+        &self.page
+    }
+
+    /// How everything is, at most half a minute ago; older when the log cannot be read, and `None` when it never could.
+    pub(crate) async fn look(&self) -> Option<Arc<PublicStatus>> {
+        let mut seen = self.seen.lock().await;
+        if let Some((at, status)) = &*seen
+            && at.elapsed() < FRESH
+        {
+            return Some(Arc::clone(status));
+        }
+        let query = PublicQuery { groups: self.page.groups.clone(), days: self.page.days };
+        match self.control.public_status(&query).await {
+            Ok(status) => *seen = Some((Instant::now(), Arc::new(status))),
+            Err(error) => tracing::warn!(%error, "the status page shows what was read last"),
+        }
+        seen.as_ref().map(|(_, status)| Arc::clone(status))
+    }
+}
+
+/// A bar of a strip.
+#[derive(Clone, Debug)]
+pub(crate) struct BarView {
+    /// `good`, `warning`, `bad` or `quiet`.
+    pub(crate) tone: &'static str,
+    pub(crate) x: usize,
+    pub(crate) told: String,
+}
+
+/// A model.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelView {
+    /// Names its parts in the page.
+    pub(crate) number: usize,
+    pub(crate) model: String,
+    pub(crate) tone: &'static str,
+    pub(crate) state: &'static str,
+    /// Name and value of each span.
+    pub(crate) spans: Vec<(&'static str, String)>,
+    pub(crate) first_output: Option<(String, String)>,
+    pub(crate) bars: Vec<BarView>,
+    pub(crate) width: usize,
+    /// The strip in words, for whoever does not see it.
+    pub(crate) strip: String,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "status.html")]
+pub(crate) struct StatusPageContent {
+    pub(crate) t: StatusWords,
+    pub(crate) language: Language,
+    pub(crate) assets: AssetUrls,
+    pub(crate) title: String,
+    pub(crate) tone: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) at: Moment,
+    /// Name of a group, and its models.
+    pub(crate) groups: Vec<(String, Vec<ModelView>)>,
+    /// What the left end of a strip is.
+    pub(crate) since: String,
+}
+
+/// Of a bar, and the room it takes.
+const BAR: usize = 8;
+const STEP: usize = 11;
+
+impl StatusPageContent {
+    pub(super) fn new(language: Language, page: &StatusPage, status: &PublicStatus) -> Self {
+        let t = StatusWords(language);
+        let mut groups: Vec<(String, Vec<ModelView>)> = Vec::new();
+        for (number, model) in status.models.iter().enumerate() {
+            let view = view(language, page.days, number, model);
+            match groups.last_mut().filter(|(group, _)| *group == model.group) {
+                Some((_, models)) => models.push(view),
+                None => groups.push((model.group.clone(), vec![view])),
+            }
+        }
+        let summary = match status.state {
+            _ if groups.is_empty() => t.nothing(),
+            State::Operational => t.all_well(),
+            State::Degraded => t.some_degraded(),
+            State::Down => t.some_down(),
+        };
+        Self {
+            t,
+            language,
+            assets: assets::urls(),
+            title: page.title.clone().unwrap_or_else(|| t.title().to_owned()),
+            tone: if groups.is_empty() { "quiet" } else { tone(status.state) },
+            summary,
+            at: Format(language).moment(status.at),
+            groups,
+            since: if page.days <= 1 { t.hours_ago().to_owned() } else { t.days_ago(page.days) },
+        }
+    }
+}
+
+fn tone(state: State) -> &'static str {
+    match state {
+        State::Operational => "good",
+        State::Degraded => "warning",
+        State::Down => "bad",
+    }
+}
+
+fn view(language: Language, days: u16, number: usize, model: &ModelStatus) -> ModelView {
+    let (t, format) = (StatusWords(language), Format(language));
+    let names = [t.day(), t.week(), t.month(), t.quarter()];
+    let bars = model.bars.iter().enumerate().map(|(position, bar)| BarView {
+        tone: bar_tone(bar.tally),
+        x: position * STEP,
+        told: {
+            let text = format.moment(bar.at).text;
+            let when = if days <= 1 { text.as_str() } else { text.get(..10).unwrap_or(&text) };
+            format!("{when}: {}", share(t, bar.tally))
+        },
+    });
+    let bars: Vec<BarView> = bars.collect();
+    let whole = model.bars.iter().fold(Tally::default(), |sum, bar| Tally {
+        served: sum.served + bar.tally.served,
+        lost: sum.lost + bar.tally.lost,
+    });
+    ModelView {
+        number,
+        model: model.model.clone(),
+        tone: tone(model.state),
+        state: match model.state {
+            State::Operational => t.operational(),
+            State::Degraded => t.degraded(),
+            State::Down => t.down(),
+        },
+        spans: names.into_iter().zip(model.availability).map(|(name, tally)| (name, share(t, tally))).collect(),
+        first_output: model.first_output_us.map(|(half, most)| (format.micros(half), format.micros(most))),
+        width: (bars.len() * STEP).saturating_sub(STEP - BAR),
+        bars,
+        strip: format!("{} {}", t.availability(), share(t, whole)),
+    }
+}
+
+/// A bar is as bad as the share that was lost.
+fn bar_tone(tally: Tally) -> &'static str {
+    match tally.per_100_000() {
+        None => "quiet",
+        Some(99_500..) => "good",
+        Some(95_000..99_500) => "warning",
+        Some(_) => "bad",
+    }
+}
+
+/// `99.95 %`, never rounded up.
+fn share(t: StatusWords, tally: Tally) -> String {
+    match tally.per_100_000() {
+        None => t.no_requests().to_owned(),
+        Some(100_000) => "100 %".to_owned(),
+        Some(share) => format!("{}.{:02} %", share / 1_000, share % 1_000 / 10),
+    }
+}
+
+/// The same for programs.
+pub(super) fn json_of(page: &StatusPage, status: &PublicStatus) -> Value {
+    let percent = |tally: Tally| tally.per_100_000().map(|share| share as f64 / 1_000.0);
+    let models = status.models.iter().map(|model| {
+        let spans = SPANS.into_iter().zip(model.availability);
+        let availability: serde_json::Map<String, Value> =
+            spans.map(|(days, tally)| (format!("{days}d"), json!(percent(tally)))).collect();
+        let first_output =
+            model.first_output_us.map(|(half, most)| json!({ "p50": half / 1_000, "p95": most / 1_000 }));
+        let bars = model.bars.iter().map(|bar| json!({ "at": bar.at, "availability_percent": percent(bar.tally) }));
+        json!({
+            "logical_group_id": model.group,
+            "public_model": model.model,
+            "state": model.state.as_str(),
+            "availability_percent": availability,
+            "time_to_first_token_ms": first_output,
+            "history": bars.collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "title": page.title,
+        "state": status.state.as_str(),
+        "at": status.at,
+        "history_step": if page.days <= 1 { "1h" } else { "1d" },
+        "models": models.collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+pub(super) fn samples(language: Language) -> Vec<String> {
+    use relay_control::public_status::Bar;
+
+    use crate::pages::rendering::{HOSTILE, now, render};
+    let page = StatusPage { title: Some(HOSTILE.into()), groups: vec![HOSTILE.into()], days: 90 };
+    let tally = |served, lost| Tally { served, lost };
+    let model = |state, tally| ModelStatus {
+        group: HOSTILE.into(),
+        model: HOSTILE.into(),
+        state,
+        availability: [tally; SPANS.len()],
+        first_output_us: Some((400_000, 2_000_000)),
+        bars: vec![Bar { at: now(), tally }; 90],
+    };
+    let models = vec![
+        model(State::Operational, tally(9_999, 1)),
+        model(State::Degraded, tally(96, 4)),
+        ModelStatus { first_output_us: None, ..model(State::Down, tally(1, 9)) },
+        model(State::Operational, Tally::default()),
+    ];
+    let full = PublicStatus { at: now(), state: State::Down, models };
+    let empty = PublicStatus { at: now(), state: State::Operational, models: Vec::new() };
+    let untitled = StatusPage { title: None, groups: Vec::new(), days: 1 };
+    vec![
+        render(&StatusPageContent::new(language, &page, &full)),
+        render(&StatusPageContent::new(language, &untitled, &full)),
+        render(&StatusPageContent::new(language, &untitled, &empty)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_never_rounded_up_and_a_bar_is_as_bad_as_it() {
+        let t = StatusWords(Language::English);
+        for (served, lost, text, tone) in [
+            (1, 0, "100 %", "good"),
+            (99_999, 1, "99.99 %", "good"),
+            (994, 6, "99.40 %", "warning"),
+            (949, 51, "94.90 %", "bad"),
+            (0, 3, "0.00 %", "bad"),
+            (0, 0, "no requests", "quiet"),
+        ] {
+            let tally = Tally { served, lost };
+            assert_eq!((share(t, tally).as_str(), bar_tone(tally)), (text, tone));
+        }
+    }
+}

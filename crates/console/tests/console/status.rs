@@ -1,0 +1,122 @@
+//! The public status page: what anybody may know, and nothing else.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use relay_console::StatusPage;
+use tower::ServiceExt as _;
+
+use crate::support::{Console, FLEET};
+
+fn page() -> StatusPage {
+    StatusPage { title: Some("Our models".into()), groups: Vec::new(), days: 90 }
+}
+
+async fn get(router: &Router, path: &str) -> (StatusCode, http::HeaderMap, String) {
+    let request = Request::get(path).header("accept-language", "zh-CN").body(Body::empty()).unwrap();
+    let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    (head.status, head.headers, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn there_is_none_until_it_is_switched_on() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut anybody = console.browser();
+    for path in ["/status", "/status.json"] {
+        assert_eq!(anybody.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn it_names_groups_and_models_and_nothing_of_hosts() {
+    let fleet = FLEET
+        .replace("host_id = \"tokyo\"", "host_id = \"host-canary\"")
+        .replace("shadow_host_id = \"tokyo\"", "shadow_host_id = \"host-canary\"")
+        .replace("https://tokyo.example", "https://url-canary.example")
+        .replace(
+            "route_id = \"gpt-tokyo\"",
+            "route_id = \"route-canary\"\nname = \"name-canary\"\nshadow_group_id = \"pool-canary\"",
+        )
+        .replace("shadow_model = \"big\"", "shadow_model = \"shadow-canary\"")
+        .replace("key_id = \"team-a\"", "key_id = \"key-canary\"\nlabel = \"label-canary\"");
+    let console = Console::start_with(Some(page())).await;
+    console.publish(&fleet).await;
+    console.resolve("request-canary", "gpt", "gpt-5").await;
+    console.resolve("r-2", "gpt", "asked-canary").await;
+    let alone = relay_console::status_router(Arc::clone(&console.control), page());
+    for path in ["/", "/status", "/status.json"] {
+        let (status, headers, text) = get(&alone, path).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(text.contains("gpt-5-mini") && text.contains("Our models"), "{text}");
+        assert!(!text.contains("canary") && !text.contains("osaka"), "{path}: {text}");
+        assert!(!format!("{headers:?}").contains("canary") && !headers.contains_key("set-cookie"));
+    }
+    let mut anybody = console.browser();
+    let page = anybody.get("/status").await;
+    assert!(!page.text.contains("canary"), "on the admin listener neither");
+    assert_eq!(page.header("cache-control"), "public, max-age=30");
+}
+
+#[tokio::test]
+async fn its_own_listener_answers_nothing_else_and_its_headers_are_strict() {
+    let console = Console::start_with(Some(page())).await;
+    console.publish(FLEET).await;
+    let alone = relay_console::status_router(Arc::clone(&console.control), page());
+    for path in [
+        "/login",
+        "/api/v1/hosts",
+        "/metrics",
+        "/healthz",
+        "/decisions",
+        "/settings",
+        "/docs",
+        "/status/..",
+        "/assets/console.js",
+    ] {
+        let (status, headers, text) = get(&alone, path).await;
+        assert_eq!(
+            (status, text.as_str()),
+            (StatusCode::NOT_FOUND, "not found\n").min((status, text.as_str())),
+            "{path}"
+        );
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert!(headers.contains_key("content-security-policy"), "{path}");
+    }
+    let (_, headers, html) = get(&alone, "/status").await;
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'self'") && !policy.contains("script"), "{policy}");
+    for (name, value) in
+        [("x-frame-options", "DENY"), ("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")]
+    {
+        assert_eq!(headers[name], value);
+    }
+    assert!(!html.contains("<script") && !html.contains("<form") && html.contains("lang=\"zh-CN\""), "{html}");
+    let style = html.split('"').find(|part| part.ends_with(".css")).unwrap();
+    assert_eq!(get(&alone, style).await.0, StatusCode::OK);
+    let mut admin = console.logged_in(crate::support::ADMIN).await;
+    let script = admin.get("/").await.ok().split('"').find(|part| part.ends_with(".js")).unwrap().to_owned();
+    assert_eq!(get(&alone, &script).await.0, StatusCode::NOT_FOUND, "scripts are the operators'");
+}
+
+#[tokio::test]
+async fn only_the_groups_that_were_chosen_are_shown() {
+    let console = Console::with_fleet(&format!("{FLEET}\n[[group]]\nlogical_group_id = \"inner\"\n[[route]]\nroute_id = \"inner-osaka\"\nlogical_group_id = \"inner\"\npublic_model = \"secret-model\"\nshadow_host_id = \"osaka\"\n")).await;
+    let chosen = StatusPage { groups: vec!["gpt".into()], ..page() };
+    let alone = relay_console::status_router(Arc::clone(&console.control), chosen);
+    let (_, _, text) = get(&alone, "/status.json").await;
+    assert!(text.contains("gpt-5") && !text.contains("inner") && !text.contains("secret-model"), "{text}");
+}
+
+#[tokio::test]
+async fn what_the_public_asks_again_is_not_read_again() {
+    let console = Console::with_fleet(FLEET).await;
+    let alone = relay_console::status_router(Arc::clone(&console.control), page());
+    let before = get(&alone, "/status.json").await.2;
+    console.clock.advance(jiff::SignedDuration::from_hours(1));
+    console.publish(&FLEET.replace("gpt-5-mini", "gpt-6")).await;
+    assert_eq!(get(&alone, "/status.json").await.2, before, "within half a minute it is what was seen");
+}

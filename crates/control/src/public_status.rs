@@ -1,0 +1,370 @@
+//! What anybody may know of how the service does: per group and model whether requests are served, and how soon
+//! answers begin. Names no route, host or model of a host, and nothing that a stranger asked for.
+//!
+//! A request counts as served when it was answered whole, and as lost when no host served it, its answer was cut, or
+//! the process ended under it. One that was wrong by itself or over its own limits, or whose client left, says
+//! nothing of whether others are served.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use relay_domain::Timestamp;
+use relay_ledger::{Decision, LedgerReader, ReadError, Rollup, RollupFilter, RollupSums};
+use relay_routing::{HealthView as _, RouteHealth, Snapshot};
+
+use crate::Control;
+use crate::page::QueryError;
+use crate::traffic::was_refused;
+
+/// Seconds of an hour, and of a day.
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+
+/// Spans of which the availability is told, in days, and the longest of them.
+pub const SPANS: [u16; 4] = [1, 7, 30, 90];
+
+/// Lately: what the present state and the times to first output are of.
+const LATELY: i64 = 15 * 60;
+
+/// Fewer requests than this say nothing by their share.
+const FEW: i64 = 5;
+
+/// From this share of lost requests on, of a hundred, a model is not as it should be; and from that on it is down.
+const DEGRADED_PERCENT: i64 = 5;
+const DOWN_PERCENT: i64 = 50;
+
+/// What is shown.
+#[derive(Clone, Debug, Default)]
+pub struct PublicQuery {
+    /// Logical groups; none: all.
+    pub groups: Vec<String>,
+    /// Days of the strip of bars; one day is told by the hour.
+    pub days: u16,
+}
+
+/// How a model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// It is served.
+    Operational,
+    /// Some requests are lost, or only a fallback serves.
+    Degraded,
+    /// Nothing serves it, or most requests are lost.
+    Down,
+}
+
+impl State {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operational => "operational",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Requests that say whether the service serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Served whole.
+    pub served: i64,
+    /// Lost.
+    pub lost: i64,
+}
+
+impl Tally {
+    fn of(sums: &RollupSums) -> Self {
+        let failed = (sums.failed - sums.refused).max(0);
+        Self { served: sums.complete, lost: failed + sums.cut + sums.interrupted }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.served += other.served;
+        self.lost += other.lost;
+    }
+
+    /// All that count.
+    pub fn all(self) -> i64 {
+        self.served + self.lost
+    }
+
+    /// Served of 100,000, rounded down; `None` without a request.
+    pub fn per_100_000(self) -> Option<i64> {
+        (self.served * 100_000).checked_div(self.all())
+    }
+}
+
+/// One bar of a strip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bar {
+    /// Its first moment.
+    pub at: Timestamp,
+    /// What happened in it.
+    pub tally: Tally,
+}
+
+/// A model of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelStatus {
+    /// The logical group.
+    pub group: String,
+    /// The public model, or the pattern of several.
+    pub model: String,
+    /// How it does now.
+    pub state: State,
+    /// Of each of [`SPANS`].
+    pub availability: [Tally; SPANS.len()],
+    /// Median and 95th percentile of the time to first output, in microseconds, of the newest requests of the last day.
+    pub first_output_us: Option<(u64, u64)>,
+    /// Oldest first, without gaps.
+    pub bars: Vec<Bar>,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicStatus {
+    /// When it was so.
+    pub at: Timestamp,
+    /// The worst of the models; operational without any.
+    pub state: State,
+    /// By group and model.
+    pub models: Vec<ModelStatus>,
+}
+
+impl Control {
+    /// How the models of the fleet in force do. Reads up to 90 days of roll-ups: to be remembered for some seconds by
+    /// whoever shows it to the public.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn public_status(&self, query: &PublicQuery) -> Result<PublicStatus, QueryError> {
+        let (snapshot, now) = (self.snapshot(), self.now());
+        let days = SPANS.into_iter().max().unwrap_or(1).max(query.days);
+        let from = ago(now, i64::from(days) * DAY);
+        let (decisions, _) = self.newest(ago(now, DAY)).await?;
+        let past = Arc::clone(&self.past_days);
+        let counted = self.read_log(move |log| past.read(log, from, now)).await?;
+        let health = self.parts.health.at(std::time::Instant::now(), now);
+        let mut board = Board::new(&snapshot, query, now);
+        counted.iter().for_each(|counted| board.count(counted));
+        decisions.iter().for_each(|decision| board.look_at(decision));
+        let is_well = |route: &relay_routing::RouteEntry| {
+            let host = snapshot.host_at(route.host);
+            let is_available = matches!(health.route(route, now), RouteHealth::Available | RouteHealth::Busy);
+            route.route.enabled && host.enabled && is_available
+        };
+        Ok(board.told(is_well))
+    }
+}
+
+fn ago(now: Timestamp, seconds: i64) -> Timestamp {
+    Timestamp::from_second(now.as_second() - seconds).unwrap_or(Timestamp::MIN)
+}
+
+/// Roll-ups of the hour that has begun count too.
+fn after(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second() + HOUR).unwrap_or(Timestamp::MAX)
+}
+
+/// What was asked for in an hour, or on a day that is over.
+#[derive(Clone, Debug)]
+struct Counted {
+    at: Timestamp,
+    group: String,
+    model: String,
+    tally: Tally,
+}
+
+/// Days that are over, by their number: they do not change, and three months of roll-ups are many rows.
+#[derive(Debug, Default)]
+pub(crate) struct PastDays(Mutex<BTreeMap<i64, Vec<Counted>>>);
+
+impl PastDays {
+    /// Everything since the day of `from`: the last days by the hour, those before whole. Blocks.
+    fn read(&self, log: &LedgerReader, from: Timestamp, now: Timestamp) -> Result<Vec<Counted>, ReadError> {
+        let day_of = |at: Timestamp| at.as_second().div_euclid(DAY);
+        let begin = |day: i64| Timestamp::from_second(day * DAY).unwrap_or(Timestamp::MIN);
+        let (first, hourly) = (day_of(from), day_of(now) - 2);
+        let mut days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        days.retain(|day, _| *day >= first);
+        let mut counted = Vec::new();
+        for day in first..hourly {
+            let of_day = match days.entry(day) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => {
+                    let rollups = log.rollups(begin(day), begin(day + 1), &RollupFilter::default())?;
+                    unknown.insert(add_up(&rollups, |_| begin(day)))
+                }
+            };
+            counted.extend(of_day.iter().cloned());
+        }
+        let lately = log.rollups(begin(hourly), after(now), &RollupFilter::default())?;
+        counted.extend(add_up(&lately, |rollup| rollup.hour));
+        Ok(counted)
+    }
+}
+
+fn add_up(rollups: &[Rollup], at: impl Fn(&Rollup) -> Timestamp) -> Vec<Counted> {
+    let mut sums: BTreeMap<(Timestamp, &str, &str), Tally> = BTreeMap::new();
+    for rollup in rollups.iter().filter(|rollup| !rollup.logical_group_id.is_empty()) {
+        let key = (at(rollup), rollup.logical_group_id.as_str(), rollup.public_model.as_str());
+        sums.entry(key).or_default().add(Tally::of(&rollup.sums));
+    }
+    let counted = sums.into_iter().map(|((at, group, model), tally)| Counted {
+        at,
+        group: group.to_owned(),
+        model: model.to_owned(),
+        tally,
+    });
+    counted.collect()
+}
+
+/// What is known of one model while it is added up.
+struct Line {
+    status: ModelStatus,
+    lately: Tally,
+    first_outputs: Vec<u64>,
+}
+
+/// The models by group and pattern.
+struct Board<'s> {
+    snapshot: &'s Snapshot,
+    lines: BTreeMap<(String, String), Line>,
+    now: Timestamp,
+    /// Seconds of a bar.
+    step: i64,
+}
+
+impl<'s> Board<'s> {
+    fn new(snapshot: &'s Snapshot, query: &PublicQuery, now: Timestamp) -> Self {
+        let wanted: HashSet<&str> = query.groups.iter().map(String::as_str).collect();
+        let is_shown = |group: &str| {
+            let is_enabled = snapshot.group(group).is_some_and(|group| group.enabled);
+            is_enabled && (wanted.is_empty() || wanted.contains(group))
+        };
+        let (step, bars) = if query.days <= 1 { (HOUR, 24) } else { (DAY, i64::from(query.days)) };
+        let last = now.as_second() - now.as_second().rem_euclid(step);
+        let starts = (0..bars).rev().filter_map(|back| Timestamp::from_second(last - back * step).ok());
+        let bars: Vec<Bar> = starts.map(|at| Bar { at, tally: Tally::default() }).collect();
+        let routes = snapshot.routes().iter().filter(|entry| is_shown(entry.route.group.as_str()));
+        let lines = routes.map(|entry| {
+            let (group, model) = (entry.route.group.to_string(), entry.route.public_model.to_string());
+            let status = ModelStatus {
+                group: group.clone(),
+                model: model.clone(),
+                state: State::Operational,
+                availability: [Tally::default(); SPANS.len()],
+                first_output_us: None,
+                bars: bars.clone(),
+            };
+            ((group, model), Line { status, lately: Tally::default(), first_outputs: Vec::new() })
+        });
+        Self { snapshot, lines: lines.collect(), now, step }
+    }
+
+    /// The line of a model that was asked for. What no route is for is nobody's business.
+    fn line(&mut self, group: &str, model: &str) -> Option<&mut Line> {
+        let pool = self.snapshot.locate_in(group, model).ok()?;
+        let pattern = self.snapshot.route(*pool.routes.first()?).route.public_model.to_string();
+        self.lines.get_mut(&(group.to_owned(), pattern))
+    }
+
+    fn count(&mut self, counted: &Counted) {
+        let (now, step) = (self.now, self.step);
+        let Some(line) = self.line(&counted.group, &counted.model) else { return };
+        for (span, sum) in SPANS.into_iter().zip(&mut line.status.availability) {
+            if counted.at > ago(now, i64::from(span) * DAY) {
+                sum.add(counted.tally);
+            }
+        }
+        let first = line.status.bars.first().map_or(i64::MAX, |bar| bar.at.as_second());
+        let at = usize::try_from((counted.at.as_second() - first).div_euclid(step)).ok();
+        if let Some(bar) = at.and_then(|at| line.status.bars.get_mut(at)) {
+            bar.tally.add(counted.tally);
+        }
+    }
+
+    fn look_at(&mut self, decision: &Decision) {
+        let since = ago(self.now, LATELY);
+        let Some(line) = self.line(&decision.logical_group_id, &decision.public_model) else { return };
+        line.first_outputs.extend(decision.first_output_us);
+        if decision.at < since {
+            return;
+        }
+        match decision.verdict.as_str() {
+            "complete" => line.lately.served += 1,
+            "truncated" | "idle_cut" | "error_in_stream" | "interrupted" => line.lately.lost += 1,
+            "failed" if !was_refused(decision) => line.lately.lost += 1,
+            _ => {}
+        }
+    }
+
+    fn told(self, is_well: impl Fn(&relay_routing::RouteEntry) -> bool) -> PublicStatus {
+        let snapshot = self.snapshot;
+        let models = self.lines.into_values().map(|mut line| {
+            let routes = snapshot.routes().iter().filter(|entry| {
+                entry.route.group.as_str() == line.status.group
+                    && entry.route.public_model.to_string() == line.status.model
+            });
+            let best = routes.clone().filter(|entry| entry.route.enabled && entry.route.weight > 0);
+            let best = best.map(|entry| entry.route.priority).min();
+            let well: Vec<u32> = routes.filter(|entry| is_well(entry)).map(|entry| entry.route.priority).collect();
+            line.status.state = state(&well, best, line.lately);
+            line.first_outputs.sort_unstable();
+            line.status.first_output_us = percentiles(&line.first_outputs);
+            line.status
+        });
+        let models: Vec<ModelStatus> = models.collect();
+        let state = models.iter().map(|model| model.state).max().unwrap_or(State::Operational);
+        PublicStatus { at: self.now, state, models }
+    }
+}
+
+/// How a model does: `well` are the tiers of its routes that may serve, `best` the tier that should.
+fn state(well: &[u32], best: Option<u32>, lately: Tally) -> State {
+    let lost_percent = (lately.lost * 100).checked_div(lately.all()).filter(|_| lately.all() >= FEW).unwrap_or(0);
+    if well.is_empty() || lost_percent >= DOWN_PERCENT {
+        State::Down
+    } else if lost_percent >= DEGRADED_PERCENT || best.is_some_and(|best| !well.contains(&best)) {
+        State::Degraded
+    } else {
+        State::Operational
+    }
+}
+
+fn percentiles(sorted: &[u64]) -> Option<(u64, u64)> {
+    let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied();
+    Some((at(50)?, at(95)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_requests_themselves_does_not_count() {
+        let sums = RollupSums { complete: 97, failed: 5, refused: 3, cut: 1, client_gone: 9, ..RollupSums::default() };
+        let tally = Tally::of(&sums);
+        assert_eq!((tally.served, tally.lost, tally.per_100_000()), (97, 3, Some(97_000)));
+        assert_eq!(Tally::default().per_100_000(), None);
+        assert_eq!(Tally { served: 99_999, lost: 2 }.per_100_000(), Some(99_998), "never rounded up to all");
+    }
+
+    #[test]
+    fn a_model_is_down_when_nothing_may_serve_it_and_degraded_on_a_fallback() {
+        let lately = |served, lost| Tally { served, lost };
+        for (well, best, lately, expected) in [
+            (vec![1, 2], Some(1), lately(0, 0), State::Operational),
+            (vec![2], Some(1), lately(20, 0), State::Degraded),
+            (vec![], Some(1), lately(20, 0), State::Down),
+            (vec![1], Some(1), lately(95, 5), State::Degraded),
+            (vec![1], Some(1), lately(96, 4), State::Operational),
+            (vec![1], Some(1), lately(5, 5), State::Down),
+            (vec![1], Some(1), lately(1, 1), State::Operational),
+        ] {
+            assert_eq!(state(&well, best, lately), expected, "{well:?} {lately:?}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What the control plane says of faults, findings and excluded routes, in Chinese.
+//!
+//! Those texts are made where the fault is found, in English: the API answers them, and the log keeps them. A page in
+//! Chinese shows them through these tables. `{}` in the English stands for any text, `{0}` in the Chinese for the first of
+//! those, which is looked up itself in turn. A test reads the sources that make the texts, and fails for
+//! one that no table has.
+
+mod channels;
+mod document;
+mod findings;
+mod reasons;
+
+/// An English text with its Chinese.
+type Line = (&'static str, &'static str);
+
+/// A text of ours in Chinese; one that no table has, such as a host's own words, as it is.
+pub fn in_chinese(text: &str) -> String {
+    let found = TABLES.iter().flat_map(|table| table.iter()).filter_map(|line| Found::of(line, text));
+    match found.max_by_key(|found| found.fixed) {
+        Some(found) => found.filled(),
+        None => text.to_owned(),
+    }
+}
+
+/// A finding or fault with its subject before it: `host "tokyo": base_url is …`.
+pub fn line_in_chinese(line: &str) -> String {
+    match line.split_once(": ") {
+        Some((subject, message)) => format!("{}：{}", in_chinese(subject), in_chinese(message)),
+        None => in_chinese(line),
+    }
+}
+
+const TABLES: [&[Line]; 4] = [reasons::LINES, findings::LINES, document::LINES, channels::LINES];
+
+/// A line that a text has the form of.
+struct Found<'t> {
+    chinese: &'static str,
+    /// What stands where the line leaves it open.
+    parts: Vec<&'t str>,
+    /// Bytes that the line itself says: of two lines that fit the one that says more is meant.
+    fixed: usize,
+}
+
+impl<'t> Found<'t> {
+    fn of(&(english, chinese): &'static Line, text: &'t str) -> Option<Self> {
+        let mut pieces = english.split("{}");
+        let mut rest = text.strip_prefix(pieces.next()?)?;
+        let mut parts = Vec::new();
+        let mut pieces = pieces.peekable();
+        while let Some(piece) = pieces.next() {
+            let at = match (piece, pieces.peek()) {
+                (piece, None) => rest.len().checked_sub(piece.len()).filter(|_| rest.ends_with(piece))?,
+                (piece, Some(_)) => rest.find(piece)?,
+            };
+            parts.push(&rest[..at]);
+            rest = &rest[at + piece.len()..];
+        }
+        rest.is_empty().then(|| Self { chinese, parts, fixed: english.len() })
+    }
+
+    fn filled(&self) -> String {
+        let mut text = self.chinese.to_owned();
+        for (number, part) in self.parts.iter().enumerate() {
+            // A part of one word is a name, and names stay as they are.
+            let part = if part.contains(' ') { in_chinese(part) } else { (*part).to_owned() };
+            text = text.replace(&format!("{{{number}}}"), &part);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Where the texts are made.
+    const SOURCES: [&str; 22] = [
+        "../routing/src/eligibility.rs",
+        "../routing/src/credential.rs",
+        "src/fleet_document/entry.rs",
+        "src/fleet_document/group.rs",
+        "src/fleet_document/host.rs",
+        "src/fleet_document/key.rs",
+        "src/fleet_document/limits.rs",
+        "src/fleet_document/lint.rs",
+        "src/fleet_document/route.rs",
+        "src/edit/document.rs",
+        "../domain/src/id.rs",
+        "../domain/src/model.rs",
+        "../domain/src/money.rs",
+        "../notify/src/channel.rs",
+        "../notify/src/fields.rs",
+        "../notify/src/event.rs",
+        "../notify/src/channels/bark.rs",
+        "../notify/src/channels/email.rs",
+        "../notify/src/channels/telegram.rs",
+        "../notify/src/channels/robot.rs",
+        "../notify/src/channels/webhook.rs",
+        "../notify/src/channels/wecom.rs",
+    ];
+
+    /// Literals of those that nobody reads: examples of values, names of products, what an `expect` says, parts that are
+    /// only shown inside another text, and what services answer.
+    const NOT_SAID: [&str; 22] = [
+        "{field} = 1",
+        "{field} = [\"…\"]",
+        "{field} = \"…\"",
+        "{field} = {default}",
+        "{field} = {example}",
+        "{ scope = \"conversation\", ttl = \"1h\" }",
+        "{ email = \"…\", password = { env = \"…\" } }",
+        "[{ money = \"25.00\", period = \"month\" }]",
+        "{ rpm = 600, concurrency = 50 }",
+        "{ multiplier = \"0.85\", recharge_ratio = \"0.14\" }",
+        "Relay Manager",
+        "it is a URL",
+        "it is an address",
+        "\"{name}\" {error}",
+        "\"{text}\" {EXAMPLE}",
+        " \"{text}\"",
+        "no message can be made: {error}",
+        "the answer is not Telegram's",
+        "HTTP {status}: {}",
+        "must be user, conversation or none",
+        "group \"{group}\", model \"{model}\"",
+        "a fixed public address",
+    ];
+
+    /// The texts between quotes in a source, without its tests and comments.
+    fn literals(source: &str) -> Vec<String> {
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
+        let mut found = Vec::new();
+        let mut characters = code.chars().peekable();
+        let mut open: Option<String> = None;
+        while let Some(character) = characters.next() {
+            match (character, &mut open) {
+                ('"', None) => open = Some(String::new()),
+                ('"', Some(_)) => found.extend(open.take()),
+                ('\\', Some(text)) => match characters.next() {
+                    Some('\n') => while characters.next_if(|next| next.is_whitespace()).is_some() {},
+                    Some(escaped) => text.push(escaped),
+                    None => {}
+                },
+                ('\'', None) if characters.peek() == Some(&'"') => {
+                    characters.next();
+                }
+                (character, Some(text)) => text.push(character),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// As it would be shown: each `{…}` some text, `{{` and `}}` themselves.
+    fn shown(literal: &str) -> String {
+        let text = literal.replace("{{", "\u{1}").replace("}}", "\u{2}");
+        let mut shown = String::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((_, after)) = after.split_once('}') else { break };
+            shown = shown + before + "xyz";
+            rest = after;
+        }
+        (shown + rest).replace('\u{1}', "{").replace('\u{2}', "}")
+    }
+
+    #[test]
+    fn every_text_that_a_form_or_a_plan_can_show_is_said_in_chinese() {
+        let mut missing = Vec::new();
+        let mut read = 0;
+        for source in SOURCES {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+            for literal in literals(&fs::read_to_string(&path).unwrap()) {
+                let is_said = literal.trim().contains(' ') && literal.chars().any(|c| c.is_ascii_lowercase());
+                if !is_said || NOT_SAID.contains(&literal.as_str()) {
+                    continue;
+                }
+                read += 1;
+                let text = shown(&literal);
+                if in_chinese(&text) == text {
+                    missing.push(format!("{source}: {literal}"));
+                }
+            }
+        }
+        assert!(missing.is_empty(), "{missing:#?}");
+        assert!(read > 120, "the texts are not where this test looks: {read}");
+    }
+
+    #[test]
+    fn both_sides_of_a_line_have_the_same_parts() {
+        for (english, chinese) in TABLES.iter().flat_map(|table| table.iter()) {
+            let parts = english.matches("{}").count();
+            let is_whole = (0..parts).all(|number| chinese.contains(&format!("{{{number}}}")));
+            assert!(is_whole && !chinese.contains(&format!("{{{parts}}}")), "{english} / {chinese}");
+            assert!(chinese.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{english} / {chinese}");
+        }
+    }
+
+    #[test]
+    fn parts_are_put_where_chinese_has_them_and_are_translated_themselves() {
+        for (english, chinese) in [
+            ("it is cooling down until 2026-11-26T10:00:00Z", "冷却中，至 2026-11-26T10:00:00Z"),
+            ("weight is a string, not a whole number", "weight 是字符串，应为整数"),
+            (
+                "shadow_host_id \"tokio\" is no host of this document, did you mean \"tokyo\"?",
+                "shadow_host_id “tokio” 不是已有的主机，是否指 “tokyo”？",
+            ),
+            ("upstream said no", "upstream said no"),
+        ] {
+            assert_eq!(in_chinese(english), chinese);
+        }
+        let line =
+            line_in_chinese("host \"tokyo\": base_url is http://, so keys and prompts cross the network in clear");
+        assert_eq!(line, "主机 “tokyo”：base_url 使用 http://，key 和提示词会在网络上明文传输");
+    }
+}

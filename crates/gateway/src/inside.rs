@@ -1,0 +1,103 @@
+//! Requests from inside the process: an operator tries a consumer's key without knowing its secret.
+//!
+//! Such a connection is a pair of sockets of this process, and is served like any other: body limits, the key's
+//! and the group's limits, plan, attempts, log. Only who calls is not read from its headers. Nothing that
+//! arrives on the listener can claim to be one.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Mutex, PoisonError};
+
+use relay_domain::{KeyId, Scope, Secret};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::Gateway;
+use crate::auth::{Caller, Presented};
+use crate::error::GatewayError;
+use crate::serving::Serving;
+
+/// Connections that may wait to be taken in: operators try one request at a time.
+const WAITING: usize = 16;
+
+/// Whose requests come over a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InsideCaller {
+    /// The consumer key.
+    pub key_id: KeyId,
+    /// What stickiness is keyed by; left out: as the group has it.
+    pub scope: Option<Scope>,
+}
+
+/// A connection to be served.
+pub(crate) type Entrant = (TcpStream, InsideCaller);
+
+/// Where connections from inside wait for [`Gateway::serve`].
+pub(crate) struct Entrance {
+    enter: mpsc::Sender<Entrant>,
+    entered: Mutex<Option<mpsc::Receiver<Entrant>>>,
+}
+
+impl Default for Entrance {
+    fn default() -> Self {
+        let (enter, entered) = mpsc::channel(WAITING);
+        Self { enter, entered: Mutex::new(Some(entered)) }
+    }
+}
+
+impl Entrance {
+    /// For the one who serves. Once it is dropped, nobody comes in any more.
+    pub(crate) fn open(&self) -> Option<mpsc::Receiver<Entrant>> {
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The next connection from inside; never, when there can be none.
+pub(crate) async fn next(entered: Option<&mut mpsc::Receiver<Entrant>>) -> Entrant {
+    if let Some(entered) = entered
+        && let Some(entrant) = entered.recv().await
+    {
+        return entrant;
+    }
+    std::future::pending().await
+}
+
+impl Gateway {
+    /// A connection whose requests are those of `caller`, to be spoken to in HTTP/1.1. Closing it means what it means
+    /// of any client: that the request is not waited for any longer.
+    ///
+    /// # Errors
+    /// When the gateway does not serve, or the system has no sockets left.
+    pub async fn connect(&self, caller: InsideCaller) -> io::Result<TcpStream> {
+        let (ours, served) = pair().await?;
+        let closed = |_| io::Error::new(io::ErrorKind::ConnectionRefused, "the gateway does not serve");
+        self.entrance.enter.send((served, caller)).await.map_err(closed)?;
+        Ok(ours)
+    }
+
+    /// Who a connection from inside was opened for.
+    ///
+    /// # Errors
+    /// As for somebody with the key in hand; addresses are not looked at, since the operator has none of the consumer's.
+    pub(crate) fn take_in(&self, serving: &Serving, caller: &InsideCaller) -> Result<Caller, GatewayError> {
+        let found = serving.snapshot.key_index(caller.key_id.as_str());
+        // Nobody presented a secret: routes that send the caller's own key are not usable.
+        let presented = Presented { key: found, secret: Secret::new(""), hash: None };
+        self.good(serving, presented)
+    }
+}
+
+/// Two ends of one connection. Anybody on this machine may connect to a port of loopback, so that whoever else came is
+/// turned away.
+async fn pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let ours = TcpStream::connect(listener.local_addr()?).await?;
+    let address = ours.local_addr()?;
+    loop {
+        let (served, peer) = listener.accept().await?;
+        if peer == address {
+            ours.set_nodelay(true)?;
+            return Ok((ours, served));
+        }
+    }
+}
