@@ -156,15 +156,23 @@ mod tests {
         found
     }
 
-    /// As it would be shown: each `{…}` some text, `{{` and `}}` themselves.
+    /// As it would be shown: each `{…}` some text. `{{`, and a brace before a blank or a quote, are braces.
     fn shown(literal: &str) -> String {
         let text = literal.replace("{{", "\u{1}").replace("}}", "\u{2}");
         let mut shown = String::new();
         let mut rest = text.as_str();
         while let Some((before, after)) = rest.split_once('{') {
-            let Some((_, after)) = after.split_once('}') else { break };
-            shown = shown + before + "xyz";
-            rest = after;
+            shown.push_str(before);
+            rest = match after.split_once('}') {
+                Some((_, after_part)) if !after.starts_with([' ', '"']) => {
+                    shown.push_str("xyz");
+                    after_part
+                }
+                _ => {
+                    shown.push('{');
+                    after
+                }
+            };
         }
         (shown + rest).replace('\u{1}', "{").replace('\u{2}', "}")
     }

@@ -68,7 +68,10 @@ async fn what_is_planted_in_the_fleet_the_log_and_addresses_renders_as_text() {
     for (page, fields) in [
         ("/playground/resolve", ["key", "group", "model", "scope", "subject", "system", "message", "history"]),
         ("/playground/send", ["key", "group", "model", "temperature", "max_tokens", "system", "message", "history"]),
-        ("/playground/actions", ["logical_group_id", "model", "subject_id", "user_key", "request_id", "scope", "sync", "csrf2"]),
+        (
+            "/playground/actions",
+            ["logical_group_id", "model", "subject_id", "user_key", "request_id", "scope", "sync", "csrf2"],
+        ),
         ("/notifications/new", ["type", "id", "url", "secret", "repeat", "quiet_from", "time_zone", "language"]),
     ] {
         let mut fields = fields.map(|name| (name, PLANTED)).to_vec();

@@ -51,7 +51,7 @@ pub(super) const LINES: &[Line] = &[
     ("remove {}, or use kind = \"sub2api\"", "删除 {0}，或使用 kind = \"sub2api\""),
     ("base_url \"{}\" is a loopback, private or other special address", "base_url “{0}” 是回环、内网或其他特殊地址"),
     ("add allow_private = true to this host if it is meant", "如果确实如此，请为该主机设置 allow_private = true"),
-    ("base_url{} {}", "base_url{0} {1}"),
+    ("base_url{} {}", "base_url{0} 有误：{1}"),
     ("has a query or fragment", "含有查询参数或 # 片段"),
     ("end it at the path", "只保留到路径为止"),
     ("has a scheme that is not HTTP", "不是 HTTP 协议"),

@@ -7,7 +7,7 @@ pub(super) const LINES: &[Line] = &[
     ("group \"{}\"", "分组 “{0}”"),
     ("group \"{}\", model \"{}\"", "分组 “{0}” 的模型 “{1}”"),
     ("route \"{}\"", "路由 “{0}”"),
-    ("key \"{}\"", "key “{0}”"),
+    ("key \"{}\"", "使用方 key “{0}”"),
     ("the fleet is empty", "尚无任何资源"),
     ("nothing will be served", "不会提供任何服务"),
     ("add [[host]], [[group]], [[route]] and [[key]]", "请添加 [[host]]、[[group]]、[[route]] 和 [[key]]"),

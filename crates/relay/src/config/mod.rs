@@ -152,7 +152,9 @@ impl Config {
     pub(crate) fn for_demo(data_dir: &std::path::Path) -> Self {
         let file = Some((PathBuf::from("demo"), "status_page.enabled = true".to_owned()));
         let flags = vec![(&keys::DATA_DIR, data_dir.to_string_lossy().into_owned())];
-        Self::from_sources(Sources { file, env: Vec::new(), flags }).expect("the demo's settings are legal")
+        let config =
+            Self::from_sources(Sources { file, env: Vec::new(), flags }).expect("the demo's settings are legal");
+        Self { provenance: Provenance { file: None, ..config.provenance }, ..config }
     }
 
     fn from_sources(sources: Sources) -> Result<Self, Faults> {

@@ -261,6 +261,11 @@ impl ChannelPage {
             Input { name: spec.name, label: (spec.label)(f), hint, value, is_secret, choices }
         };
         let chosen = |name: &str, word: &str| shown.text(name) == word;
+        // Whoever makes a channel probably wants to be told in the language that they read here.
+        let told_in = match shown {
+            Shown::Nothing => language.tag().to_owned(),
+            Shown::Channel(_) | Shown::Form(_) => shown.text("language"),
+        };
         let severities = ["info", "warning", "critical"].into_iter();
         let texts = ["id", "repeat", "quiet_from", "quiet_to", "time_zone"];
         let name = SERVICES.into_iter().find(|(word, _)| *word == service).map(|(_, name)| name);
@@ -283,10 +288,7 @@ impl ChannelPage {
             severities: severities
                 .map(|word| (word, terms::severity(language, word).into_owned(), chosen("min_severity", word)))
                 .collect(),
-            languages: vec![
-                ("en", "English", chosen("language", "en")),
-                ("zh-CN", "简体中文", chosen("language", "zh-CN")),
-            ],
+            languages: vec![("en", "English", told_in == "en"), ("zh-CN", "简体中文", told_in == "zh-CN")],
             texts: texts
                 .into_iter()
                 .map(|name| (name, if name == "id" { id_of(known, shown) } else { shown.text(name) }))

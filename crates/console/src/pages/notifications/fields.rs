@@ -13,7 +13,8 @@ words! {
         url => "Webhook URL" / "Webhook 地址";
         url_hint => "Whoever knows it may post: it is kept sealed, and only its server is shown." / "知道该地址即可发送消息，因此加密保存，页面只显示服务器部分。";
         secret => "Secret" / "密钥";
-        secret_optional => "Secret, if the robot asks for a signature" / "签名密钥（机器人开启签名校验时填写）";
+        secret_optional => "Secret (optional)" / "签名密钥（可选）";
+        secret_optional_hint => "When the robot asks for a signature." / "机器人开启签名校验时填写。";
         secret_hint => "Signs each message; see the documentation of notifications for how to check it." / "用于对每条消息签名，校验方法见通知文档。";
         bot_token => "Bot token" / "机器人 token";
         chat_id => "Chat ID" / "会话 ID";
@@ -61,7 +62,8 @@ const fn spec(name: &'static str, kind: Kind, label: Label, hint: Option<Label>)
 const URL: Spec = spec("url", Kind::Secret, FieldWords::url, Some(FieldWords::url_hint));
 const BASE_URL: Spec = spec("base_url", Kind::Text, FieldWords::base_url, Some(FieldWords::base_url_hint));
 const WEBHOOK: &[Spec] = &[URL, spec("secret", Kind::Secret, FieldWords::secret, Some(FieldWords::secret_hint))];
-const ROBOT: &[Spec] = &[URL, spec("secret", Kind::Secret, FieldWords::secret_optional, None)];
+const ROBOT: &[Spec] =
+    &[URL, spec("secret", Kind::Secret, FieldWords::secret_optional, Some(FieldWords::secret_optional_hint))];
 const WECOM: &[Spec] = &[URL];
 const TELEGRAM: &[Spec] = &[
     spec("bot_token", Kind::Secret, FieldWords::bot_token, None),
