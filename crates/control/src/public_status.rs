@@ -341,7 +341,10 @@ fn percentiles(sorted: &[u64]) -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use relay_domain::{Fleet, KeyHash, Secret};
+
     use super::*;
+    use crate::fleet_document::{FleetDocument, NoSecrets, Reading, read};
 
     #[test]
     fn what_is_wrong_with_requests_themselves_does_not_count() {
@@ -366,5 +369,93 @@ mod tests {
         ] {
             assert_eq!(state(&well, best, lately), expected, "{well:?} {lately:?}");
         }
+    }
+
+    const FLEET: &str = r#"
+[[host]]
+host_id = "tokyo"
+kind = "openai"
+base_url = "https://tokyo.example"
+gateway_key = "sk-tokyo"
+[[group]]
+logical_group_id = "gpt"
+[[group]]
+logical_group_id = "inner"
+[[route]]
+route_id = "a"
+logical_group_id = "gpt"
+public_model = "gpt-5*"
+shadow_host_id = "tokyo"
+[[route]]
+route_id = "b"
+logical_group_id = "gpt"
+public_model = "gpt-5-mini"
+shadow_host_id = "tokyo"
+[[route]]
+route_id = "c"
+logical_group_id = "inner"
+public_model = "o3"
+shadow_host_id = "tokyo"
+"#;
+
+    fn snapshot() -> Snapshot {
+        let reading = Reading {
+            current: &Fleet::default(),
+            resolver: &NoSecrets,
+            hash_key: &|_| KeyHash([1; 32]),
+            generate_key: &|| Secret::new("sk-relay-generated"),
+            now: now(),
+        };
+        let document = FleetDocument::from_toml(FLEET).unwrap();
+        Snapshot::build(&read(&document, &reading).unwrap_or_else(|faults| panic!("{faults}")).fleet)
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-26T12:30:00Z".parse().unwrap()
+    }
+
+    fn counted(at: &str, group: &str, model: &str, served: i64, lost: i64) -> Counted {
+        let tally = Tally { served, lost };
+        Counted { at: at.parse().unwrap(), group: group.into(), model: model.into(), tally }
+    }
+
+    #[test]
+    fn requests_count_for_the_pattern_that_serves_them_and_strangers_nowhere() {
+        let snapshot = snapshot();
+        let query = PublicQuery { groups: vec!["gpt".into()], days: 30 };
+        let mut board = Board::new(&snapshot, &query, now());
+        for counted in [
+            counted("2026-11-26T12:00:00Z", "gpt", "gpt-5", 8, 1),
+            counted("2026-11-26T11:00:00Z", "gpt", "gpt-5-turbo", 1, 0),
+            counted("2026-11-26T11:00:00Z", "gpt", "gpt-5-mini", 5, 0),
+            counted("2026-11-20T00:00:00Z", "gpt", "gpt-5", 100, 0),
+            counted("2026-09-20T00:00:00Z", "gpt", "gpt-5", 0, 10),
+            counted("2026-11-26T11:00:00Z", "gpt", "<script>", 9, 9),
+            counted("2026-11-26T11:00:00Z", "inner", "o3", 9, 9),
+        ] {
+            board.count(&counted);
+        }
+        let told = board.told(|_| true);
+        let names: Vec<_> = told.models.iter().map(|model| (model.group.as_str(), model.model.as_str())).collect();
+        assert_eq!(names, [("gpt", "gpt-5*"), ("gpt", "gpt-5-mini")]);
+        let tally = |served, lost| Tally { served, lost };
+        assert_eq!(told.models[0].availability, [tally(9, 1), tally(109, 1), tally(109, 1), tally(109, 11)]);
+        let bars = &told.models[0].bars;
+        assert_eq!((bars.len(), bars[29].tally, bars[23].tally), (30, tally(9, 1), tally(100, 0)));
+        assert_eq!(
+            (bars[29].at, bars[0].at),
+            ("2026-11-26T00:00:00Z".parse().unwrap(), "2026-10-28T00:00:00Z".parse().unwrap())
+        );
+        assert_eq!(told.state, State::Operational);
+    }
+
+    #[test]
+    fn a_day_is_told_by_the_hour() {
+        let snapshot = snapshot();
+        let board = Board::new(&snapshot, &PublicQuery { groups: Vec::new(), days: 1 }, now());
+        let told = board.told(|entry| entry.route.id.as_str() != "c");
+        let o3 = told.models.iter().find(|model| model.model == "o3").unwrap();
+        assert_eq!((o3.bars.len(), o3.state, told.state), (24, State::Down, State::Down));
+        assert_eq!(o3.bars[23].at, "2026-11-26T12:00:00Z".parse().unwrap());
     }
 }

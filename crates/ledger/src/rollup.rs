@@ -225,8 +225,8 @@ impl RollupSums {
                 "interrupted" => self.interrupted += 1,
                 "failed" => {
                     self.failed += 1;
-                    let class = if let Value::Text(class) = values[outcome_at::CLASS] { Some(class) } else { None };
-                    self.refused += i64::from(is_refusal(number(outcome_at::CLIENT_STATUS), class));
+                    let class = values[outcome_at::CLASS].text();
+                    self.refused += i64::from(is_refusal(number(outcome_at::CLIENT_STATUS), Some(class)));
                 }
                 _ => self.cut += 1,
             }

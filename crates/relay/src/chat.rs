@@ -37,7 +37,7 @@ async fn send(gateway: &Gateway, chat: ChatRequest) -> io::Result<Response<ChatB
         .header(USER_AGENT, concat!("relay-manager/", env!("CARGO_PKG_VERSION"), " (console)"))
         .header("x-request-id", &chat.request_id);
     if let Some(conversation) = &chat.conversation {
-        request = request.header("x-relay-conversation", conversation);
+        request = request.header("x-relay-conversation", conversation.as_bytes());
     }
     let request = request.body(Full::<Bytes>::new(chat.body)).map_err(io::Error::other)?;
     let answer = sender.send_request(request).await.map_err(io::Error::other)?;

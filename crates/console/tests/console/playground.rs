@@ -57,7 +57,7 @@ async fn viewers_see_where_it_would_go_and_send_nothing() {
     let decisions =
         console.control.decisions(relay_control::decisions::Filter::default(), PageRequest { limit: 5, cursor: None });
     assert!(decisions.await.unwrap().items.is_empty(), "nothing is logged");
-    assert!(viewer.get("/bindings").await.ok().contains("gpt-tokyo") == false, "and nothing is bound");
+    assert!(!viewer.get("/bindings").await.ok().contains("gpt-tokyo"), "and nothing is bound");
 }
 
 #[tokio::test]

@@ -159,9 +159,9 @@ fn turns(text: &str) -> Vec<Turn> {
     turns.iter().filter_map(turn).collect()
 }
 
-/// Letters of other scripts can be in a body, and not in a header.
+/// Whether it can stand in a header, in any script.
 fn is_header(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+    !text.is_empty() && !text.chars().any(char::is_control)
 }
 
 fn is_id(text: &str) -> bool {
