@@ -19,10 +19,14 @@ words! {
         added => "added" / "新增";
         changed => "changed" / "修改";
         removed => "removed" / "移除";
+        more(count) => "and {count} more" / "另有 {count} 项";
     }
 }
 
-/// A line for each field that differs, and for each entry that comes or goes.
+/// Lines shown at most. A first fleet may have ten thousand entries.
+const MOST_LINES: usize = 200;
+
+/// A line for each field that differs, and for each entry that comes or goes; of many the first.
 pub(crate) fn table(language: Language, diff: &Diff) -> Table {
     let t = ChangeWords(language);
     let name = |entry: &EntryName| Cell::text(&entry.id).note(terms::noun(language, &entry.noun));
@@ -40,6 +44,12 @@ pub(crate) fn table(language: Language, diff: &Diff) -> Table {
         rows.extend(fields);
     }
     rows.extend(diff.added.iter().map(|entry| whole(entry, Tone::Good, t.added())));
+    let left = rows.len().saturating_sub(MOST_LINES);
+    if left > 0 {
+        let nothing = || Cell::text(NOTHING);
+        rows.truncate(MOST_LINES);
+        rows.push(vec![Cell::text(t.more(left)), nothing(), nothing(), nothing(), nothing()]);
+    }
     let heads = [t.what(), t.change(), t.field(), t.from(), t.to()].map(Head::text);
     Table { heads: heads.into(), rows }
 }
@@ -65,5 +75,19 @@ pub(crate) fn sample() -> Diff {
         added: vec![name("host")],
         changed: vec![ChangedEntry { name: name("route"), fields: vec![field] }],
         removed: vec![name("key")],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_changes_the_first_are_shown_and_the_rest_counted() {
+        let name = |number: usize| EntryName { noun: "route".into(), id: format!("r-{number}") };
+        let added = (0..MOST_LINES + 3).map(name).collect();
+        let rows = table(Language::English, &Diff { added, ..Diff::default() }).rows;
+        assert_eq!(rows.len(), MOST_LINES + 1);
+        assert!(format!("{:?}", rows[MOST_LINES]).contains("and 3 more"));
     }
 }

@@ -207,6 +207,13 @@ impl Control {
     }
 }
 
+impl RouteHealthView {
+    /// Whether there is nothing to tell of it.
+    pub fn is_well(&self) -> bool {
+        self.breaker.state == "closed" && self.credentials.is_empty() && self.flags.is_empty()
+    }
+}
+
 impl From<HostReport> for HostHealthView {
     fn from(report: HostReport) -> Self {
         Self {

@@ -1,10 +1,10 @@
 //! Who calls: the consumer key, checked before a body is read (spec §6).
 
-use std::borrow::Cow;
 use http::StatusCode;
 use relay_domain::{KeyHash, Secret};
 use relay_http1::{Fields, RequestHead};
 use relay_routing::KeyIndex;
+use std::borrow::Cow;
 
 use crate::Gateway;
 use crate::client::Peer;

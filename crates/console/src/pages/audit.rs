@@ -93,6 +93,9 @@ fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
     }
 }
 
+/// Bytes of an entry's details that are shown at most: those of earlier versions may be a whole fleet.
+const LONGEST_DETAILS: usize = 64 << 10;
+
 fn sheet(visit: &Visit, entry: &AuditView) -> Sheet {
     let t = AuditWords(visit.preferences.language);
     let facts = vec![
@@ -102,7 +105,11 @@ fn sheet(visit: &Visit, entry: &AuditView) -> Sheet {
         (t.summary(), Cell::text(&entry.summary)),
         (t.generation(), generation(entry)),
     ];
-    let details = serde_json::to_string_pretty(&entry.details).unwrap_or_default();
+    let mut details = serde_json::to_string_pretty(&entry.details).unwrap_or_default();
+    if details.len() > LONGEST_DETAILS {
+        details.truncate(details.floor_char_boundary(LONGEST_DETAILS));
+        details.push_str("\n…");
+    }
     Sheet {
         shell: visit.shell(Section::Audit),
         noun: t.entry(),

@@ -49,6 +49,7 @@ words! {
         clear_do => "Clear" / "确认清除";
         cancel => "Cancel" / "取消";
         nothing_troubled => "Nothing is wrong." / "一切正常。";
+        routes_left(count) => "{count} more routes; what is not well comes first." / "另有 {count} 条路由未列出；异常的排在最前。";
         no_routes => "No route leads anywhere yet." / "还没有任何路由。";
         probes => "Probes" / "探测";
         probe_mode(mode, idle) => "Mode {mode}; a route that was used within {idle} is not probed." / "模式 {mode}；{idle}内使用过的路由不探测。";
@@ -68,6 +69,9 @@ words! {
         class_and_opener(opener, class) => "{opener} ({class})" / "{opener}（{class}）";
     }
 }
+
+/// Routes shown at most: a page of thousands is slow to load, and nobody reads it.
+const MOST_ROUTES: usize = 200;
 
 /// Something that is wrong now.
 #[derive(Clone, Debug)]
@@ -213,6 +217,8 @@ pub(crate) struct HealthPage {
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) hosts: Vec<HealthLine>,
     pub(crate) routes: Vec<HealthLine>,
+    /// How many routes are not shown, in words.
+    pub(crate) routes_left: Option<String>,
     pub(crate) is_troubled_only: bool,
     pub(crate) has_routes: bool,
     pub(crate) probe_mode: String,
@@ -294,7 +300,9 @@ impl HealthPage {
                 is_left_alone: host.breaker.state != "closed" || banned.is_some(),
             }
         });
-        let routes = fleet.routes.iter().map(|route| route_line(&teller, route));
+        let (well, troubled): (Vec<_>, Vec<_>) = fleet.routes.iter().partition(|route| route.is_well());
+        let routes = troubled.into_iter().chain(well).take(MOST_ROUTES).map(|route| route_line(&teller, route));
+        let left = fleet.routes.len().saturating_sub(MOST_ROUTES);
         let ProbeTexts { mode, cost } = probe_texts(t, format, fleet);
         Self {
             t,
@@ -302,6 +310,7 @@ impl HealthPage {
             troubles: troubles(language, visit.now, health, fleet),
             hosts: hosts.collect(),
             routes: routes.collect(),
+            routes_left: (left > 0).then(|| t.routes_left(format.number(i64::try_from(left).unwrap_or(i64::MAX)))),
             is_troubled_only,
             has_routes: health.fleet.routes > 0,
             probe_mode: mode,
