@@ -46,6 +46,7 @@ mod rollup;
 mod schema;
 mod sums;
 mod tail;
+mod timings;
 mod traffic;
 mod upgrade;
 mod verify;
@@ -60,5 +61,6 @@ pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict
 pub use rollup::{Dimension, RollupSums, is_refusal};
 pub use sums::{Marginal, Rollup, RollupFilter};
 pub use tail::{Behind, Ended, Follower, NoTailCursor, TailCursor};
+pub use timings::Timings;
 pub use traffic::{Passage, PassageEnd, Traffic, TrafficWindow};
 pub use verify::{Fault, InterruptedRow, SegmentReport, VerifyReport, verify, verify_with};

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use jiff::{SignedDuration, Timestamp};
-use relay_ledger::{Ledger, LedgerReader, TrafficWindow, Verdict};
+use relay_ledger::{Ledger, LedgerReader, RollupFilter, TrafficWindow, Verdict};
 
 mod support;
 
@@ -97,4 +97,24 @@ async fn a_visitor_may_stop_and_an_empty_log_has_no_traffic() {
         })
         .unwrap();
     assert_eq!(count, 3);
+}
+
+#[tokio::test]
+async fn timings_are_of_the_span_and_the_filter_and_never_more_than_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let reader = two_days(dir.path()).await;
+    let hour = |hours: i64| noon() + SignedDuration::from_hours(hours);
+    let count = |from, to, filter: &RollupFilter, most| {
+        let timings = reader.timings(from, to, filter, most).unwrap();
+        assert!(timings.first_output_us.len() <= timings.overhead_us.len());
+        timings.overhead_us.len()
+    };
+    let all = RollupFilter::default();
+    assert_eq!(count(hour(-1), hour(1), &all, 100), 5, "of the first day, those that ended");
+    assert_eq!(count(hour(-1), hour(25), &all, 100), 10);
+    assert_eq!(count(noon(), noon() + SignedDuration::from_secs(3), &all, 100), 2, "the second counts, not the block");
+    assert!((1..=4).contains(&count(hour(-1), hour(25), &all, 4)));
+    let of = |host: &str| RollupFilter { host_id: Some(host.to_owned()), ..RollupFilter::default() };
+    assert_eq!(count(hour(-1), hour(1), &of("nowhere"), 100), 0);
+    assert_eq!(count(hour(100), hour(101), &all, 100), 0);
 }
