@@ -5,21 +5,21 @@ import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { barriers, browser, demo, empty, visitor } from "./rig.mjs";
 
-/// Keeps pictures of every page where this names a directory.
-const pictures = process.env.SCREENSHOTS;
+/// Pictures of every page are kept here: `target/console/screenshots` under the test command.
+const pictures = process.env.SCREENSHOTS ?? "screenshots";
 
 const PAGES = [
-  "/", "/?range=1h", "/map", "/decisions", "/health", "/usage", "/hosts", "/hosts/tokyo", "/groups", "/groups/demo",
+  "/", "/?range=1h", "/?range=30d", "/start/host", "/start/group", "/start/route", "/start/key", "/start/request", "/map", "/decisions", "/health", "/usage", "/usage?by=day", "/hosts", "/hosts/tokyo", "/hosts/tokyo/ask/try", "/hosts/tokyo/work/sync", "/groups", "/groups/demo",
   "/routes", "/routes/gpt-5-tokyo", "/keys", "/keys/demo", "/bindings", "/bindings/purge", "/generations", "/generations/1",
   "/events", "/notifications", "/audit", "/audit/1", "/tokens", "/tokens/new", "/hosts/new", "/groups/new", "/routes/new", "/keys/new", "/routes/gpt-5-tokyo/edit",
-  "/routes/gpt-5-tokyo/act/drain", "/hosts/tokyo/act/delete", "/account", "/account/everywhere", "/health/clear", "/nothing-here",
+  "/routes/gpt-5-tokyo/act/drain", "/hosts/tokyo/act/drain", "/hosts/tokyo/act/delete", "/account", "/account/everywhere", "/health/clear", "/nothing-here",
 ];
 const LOOKS = [
   { language: "en", theme: "light", width: 1440 },
   { language: "zh", theme: "dark", width: 1440 },
-  { language: "zh", theme: "light", width: 1024 },
-  { language: "en", theme: "dark", width: 390 },
-  { language: "zh", theme: "light", width: 390 },
+  { language: "zh", theme: "light", width: 768 },
+  { language: "en", theme: "dark", width: 360 },
+  { language: "zh", theme: "light", width: 360 },
 ];
 
 /// Budgets of a page: time of the server in milliseconds (a debug build is given more), bytes over the wire.
@@ -43,7 +43,6 @@ async function story(page) {
 }
 
 async function keep(page, name) {
-  if (!pictures) return;
   mkdirSync(pictures, { recursive: true });
   await page.screenshot({ path: `${pictures}/${name.replaceAll(/[^a-z0-9-]+/gi, "_")}.png`, fullPage: true });
 }
@@ -129,19 +128,28 @@ test("on a phone the navigation is a menu", async () => {
   await context.close();
 });
 
-test("the live tail shows a request that comes while one looks", async () => {
-  const { page, context, faults } = await visitor(chromium, full);
-  await page.goto(`${full.base}/decisions?live=1`);
-  const before = await page.getAttribute("td a.id", "href");
-  const answer = await fetch(`${full.gateway}/v1/chat/completions`, {
+/// Sends a request through the gateway; its id.
+async function ask(server, key, body = { model: "gpt-5", messages: [{ role: "user", content: "While one looks" }] }) {
+  const answer = await fetch(`${server.gateway}/v1/chat/completions`, {
     method: "POST",
-    headers: { authorization: `Bearer ${full.consumer_key}`, "content-type": "application/json" },
-    body: JSON.stringify({ model: "gpt-5", messages: [{ role: "user", content: "While one looks" }] }),
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
   });
-  const id = answer.headers.get("x-request-id");
   await answer.text();
-  await page.waitForSelector(`td a.id[href='/decisions/${id}']`);
+  return answer.headers.get("x-request-id");
+}
+
+test("the live tail shows a request as it ends, told by the stream", async () => {
+  const { page, context, faults } = await visitor(chromium, full);
+  const stream = page.waitForResponse((response) => response.url().includes("/decisions/stream"));
+  await page.goto(`${full.base}/decisions?live=1`);
+  assert.equal((await stream).status(), 200);
+  assert.equal(await page.getAttribute("#live", "hx-trigger"), "told");
+  const before = await page.getAttribute("td a.id", "href");
+  const id = await ask(full, full.consumer_key);
+  await page.waitForSelector(`tr.new td a.id[href='/decisions/${id}']`);
   assert.notEqual(before, `/decisions/${id}`);
+  await keep(page, "live tail");
   assert.deepEqual(faults, []);
   await context.close();
 });
@@ -161,13 +169,13 @@ test("a decision tells what was tried, and its text is copied", async () => {
 
 test("a chart says its values under the pointer, and a span dragged across it is zoomed into", async () => {
   const { page, context } = await visitor(chromium, full);
-  const hits = page.locator("[data-chart] .hit");
-  const [first, last] = [await hits.nth(4).boundingBox(), await hits.nth(9).boundingBox()];
-  const y = first.y + first.height / 2;
-  await page.mouse.move(first.x + 2, y);
+  const chart = await page.locator("[data-chart] .hit").first().boundingBox();
+  const y = chart.y + chart.height / 2;
+  await page.mouse.move(chart.x + chart.width * 0.2, y);
   await page.waitForSelector(".tip");
+  assert.match(await page.textContent(".tip"), /answered/);
   await page.mouse.down();
-  await page.mouse.move(last.x + 2, y, { steps: 5 });
+  await page.mouse.move(chart.x + chart.width * 0.4, y, { steps: 5 });
   await page.mouse.up();
   await page.waitForURL(/from=.*to=/);
   await context.close();
@@ -193,4 +201,120 @@ test("logging out everywhere ends the other window too", async () => {
   assert.equal(new URL(two.page.url()).pathname, "/login");
   await one.context.close();
   await two.context.close();
+});
+
+test("a first run leads from nothing to the first request, and says what is wrong on the way", async () => {
+  const { page, context, faults } = await visitor(chromium, bare);
+  const host = full.hosts[0];
+  await page.click("a[href='/start']");
+  await page.waitForURL("**/start/host");
+  await page.fill("[name=host_id]", "tokyo-1");
+  await page.fill("[name=base_url]", host.base_url);
+  await page.fill("[name=gateway_key]", "sk-of-another");
+  await page.click("button.primary");
+  assert.match(await page.textContent("#h-base_url"), /private/);
+  await keep(page, "first run wrong");
+  await page.check("[name=allow_private]");
+  await page.fill("[name=gateway_key]", "sk-of-another");
+  await page.click("button.primary");
+  assert.match(await page.textContent(".verdict.bad"), /refuses the key/);
+  await page.fill("[name=gateway_key]", `sk-demo-${host.host_id}`);
+  await page.click("button.primary");
+  await page.waitForURL("**/start/group");
+  // Who leaves finds their place again.
+  await page.goto(`${bare.base}/`);
+  await page.click("a[href='/start']");
+  await page.waitForURL("**/start/group");
+  await page.click("button.primary");
+  await page.waitForURL("**/start/route");
+  await page.waitForSelector(".verdict.good");
+  await page.locator("[name=model]").first().check();
+  await keep(page, "first run models");
+  await page.click("button.primary");
+  await page.waitForURL("**/start/key");
+  await page.click("button.primary");
+  await page.waitForSelector("#secret");
+  const [secret, curl] = [await page.textContent("#secret"), await page.textContent("#curl")];
+  const model = JSON.parse(curl.match(/-d '(.*)'/)[1]).model;
+  await ask({ gateway: curl.match(/'(http[^']*)\/v1\/chat/)[1] }, secret, { model, messages: [{ role: "user", content: "Hello" }] });
+  await page.waitForSelector("#first .badge.good");
+  assert.match(await page.textContent("#first"), /tokyo-1/);
+  await keep(page, "first run done");
+  await page.click("#first a.primary");
+  await page.waitForURL("**/decisions/*");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("a host is added by its form, and tested from its page", async () => {
+  const { page, context } = await visitor(chromium, full);
+  await page.goto(`${full.base}/hosts/new`);
+  await page.fill("[name=host_id]", "nara");
+  await page.selectOption("[name=kind]", "openai");
+  await page.fill("[name=base_url]", full.hosts[0].base_url);
+  await page.check("[name=allow_private]");
+  await page.fill("[name=gateway_key]", `sk-demo-${full.hosts[0].host_id}`);
+  await page.click("button[value=look]");
+  assert.match(await page.textContent("#planned"), /added/);
+  await page.click("button[value=save]");
+  await page.waitForURL("**/hosts/nara?done=saved");
+  await page.click("a[href='/hosts/nara/ask/try']");
+  await page.click("form.confirm button");
+  await page.waitForURL("**/hosts/nara/work/try");
+  await page.waitForSelector("text=The host is reached and takes the key");
+  await page.goto(`${full.base}/hosts/nara`);
+  assert.match(await page.textContent("main"), /models/);
+  await context.close();
+});
+
+test("a route is changed with a preview of what that does to traffic, and drained with a countdown", async () => {
+  const { page, context, faults } = await visitor(chromium, full);
+  await page.goto(`${full.base}/routes/gpt-5-tokyo/edit`);
+  await page.fill("[name=weight]", "0");
+  await page.click("button[value=look]");
+  assert.match(await page.textContent("#planned"), /weight/);
+  await page.waitForSelector("text=Traffic that moves to another host");
+  assert.match(await page.textContent("#planned"), /\d of \d+ requests/);
+  assert.deepEqual(await barriers(page), []);
+  await keep(page, "route preview");
+  await page.click("button[value=save]");
+  await page.waitForURL("**/routes/gpt-5-tokyo?done=saved");
+  assert.match(await page.textContent("main"), /Live conversations left/);
+  await keep(page, "route draining");
+  await page.goto(`${full.base}/routes/gpt-5-tokyo/edit`);
+  await page.fill("[name=weight]", "60");
+  await page.click("button[value=look]");
+  await page.click("button[value=save]");
+  await page.waitForURL("**/routes/gpt-5-tokyo?done=saved");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("with the keyboard alone one finds a decision, reads it, and changes a route", async () => {
+  const { page, context } = await visitor(chromium, full);
+  const tabTo = async (wanted) => {
+    for (let step = 0; step < 120; step += 1) {
+      await page.keyboard.press("Tab");
+      if (await page.evaluate((wanted) => document.activeElement.matches(wanted), wanted)) return;
+    }
+    assert.fail(`${wanted} is not reached`);
+  };
+  await tabTo("nav a[href='/decisions']");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/decisions");
+  await tabTo("td a.id");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".waterfall");
+  await page.goto(`${full.base}/routes/mini-osaka`);
+  await tabTo("a[href='/routes/mini-osaka/edit']");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/routes/mini-osaka/edit");
+  await tabTo("[name=name]");
+  await page.keyboard.type("Mini");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#planned");
+  await tabTo("button[value=save]");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/routes/mini-osaka?done=saved");
+  await context.close();
 });

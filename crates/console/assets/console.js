@@ -8,18 +8,20 @@
   // Times come in UTC with a machine's form beside them.
   const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
   const hour = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", timeZone: "UTC" });
   function localize(root) {
     for (const time of root.querySelectorAll("time[datetime]")) {
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       if (time.title) time.title = exact.format(at);
       else if ("exact" in time.dataset) time.textContent = exact.format(at);
-      else time.textContent = hour.format(at);
+      else if (!time.closest(".ends")) time.textContent = hour.format(at);
     }
-    for (const hit of root.querySelectorAll("[data-at][data-tip]")) {
-      const lines = hit.dataset.tip.split("\n");
-      lines[0] = hour.format(new Date(hit.dataset.at));
-      hit.dataset.tip = lines.join("\n");
+    for (const chart of root.querySelectorAll("[data-chart]")) {
+      // Steps of a day begin with the day of the log, which is UTC's.
+      const format = Number(chart.dataset.step) >= 86400 ? day : hour;
+      chart.querySelectorAll("tbody th").forEach((head, step) => { head.textContent = format.format(startOf(chart, step)); });
+      for (const end of chart.querySelectorAll(".ends time")) end.textContent = format.format(new Date(end.dateTime));
     }
   }
 
@@ -30,6 +32,17 @@
     box.hidden = false;
     clearTimeout(toast.timer);
     toast.timer = setTimeout(() => { box.hidden = true; }, 2500);
+  }
+
+  // Over plain HTTP from another machine browsers have no clipboard: then the text is selected, and copied as it was of old.
+  async function copyText(place) {
+    try {
+      await navigator.clipboard.writeText(place.textContent);
+    } catch {
+      getSelection().selectAllChildren(place);
+      if (!document.execCommand("copy")) return;
+    }
+    toast(document.body.dataset.copied);
   }
 
   // The navigation is open where there is room for it, and a menu where there is none.
@@ -45,10 +58,7 @@
 
   document.addEventListener("click", (event) => {
     const copy = event.target.closest("[data-copy]");
-    if (copy) {
-      const text = document.getElementById(copy.dataset.copy).textContent;
-      navigator.clipboard.writeText(text).then(() => toast(document.body.dataset.copied));
-    }
+    if (copy) copyText(document.getElementById(copy.dataset.copy));
     const dismiss = event.target.closest("[data-dismiss]");
     if (dismiss) dismiss.closest("[data-notice]").remove();
     for (const pop of document.querySelectorAll("details.pop[open]")) {
@@ -64,73 +74,121 @@
     hideTip();
   });
 
-  // Charts: a hint under the pointer, and a span chosen by dragging.
+  // Charts: a hint under the pointer, read from the table below the picture; and a span chosen by dragging.
   let tip = null;
   let drag = null;
+  function startOf(chart, step) {
+    return new Date((Number(chart.dataset.first) + step * Number(chart.dataset.step)) * 1000);
+  }
+  function under(event) {
+    const hit = event.target.closest && event.target.closest(".hit");
+    if (!hit) return null;
+    const chart = hit.closest("[data-chart]");
+    const rows = chart.querySelectorAll("tbody tr");
+    const box = hit.getBoundingClientRect();
+    const step = Math.floor(((event.clientX - box.left) / box.width) * rows.length);
+    return { chart, rows, step: Math.max(0, Math.min(step, rows.length - 1)) };
+  }
+  function mark(chart, from, to, count) {
+    const band = chart.querySelector(".under");
+    band.setAttribute("x", (from * 1000) / count);
+    band.setAttribute("width", ((to - from + 1) * 1000) / count);
+  }
   function hideTip() {
+    for (const band of document.querySelectorAll(".under")) band.setAttribute("width", 0);
     if (tip) tip.remove();
     tip = null;
   }
-  function showTip(hit, event) {
-    const chart = hit.closest("[data-chart]");
+  function showTip({ chart, rows, step }, event) {
+    const names = [...chart.querySelectorAll("thead th")].slice(1).map((head) => head.textContent);
+    const [time, ...values] = [...rows[step].children].map((cell) => cell.textContent);
     if (!tip) {
       tip = document.createElement("div");
       tip.className = "tip";
     }
     if (tip.parentNode !== chart) chart.append(tip);
-    tip.textContent = hit.dataset.tip;
+    tip.textContent = [time, ...values.map((value, at) => `${names[at]}  ${value}`)].join("\n");
     const box = chart.getBoundingClientRect();
-    const x = event.clientX - box.left;
     const room = box.width - tip.offsetWidth - 8;
-    tip.style.left = `${Math.max(8, Math.min(x + 12, room))}px`;
+    tip.style.left = `${Math.max(8, Math.min(event.clientX - box.left + 12, room))}px`;
     tip.style.top = `${event.clientY - box.top - tip.offsetHeight - 10}px`;
   }
-  function mark(hit) {
-    const hits = [...hit.closest("svg").querySelectorAll(".hit")];
-    const [from, to] = [hits.indexOf(drag.hit), hits.indexOf(hit)].sort((a, b) => a - b);
-    hits.forEach((each, at) => each.classList.toggle("on", at >= from && at <= to));
-    return [hits[from], hits[to]];
-  }
   document.addEventListener("pointermove", (event) => {
-    const hit = event.target.closest && event.target.closest(".hit");
-    if (!hit) return hideTip();
-    showTip(hit, event);
-    if (drag && hit.closest("svg") === drag.hit.closest("svg")) mark(hit);
+    const at = under(event);
+    if (!at) return hideTip();
+    showTip(at, event);
+    const from = drag && drag.chart === at.chart ? drag.step : at.step;
+    mark(at.chart, Math.min(from, at.step), Math.max(from, at.step), at.rows.length);
   });
   document.addEventListener("pointerdown", (event) => {
-    const hit = event.target.closest && event.target.closest(".hit");
-    if (hit && event.button === 0 && event.pointerType === "mouse") {
-      drag = { hit };
+    const at = under(event);
+    if (at && event.button === 0 && event.pointerType === "mouse") {
+      drag = at;
       event.preventDefault();
     }
   });
   document.addEventListener("pointerup", (event) => {
-    if (!drag) return;
-    const hit = event.target.closest && event.target.closest(".hit");
-    const start = drag.hit;
-    if (hit && hit !== start && hit.closest("svg") === start.closest("svg")) {
-      const [first, last] = mark(hit);
-      const step = Number(start.closest("[data-chart]").dataset.step) * 1000;
-      const to = new Date(new Date(last.dataset.at).getTime() + step);
-      const address = new URL(location.href);
-      address.searchParams.delete("range");
-      address.searchParams.set("from", new Date(first.dataset.at).toISOString());
-      address.searchParams.set("to", to.toISOString());
-      location.assign(address);
-    }
-    for (const on of document.querySelectorAll(".hit.on")) on.classList.remove("on");
+    const [from, to] = [drag, under(event)];
     drag = null;
+    if (!from || !to || to.chart !== from.chart || to.step === from.step) return;
+    const address = new URL(location.href);
+    address.searchParams.delete("range");
+    address.searchParams.set("from", startOf(to.chart, Math.min(from.step, to.step)).toISOString());
+    address.searchParams.set("to", startOf(to.chart, Math.max(from.step, to.step) + 1).toISOString());
+    location.assign(address);
   });
+
+  // What a stream of the API tells of is not rendered here: it only says when the part of the page is to be asked
+  // for again, at most twice a second. Without the stream it is asked for every three seconds.
+  function follow(place) {
+    const ask = () => {
+      const part = document.getElementById(place.dataset.of);
+      if (part && !document.hidden) htmx.trigger(part, "told");
+      else place.dataset.behind = "";
+    };
+    let waiting = null;
+    const soon = () => {
+      waiting ??= setTimeout(() => { waiting = null; ask(); }, 500);
+    };
+    const source = new EventSource(place.dataset.stream);
+    source.addEventListener("decision", soon);
+    source.addEventListener("lagged", soon);
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) setInterval(ask, 3000);
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && "behind" in place.dataset) {
+        delete place.dataset.behind;
+        ask();
+      }
+    });
+  }
+
+  // Lines that were not there before are marked for a moment.
+  let seen = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const rows = event.detail.target.querySelectorAll("[data-row]");
+    seen = rows.length ? new Set([...rows].map((row) => row.dataset.row)) : null;
+  });
+  function markNew(root) {
+    if (seen) for (const row of root.querySelectorAll("[data-row]")) row.classList.toggle("new", !seen.has(row.dataset.row));
+    seen = null;
+  }
 
   // Parts that refresh themselves rest while nobody looks, while something in them is in use, and say when
   // the server is gone.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const target = event.detail.target;
-    const inUse = drag || target.querySelector("details[open], :focus-visible");
+    const { elt, target } = event.detail;
+    if (!/^(every|told)/.test(elt.getAttribute("hx-trigger") ?? "")) return;
+    const inUse = drag || target.querySelector("details[open], :focus-visible, .tip");
     if (document.hidden || inUse) event.preventDefault();
   });
   document.addEventListener("htmx:sendError", () => toast(document.body.dataset.offline));
-  document.addEventListener("htmx:load", (event) => localize(event.detail.elt));
+  document.addEventListener("htmx:load", (event) => {
+    localize(event.detail.elt);
+    markNew(event.detail.elt);
+  });
+  document.querySelectorAll("[data-stream]").forEach(follow);
 
   menu();
   localize(document);

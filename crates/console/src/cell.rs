@@ -19,6 +19,8 @@ pub(crate) enum Body {
     Text(String),
     /// Aligned to the right.
     Number(String),
+    /// The number that a page is looked at for.
+    Count(String),
     /// An id or key, in a fixed width.
     Code(String),
     Link {
@@ -45,6 +47,10 @@ impl Cell {
 
     pub(crate) fn number(text: impl Into<String>) -> Self {
         Self::new(Body::Number(text.into()))
+    }
+
+    pub(crate) fn count(text: impl Into<String>) -> Self {
+        Self::new(Body::Count(text.into()))
     }
 
     pub(crate) fn code(text: impl Into<String>) -> Self {

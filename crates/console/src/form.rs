@@ -41,6 +41,12 @@ impl Fields {
         Some(value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
+    /// The texts of all fields of a name, such as the boxes that are ticked of several.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        let own = self.0.iter().filter(|(own, _)| own == name);
+        own.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
+    }
+
     /// Whether a box is ticked.
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.text(name).is_some()

@@ -83,6 +83,22 @@ impl Format {
         }
     }
 
+    /// As [`Format::money`] where there is little room: cents from a dollar on, `$12.3k` for thousands.
+    pub(crate) fn short_money(self, nanos: i64) -> String {
+        let dollars = nanos / 1_000_000_000;
+        match dollars.unsigned_abs() {
+            0 => self.money(nanos),
+            1..10_000 => {
+                let cents = (nanos.unsigned_abs() + 5_000_000) / 10_000_000;
+                let sign = if nanos < 0 { "-" } else { "" };
+                let whole = self.number(i64::try_from(cents / 100).unwrap_or(i64::MAX));
+                format!("{sign}${whole}.{:02}", cents % 100)
+            }
+            _ if nanos < 0 => format!("-${}", self.compact(-dollars)),
+            _ => format!("${}", self.compact(dollars)),
+        }
+    }
+
     /// Microseconds as the unit that reads best.
     pub(crate) fn micros(self, us: u64) -> String {
         let ms = us as f64 / 1e3;
@@ -199,6 +215,13 @@ mod tests {
     fn money_shows_the_digits_that_matter() {
         let told = [0, 1_234_567_890_000, 250_000_000, 12_500, -250_000_000].map(|n| EN.money(n));
         assert_eq!(told, ["$0.00", "$1,234.57", "$0.2500", "$0.000013", "-$0.2500"]);
+    }
+
+    #[test]
+    fn money_in_little_room_is_short() {
+        let told = [0, 12_500, 1_234_567_000, 9_999_995_000_000, 123_456_000_000_000, -1_500_000_000];
+        let told = told.map(|nanos| EN.short_money(nanos));
+        assert_eq!(told, ["$0.00", "$0.000013", "$1.23", "$10,000.00", "$123k", "-$1.50"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use askama::Template;
 
 use crate::cell::Cell;
+use crate::chart::Chart;
 use crate::shell::Shell;
 use crate::terms::Badge;
 
@@ -122,13 +123,28 @@ pub(crate) struct Part {
     pub(crate) empty: &'static str,
     /// Text to copy, with its id in the page.
     pub(crate) code: Option<(&'static str, String)>,
-    /// The address of its page, when it is to refresh itself.
-    pub(crate) refresh: Option<String>,
+    pub(crate) charts: Vec<Chart>,
+    pub(crate) actions: Vec<Action>,
+    /// The address of its page and how often, when it is to refresh itself.
+    pub(crate) refresh: Option<(String, &'static str)>,
+    /// Where what takes its place is asked for, once the page stands.
+    pub(crate) later: Option<String>,
 }
 
 impl Part {
     pub(crate) fn new(title: &'static str) -> Self {
-        Self { title, hint: String::new(), facts: Vec::new(), table: None, empty: "", code: None, refresh: None }
+        Self {
+            title,
+            hint: String::new(),
+            facts: Vec::new(),
+            table: None,
+            empty: "",
+            code: None,
+            charts: Vec::new(),
+            actions: Vec::new(),
+            refresh: None,
+            later: None,
+        }
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
@@ -143,9 +159,27 @@ impl Part {
         Self { table: Some(table), empty, ..self }
     }
 
-    /// Refreshes itself out of this page.
+    pub(crate) fn actions(self, actions: Vec<Action>) -> Self {
+        Self { actions, ..self }
+    }
+
+    pub(crate) fn charts(self, charts: Vec<Chart>) -> Self {
+        Self { charts, ..self }
+    }
+
+    /// Refreshes itself out of this page, every five seconds.
     pub(crate) fn live(self, page: impl Into<String>) -> Self {
-        Self { refresh: Some(page.into()), ..self }
+        self.live_every(page, "5s")
+    }
+
+    /// Refreshes itself out of this page, so often.
+    pub(crate) fn live_every(self, page: impl Into<String>, span: &'static str) -> Self {
+        Self { refresh: Some((page.into(), span)), ..self }
+    }
+
+    /// Gives way to what stands at this address: for what takes longer than a page may.
+    pub(crate) fn later(self, address: impl Into<String>) -> Self {
+        Self { later: Some(address.into()), ..self }
     }
 
     pub(crate) fn code(self, id: &'static str, text: String) -> Self {

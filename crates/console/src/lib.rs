@@ -33,6 +33,7 @@ mod terms;
 mod throttle;
 mod visit;
 mod words;
+mod works;
 
 pub use pages::settings::setting_meaning;
 pub use process::{

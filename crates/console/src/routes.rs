@@ -7,11 +7,11 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use relay_control::Control;
 
-use crate::pages::fleet::{edit, groups, hosts, keys, routes};
+use crate::pages::fleet::{edit, groups, host_work, hosts, keys, routes};
 use crate::pages::status::Board;
 use crate::pages::{
     account, audit, bindings, decisions, events, generations, health, login, map, notifications, overview, playground,
-    settings, status, tokens, usage,
+    settings, start, status, tokens, usage,
 };
 use crate::process::{Process, StatusPage};
 use crate::state::Console;
@@ -28,6 +28,7 @@ pub fn router(control: Arc<Control>, process: Process, api: Router) -> Router {
         process,
         api: api.clone(),
         board,
+        works: Arc::default(),
         throttle: Arc::new(Throttle::default()),
     };
     Router::new()
@@ -36,6 +37,7 @@ pub fn router(control: Arc<Control>, process: Process, api: Router) -> Router {
         .route("/preferences", post(preferences::save))
         .route("/assets/{name}", get(assets::serve))
         .route("/", get(overview::show))
+        .merge(start::routes())
         .route("/map", get(map::show))
         .route("/decisions", get(decisions::list::show))
         .route("/decisions/{id}", get(decisions::story::show))
@@ -49,7 +51,8 @@ pub fn router(control: Arc<Control>, process: Process, api: Router) -> Router {
         .route("/usage", get(usage::show))
         .route("/hosts", get(hosts::list))
         .route("/hosts/{id}", get(hosts::show))
-        .route("/hosts/{id}/ask/{what}", get(hosts::confirm).post(hosts::ask))
+        .route("/hosts/{id}/ask/{what}", get(host_work::confirm).post(host_work::ask))
+        .route("/hosts/{id}/work/{what}", get(host_work::show))
         .route("/groups", get(groups::list))
         .route("/groups/{id}", get(groups::show))
         .route("/routes", get(routes::list))

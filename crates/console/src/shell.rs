@@ -52,7 +52,6 @@ words! {
         dismiss => "Dismiss" / "关闭";
         older => "Older" / "下一页";
         newest => "Newest" / "回到最新";
-        details => "Details" / "详情";
         done_cleared => "Cool-downs were cleared." / "已清除冷却。";
         done_rolled_back => "The generation was published again." / "已重新发布该版本。";
         done_purged => "Bindings were removed." / "绑定已删除。";

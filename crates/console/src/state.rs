@@ -8,6 +8,7 @@ use relay_control::Control;
 use crate::pages::status::Board;
 use crate::process::Process;
 use crate::throttle::Throttle;
+use crate::works::Works;
 
 /// State of the router; cheap to clone.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub(crate) struct Console {
     pub(crate) api: Router,
     /// The public status page as it was shown last.
     pub(crate) board: Option<Arc<Board>>,
+    /// Work on hosts that was started here.
+    pub(crate) works: Arc<Works>,
     /// Guesses at the login page.
     pub(crate) throttle: Arc<Throttle>,
 }

@@ -19,7 +19,7 @@ use crate::managed::ManagedAccess;
 use crate::notifications::Notifications;
 use crate::probing::{ProbeSettings, Probed};
 use crate::public_status::PastDays;
-use crate::traffic::Remembered;
+use crate::traffic::{Remembered, RememberedTimings};
 
 /// Hands a new generation to the data plane; returns when it serves from it.
 pub type Publisher = Box<dyn Fn(Arc<Snapshot>) + Send + Sync>;
@@ -130,6 +130,7 @@ pub struct Control {
     pub(crate) key_looks: KeyLooks,
     pub(crate) remembered_traffic: Arc<Remembered>,
     pub(crate) past_days: Arc<PastDays>,
+    pub(crate) remembered_timings: Arc<RememberedTimings>,
     /// One publication at a time.
     pub(crate) publishing: tokio::sync::Mutex<()>,
     /// One replay of the log at a time.
@@ -155,6 +156,7 @@ impl Control {
             key_looks: KeyLooks::default(),
             remembered_traffic: Arc::default(),
             past_days: Arc::default(),
+            remembered_timings: Arc::default(),
             publishing: tokio::sync::Mutex::new(()),
             replaying: tokio::sync::Mutex::new(()),
             parts,

@@ -4,7 +4,9 @@
 //! Months of roll-ups are millions of rows, and what is over does not change: its sums are
 //! remembered (`stretches`).
 
+mod over_time;
 mod stretches;
+mod timings;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,8 +15,11 @@ use relay_domain::Timestamp;
 use relay_ledger::{Decision, Filter};
 pub use relay_ledger::{RollupFilter, RollupSums};
 
+pub use self::over_time::{OverTime, OverTimeQuery};
 pub(crate) use self::stretches::Remembered;
 use self::stretches::Stretch;
+pub(crate) use self::timings::RememberedTimings;
+pub use self::timings::StepTimings;
 use crate::Control;
 use crate::page::QueryError;
 
@@ -66,6 +71,8 @@ pub struct Traffic {
     pub step: Duration,
     /// Every step from the first to the last, those without requests too.
     pub steps: Vec<Step>,
+    /// Every hour with requests, oldest first.
+    pub hours: Vec<Step>,
     /// All of it.
     pub total: RollupSums,
     /// By logical group, most requests first.
@@ -108,7 +115,7 @@ impl Control {
         self.read_log(move |log| {
             let TrafficQuery { from, to, filter } = query;
             let from = floor(from, HOUR);
-            let whole = remembered.read(from, to, &filter, now, |from, to| log.rollups(from, to, &filter))?;
+            let whole = remembered.read((from, to), &filter, now, |from, to| log.rollups(from, to, &filter))?;
             Ok(Traffic::new(whole, from, to))
         })
         .await
@@ -184,9 +191,11 @@ impl Traffic {
                 step.sums.add(sums);
             }
         }
+        let hour = |(at, sums): (i64, RollupSums)| Some(Step { at: Timestamp::from_second(at).ok()?, sums });
+        let hours = whole.hours.into_iter().filter_map(hour).collect();
         let [groups, hosts, models, consumers, routes] = whole.by.map(sorted);
         let step = Duration::from_secs(seconds.unsigned_abs());
-        Self { step, steps, total, groups, hosts, models, consumers, routes }
+        Self { step, steps, hours, total, groups, hosts, models, consumers, routes }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::words::words;
 words! {
     MapWords {
         title => "Fleet map" / "流量拓扑";
-        intro => "Groups, routes and hosts. Edges are as wide as their traffic of the last 24 hours, colored by health." / "分组、路由与主机。连线粗细表示最近 24 小时的流量，颜色表示健康状态。";
+        intro => "Groups, routes and hosts. Edges are as wide as their traffic of the last 24 hours, colored by health. A click leads to each, to see and change it." / "分组、路由与主机。连线粗细表示最近 24 小时的流量，颜色表示健康状态。点击可查看和修改。";
         groups => "Groups" / "分组";
         routes => "Routes" / "路由";
         hosts => "Hosts" / "主机";
@@ -43,13 +43,18 @@ words! {
 /// Routes drawn at most; a picture of more shows nothing.
 const ROUTES: usize = 60;
 
-const NODE_WIDTH: usize = 190;
+/// Letters of the small line of a box.
+const NOTE: usize = 34;
+
+const NODE_WIDTH: usize = 210;
 const NODE_HEIGHT: usize = 40;
 const ROW: usize = 54;
 const TOP: usize = 28;
 /// Left edges of the three columns.
-const COLUMNS: [usize; 3] = [10, 370, 730];
-const WIDEST: f64 = 22.0;
+const COLUMNS: [usize; 3] = [10, 360, 710];
+/// All edges of a box together at most; a little less than its height.
+const WIDEST: f64 = 34.0;
+const NARROWEST: f64 = 1.5;
 
 /// A box of the picture.
 #[derive(Clone, Debug)]
@@ -75,7 +80,7 @@ pub(crate) struct Edge {
 
 /// The page.
 #[derive(Template)]
-#[template(path = "map.html")]
+#[template(path = "map.html", blocks = ["live"])]
 pub(crate) struct Map {
     pub(crate) t: MapWords,
     pub(crate) shell: Shell,
@@ -99,7 +104,8 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let is_meant = |route: &&Route| group.as_deref().is_none_or(|group| route.group.as_str() == group);
     let routes: Vec<&Route> = snapshot.routes().iter().map(|entry| &entry.route).filter(is_meant).collect();
     let fleet = Drawn { groups: snapshot.groups().collect(), hosts: snapshot.hosts().iter().collect(), routes };
-    Ok(page(&Map::new(&visit, fleet, &traffic, &Healths::of(control), group)))
+    let shown = Map::new(&visit, fleet, &traffic, &Healths::of(control), group);
+    Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
 
 /// What is drawn.
@@ -188,7 +194,7 @@ impl Pen<'_> {
         places
     }
 
-    /// The routes' boxes, and the curves on both sides of them.
+    /// The routes' boxes, and the curves on both sides of them, which lie beside each other where they meet.
     fn routes(
         &self,
         routes: &[&Route],
@@ -197,13 +203,15 @@ impl Pen<'_> {
         nodes: &mut Vec<Node>,
     ) -> Vec<Edge> {
         let language = self.visit.preferences.language;
-        let busiest = routes.iter().map(|route| requests(route)).max().unwrap_or(0).max(1) as f64;
+        let mut stacks = Stacks::new(routes, requests);
         let mut edges = Vec::new();
         for (at, route) in routes.iter().enumerate() {
             let (id, y) = (route.id.as_str(), self.y(at, routes.len()));
             let badge = route_state(language, route, self.healths);
             let count = requests(route);
-            let note = format!("{} · {}", route.public_model, self.t.tier_and_weight(route.priority, route.weight));
+            let place = self.t.tier_and_weight(route.priority, route.weight);
+            let room = NOTE.saturating_sub(place.chars().count() + 3);
+            let note = format!("{} · {place}", shortened(&route.public_model.to_string(), room));
             let told = self.t.requests(self.visit.format().number(count));
             let title = format!("{id}: {} · {told}", badge.text);
             nodes.push(Node {
@@ -211,36 +219,77 @@ impl Pen<'_> {
                 ..node((COLUMNS[1], y), path("/routes", id), id, &note, badge.tone)
             });
             let tone = if count == 0 && badge.tone == Tone::Good { Tone::Quiet } else { badge.tone };
-            let width = 1.5 + (WIDEST - 1.5) * count as f64 / busiest;
-            let mut edge = |from: (usize, usize), to: (usize, usize), tone| {
+            let width = stacks.width(count);
+            let middle = |y: usize| (y + NODE_HEIGHT / 2) as f64;
+            let mut edge = |from: (usize, f64), to: (usize, f64), tone| {
                 edges.push(Edge { d: curve(from, to), width: format!("{width:.1}"), tone, title: title.clone() });
             };
             if let Some((group, _)) = groups.get(route.group.as_str()) {
-                edge((COLUMNS[0] + NODE_WIDTH, *group), (COLUMNS[1], y), tone);
+                let place = middle(*group) + stacks.next(("group", route.group.as_str()), width);
+                edge((COLUMNS[0] + NODE_WIDTH, place), (COLUMNS[1], middle(y)), tone);
             }
             if let Some((host, host_tone)) = hosts.get(route.host.as_str()) {
                 let tone = if *host_tone == Tone::Bad { Tone::Bad } else { tone };
-                edge((COLUMNS[1] + NODE_WIDTH, y), (COLUMNS[2], *host), tone);
+                let place = middle(*host) + stacks.next(("host", route.host.as_str()), width);
+                edge((COLUMNS[1] + NODE_WIDTH, middle(y)), (COLUMNS[2], place), tone);
             }
         }
         edges
     }
 }
 
+/// Where edges meet a group or a host: beside each other, in the order of the routes.
+struct Stacks<'a> {
+    /// Width of a request.
+    scale: f64,
+    /// Of each group and host how far from its middle the next edge begins.
+    next: HashMap<(&'static str, &'a str), f64>,
+}
+
+impl<'a> Stacks<'a> {
+    fn new(routes: &[&'a Route], requests: &dyn Fn(&Route) -> i64) -> Self {
+        let ends = |route: &&'a Route| [("group", route.group.as_str()), ("host", route.host.as_str())];
+        let mut counts: HashMap<(&'static str, &'a str), i64> = HashMap::new();
+        for route in routes {
+            ends(route).into_iter().for_each(|end| *counts.entry(end).or_default() += requests(route));
+        }
+        let busiest = counts.values().copied().max().unwrap_or(0).max(1) as f64;
+        let mut stacks = Self { scale: WIDEST / busiest, next: HashMap::new() };
+        for route in routes {
+            let half = stacks.width(requests(route)) / 2.0;
+            ends(route).into_iter().for_each(|end| *stacks.next.entry(end).or_default() -= half);
+        }
+        stacks
+    }
+
+    fn width(&self, requests: i64) -> f64 {
+        (requests as f64 * self.scale).max(NARROWEST)
+    }
+
+    /// The middle of the next edge, from the middle of the box.
+    fn next(&mut self, end: (&'static str, &'a str), width: f64) -> f64 {
+        let next = self.next.entry(end).or_default();
+        *next += width;
+        *next - width / 2.0
+    }
+}
+
 fn node((x, y): (usize, usize), href: String, name: &str, note: &str, tone: Tone) -> Node {
-    Node { href, name: shortened(name, 24), title: format!("{name}: {note}"), note: shortened(note, 30), tone, x, y }
+    Node { href, name: shortened(name, 24), title: format!("{name}: {note}"), note: shortened(note, NOTE), tone, x, y }
 }
 
 /// As much as a box holds.
 fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// From the right middle of one box to the left middle of another.
-fn curve((x1, y1): (usize, usize), (x2, y2): (usize, usize)) -> String {
-    let (y1, y2) = (y1 + NODE_HEIGHT / 2, y2 + NODE_HEIGHT / 2);
+fn curve((x1, y1): (usize, f64), (x2, y2): (usize, f64)) -> String {
     let middle = usize::midpoint(x1, x2);
-    format!("M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}")
+    format!("M{x1} {y1:.1}C{middle} {y1:.1} {middle} {y2:.1} {x2} {y2:.1}")
 }
 
 #[cfg(test)]
@@ -254,6 +303,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let traffic = Traffic {
         step: Duration::from_hours(1),
         steps: Vec::new(),
+        hours: Vec::new(),
         total: sums,
         groups: Vec::new(),
         hosts: Vec::new(),

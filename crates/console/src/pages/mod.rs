@@ -14,6 +14,7 @@ pub(crate) mod notifications;
 pub(crate) mod overview;
 pub(crate) mod playground;
 pub(crate) mod settings;
+pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod tokens;
 pub(crate) mod usage;

@@ -6,13 +6,14 @@ use askama::Template;
 use axum::extract::State;
 use relay_control::fleet_health::{FleetHealthView, HealthFilter};
 use relay_control::status::{FleetCounts, Health};
-use relay_control::traffic::{Recent, RollupFilter, RollupSums, Share, Step, Traffic, TrafficQuery};
+use relay_control::traffic::{Recent, RollupFilter, RollupSums, Share, Step, StepTimings, Traffic, TrafficQuery};
 use relay_domain::Timestamp;
 
 use crate::chart::{Chart, Ink, Plot, Series, Shape};
 use crate::fault::{Fault, PageResult};
 use crate::format::{Format, NOTHING};
 use crate::pages::health::{Trouble, troubles};
+use crate::pages::start::steps::{StepLink, links};
 use crate::query::{Query, address};
 use crate::shell::{Section, Shell, page};
 use crate::state::Console;
@@ -47,16 +48,19 @@ words! {
         cost => "Cost" / "成本";
         cache_hit => "Cache-hit share" / "缓存命中率";
         of_ended(failed) => "{failed} failed" / "失败 {failed}";
-        mean => "mean" / "平均值";
-        newest(number) => "p50, newest {number}" / "最近 {number} 个请求的 p50";
-        p99(value) => "p99 {value}" / "p99 为 {value}";
+        p50 => "median" / "中位数";
+        p95 => "95 %" / "95 % 分位";
+        last_hour(median, p99) => "mean; last hour median {median}, p99 {p99}" / "平均值；最近一小时中位数 {median}，p99 {p99}";
+        median_of_hour(p99) => "median of the last hour, p99 {p99}" / "最近一小时中位数，p99 {p99}";
         in_and_out(input, output) => "in {input}, out {output}" / "输入 {input}，输出 {output}";
         price_and_margin(price, margin) => "price {price}, margin {margin}" / "价格 {price}，毛利 {margin}";
         saved(money) => "{money} saved" / "节省 {money}";
         chart_requests => "Requests" / "请求数";
-        chart_ttft => "Time to first token, mean" / "平均首字延迟";
+        chart_success => "Success" / "成功率";
+        chart_ttft => "Time to first token" / "首字延迟（TTFT）";
+        chart_overhead => "Our overhead" / "自身开销";
         chart_tokens => "Tokens" / "Token 用量";
-        chart_money => "Money" / "费用";
+        chart_money => "Cost and price" / "成本与价格";
         chart_cache => "Cache-hit share" / "缓存命中率";
         answered => "answered" / "成功";
         failed => "failed" / "失败";
@@ -75,12 +79,9 @@ words! {
         more(number) => "and {number} more" / "其余 {number} 项";
         cut(number) => "Only the newest {number} requests are drawn." / "仅绘制最近 {number} 个请求。";
         first_run => "To the first request" / "完成首次请求";
-        first_run_intro => "Nothing can be served yet. Each step says what is wrong when it fails." / "目前还无法提供服务。每一步出错时都会说明原因。";
-        step_host => "Add a host: where requests are sent" / "添加主机：请求发往的地方";
-        step_group => "Make a group: what customers are given" / "新建分组：提供给客户的内容";
-        step_route => "Join them with a route: which model is served by which host" / "新建路由：把分组的模型连接到主机";
-        step_key => "Make a key for a consumer; its page has the commands to paste" / "为使用方新建 key，页面上有可直接粘贴的命令";
-        step_request => "Send a request with it, and watch it arrive" / "用该 key 发送请求，查看它的决策记录";
+        first_run_intro => "Nothing can be served yet. Five steps, some five minutes; each is tried at once, and says what is wrong when it fails." / "目前还无法提供服务。共五步，约五分钟；每一步都会立即验证，出错时说明原因。";
+        first_run_go => "Begin" / "开始";
+        first_run_go_on => "Go on" / "继续";
         step_done => "done" / "已完成";
         no_traffic => "No requests in this time." / "该时间段内没有请求。";
     }
@@ -115,14 +116,6 @@ pub(crate) struct ShareList {
     pub(crate) more: Option<String>,
 }
 
-/// A step to the first request.
-#[derive(Clone, Debug)]
-pub(crate) struct FirstStep {
-    pub(crate) text: &'static str,
-    pub(crate) href: &'static str,
-    pub(crate) is_done: bool,
-}
-
 /// A choice of the range picker.
 #[derive(Clone, Debug)]
 pub(crate) struct RangeLink {
@@ -140,7 +133,9 @@ pub(crate) struct Overview {
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) has_routes: bool,
     /// What is left to do on a new installation; empty once it serves.
-    pub(crate) first_steps: Vec<FirstStep>,
+    pub(crate) first_steps: Vec<StepLink>,
+    /// Some of it is done.
+    pub(crate) has_begun: bool,
     pub(crate) ranges: Vec<RangeLink>,
     /// For the fields of the range: `YYYY-MM-DDTHH:MM`.
     pub(crate) from: String,
@@ -181,8 +176,12 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let hour_ago = visit.now.saturating_sub(Duration::from_hours(1)).unwrap_or(visit.now);
     let traffic = TrafficQuery { from: asked.from, to: asked.to, filter: asked.filter.clone() };
     let (traffic, recent, health) = tokio::join!(control.traffic(traffic), control.recent(hour_ago), control.health());
+    let (traffic, recent) = (traffic?, recent?);
+    let (steps, step) = asked.steps(&traffic, &recent);
+    let times = steps.iter().map(|step| step.at).collect();
+    let timings = control.timings(times, step, asked.filter.clone()).await?;
     let fleet = control.fleet_health(&HealthFilter { troubled: true, ..HealthFilter::default() });
-    let shown = Overview::new(&visit, &asked, &Seen { traffic: traffic?, recent: recent?, health, fleet });
+    let shown = Overview::new(&visit, &asked, &Seen { traffic, recent, timings, health, fleet });
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
 
@@ -190,6 +189,8 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
 struct Seen {
     traffic: Traffic,
     recent: Recent,
+    /// Of each step that is drawn.
+    timings: Vec<StepTimings>,
     health: Health,
     fleet: FleetHealthView,
 }
@@ -245,18 +246,20 @@ impl Asked {
     fn is_recent(&self) -> bool {
         self.range == Some("1h") && !self.is_filtered()
     }
+
+    /// The steps that are drawn, and how long each is.
+    fn steps<'s>(&self, traffic: &'s Traffic, recent: &'s Recent) -> (&'s [Step], Duration) {
+        if self.is_recent() { (&recent.steps, recent.step) } else { (&traffic.steps, traffic.step) }
+    }
 }
 
 impl Overview {
     fn new(visit: &Visit, asked: &Asked, seen: &Seen) -> Self {
         let language = visit.preferences.language;
         let (t, format) = (OverviewWords(language), visit.format());
-        let Seen { traffic, recent, health, fleet } = seen;
-        let (steps, step, total) = if asked.is_recent() {
-            (&recent.steps, recent.step, &recent.total)
-        } else {
-            (&traffic.steps, traffic.step, &traffic.total)
-        };
+        let Seen { traffic, recent, timings, health, fleet } = seen;
+        let total = if asked.is_recent() { &recent.total } else { &traffic.total };
+        let drawn = Drawn { t, format, timings, steps: asked.steps(traffic, recent) };
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
         let is_cut = asked.is_recent() && recent.is_cut;
         Self {
@@ -264,14 +267,15 @@ impl Overview {
             shell: visit.shell(Section::Overview),
             troubles: troubles(language, visit.now, health, fleet),
             has_routes: health.fleet.routes > 0,
-            first_steps: first_steps(t, health.fleet, traffic.total.requests > 0),
+            has_begun: health.fleet.hosts + health.fleet.groups + health.fleet.keys > 0,
+            first_steps: if is_new(health.fleet) { links(language, health.fleet, None) } else { Vec::new() },
             ranges: ranges(t, asked),
             from: field(asked.from),
             to: field(asked.to),
             narrowed: narrowed(t, asked),
             everything: address("/", asked.range.map(|range| ("range", range))),
             tiles: tiles(t, format, total, recent),
-            charts: charts(t, format, steps, step),
+            charts: drawn.charts(),
             lists: lists(t, format, asked, traffic),
             note: is_cut.then(|| t.cut(format.number(recent.total.requests))),
             is_empty: total.requests == 0,
@@ -280,17 +284,9 @@ impl Overview {
     }
 }
 
-fn first_steps(t: OverviewWords, fleet: FleetCounts, has_traffic: bool) -> Vec<FirstStep> {
-    let counts = [fleet.hosts, fleet.groups, fleet.routes, fleet.keys];
-    if counts.iter().all(|count| *count > 0) {
-        return Vec::new();
-    }
-    let texts = [t.step_host(), t.step_group(), t.step_route(), t.step_key()];
-    let hrefs = ["/hosts/new", "/groups/new", "/routes/new", "/keys/new"];
-    let steps = texts.into_iter().zip(hrefs).zip(counts);
-    let steps = steps.map(|((text, href), count)| FirstStep { text, href, is_done: count > 0 });
-    let last = FirstStep { text: t.step_request(), href: "/decisions?live=1", is_done: has_traffic };
-    steps.chain([last]).collect()
+/// Whether something is missing without which nobody can be served.
+fn is_new(fleet: FleetCounts) -> bool {
+    [fleet.hosts, fleet.groups, fleet.routes, fleet.keys].contains(&0)
 }
 
 fn ranges(t: OverviewWords, asked: &Asked) -> Vec<RangeLink> {
@@ -322,90 +318,113 @@ fn mean(sum: i64, count: i64) -> Option<u64> {
 }
 
 fn tiles(t: OverviewWords, format: Format, total: &RollupSums, recent: &Recent) -> Vec<Tile> {
-    let sample = format.number(recent.total.requests);
-    let percentile = |pair: Option<(u64, u64)>, at: fn((u64, u64)) -> u64| format.optional_micros(pair.map(at));
-    let ttft = match recent.first_output_us {
-        Some(_) => t.p99(percentile(recent.first_output_us, |pair| pair.1)),
-        None => t.mean().to_owned(),
-    };
+    let micros = |us: Option<u64>| format.optional_micros(us);
+    let percentiles = |pair: Option<(u64, u64)>| (micros(pair.map(|pair| pair.0)), micros(pair.map(|pair| pair.1)));
+    let (ttft, overhead) = (percentiles(recent.first_output_us), percentiles(recent.overhead_us));
+    let margin = total.price_nanos.saturating_sub(total.cost_nanos);
+    let tile = |name, value, note| Tile { name, value, note };
     vec![
-        Tile {
-            name: t.requests(),
-            value: format.compact(total.requests),
-            note: t.of_ended(format.number(failed(total))),
-        },
-        Tile { name: t.success(), value: success(format, total), note: t.of_ended(format.number(failed(total))) },
-        Tile {
-            name: t.ttft(),
-            value: format.optional_micros(mean(total.first_output_us_sum, total.first_output_count)),
-            note: format!("{} · {ttft}", t.mean()),
-        },
-        Tile {
-            name: t.overhead(),
-            value: percentile(recent.overhead_us, |pair| pair.0),
-            note: format!("{} · {}", t.newest(sample), t.p99(percentile(recent.overhead_us, |pair| pair.1))),
-        },
-        Tile {
-            name: t.tokens(),
-            value: format.compact(total.input_tokens + total.output_tokens),
-            note: t.in_and_out(format.compact(total.input_tokens), format.compact(total.output_tokens)),
-        },
-        Tile {
-            name: t.cost(),
-            value: format.money(total.cost_nanos),
-            note: t.price_and_margin(
-                format.money(total.price_nanos),
-                format.money(total.price_nanos.saturating_sub(total.cost_nanos)),
-            ),
-        },
-        Tile {
-            name: t.cache_hit(),
-            value: format.percent(total.cached_input_tokens, total.input_tokens),
-            note: t.saved(format.money(total.cache_saved_nanos)),
-        },
+        tile(t.requests(), format.compact(total.requests), t.of_ended(format.number(failed(total)))),
+        tile(t.success(), success(format, total), t.of_ended(format.number(failed(total)))),
+        tile(t.ttft(), micros(mean(total.first_output_us_sum, total.first_output_count)), t.last_hour(ttft.0, ttft.1)),
+        tile(t.overhead(), overhead.0, t.median_of_hour(overhead.1)),
+        tile(
+            t.tokens(),
+            format.compact(total.input_tokens + total.output_tokens),
+            t.in_and_out(format.compact(total.input_tokens), format.compact(total.output_tokens)),
+        ),
+        tile(
+            t.cost(),
+            format.short_money(total.cost_nanos),
+            t.price_and_margin(format.short_money(total.price_nanos), format.short_money(margin)),
+        ),
+        tile(
+            t.cache_hit(),
+            format.percent(total.cached_input_tokens, total.input_tokens),
+            t.saved(format.short_money(total.cache_saved_nanos)),
+        ),
     ]
 }
 
-fn charts(t: OverviewWords, format: Format, steps: &[Step], step: Duration) -> Vec<Chart> {
-    let times: Vec<Timestamp> = steps.iter().map(|step| step.at).collect();
-    let series = |name, ink, value: fn(&RollupSums) -> Option<f64>| Series {
-        name,
-        ink,
-        values: steps.iter().map(|step| value(&step.sums)).collect(),
-    };
-    let count = |value: f64| format.compact(value.round() as i64);
-    let micros = |value: f64| format.micros(value.max(0.0) as u64);
-    let money = |value: f64| format.money(value as i64);
-    let percent = |value: f64| format!("{} %", value.round());
-    let plot = |id, title, shape, series, write: &dyn Fn(f64) -> String| {
-        Plot { id, title, shape, steps: &times, step, series, write }.draw(format)
-    };
-    let requests = vec![
-        series(t.answered(), Ink::Good, |sums| Some(sums.complete as f64)),
-        series(t.failed(), Ink::Bad, |sums| Some(failed(sums) as f64)),
-        series(t.other(), Ink::Quiet, |sums| Some((sums.client_gone + sums.resolved) as f64)),
-    ];
-    let ttft = vec![series(t.ttft(), Ink::First, |sums| {
-        mean(sums.first_output_us_sum, sums.first_output_count).map(|us| us as f64)
-    })];
-    let tokens = vec![
-        series(t.input(), Ink::First, |sums| Some(sums.input_tokens as f64)),
-        series(t.output(), Ink::Second, |sums| Some(sums.output_tokens as f64)),
-    ];
-    let prices = vec![
-        series(t.price(), Ink::First, |sums| (sums.priced > 0).then_some(sums.price_nanos as f64)),
-        series(t.cost_line(), Ink::Second, |sums| (sums.priced > 0).then_some(sums.cost_nanos as f64)),
-    ];
-    let cache = vec![series(t.cache_hit(), Ink::First, |sums| {
-        (sums.input_tokens > 0).then(|| sums.cached_input_tokens as f64 * 100.0 / sums.input_tokens as f64)
-    })];
-    vec![
-        plot("requests", t.chart_requests(), Shape::Columns, requests, &count),
-        plot("ttft", t.chart_ttft(), Shape::Lines, ttft, &micros),
-        plot("tokens", t.chart_tokens(), Shape::Columns, tokens, &count),
-        plot("money", t.chart_money(), Shape::Lines, prices, &money),
-        plot("cache", t.chart_cache(), Shape::Lines, cache, &percent),
-    ]
+/// What charts are drawn from.
+struct Drawn<'a> {
+    t: OverviewWords,
+    format: Format,
+    steps: (&'a [Step], Duration),
+    timings: &'a [StepTimings],
+}
+
+impl Drawn<'_> {
+    fn charts(&self) -> Vec<Chart> {
+        let (t, format) = (self.t, self.format);
+        let count = |value: f64| format.compact(value.round() as i64);
+        let money = |value: f64| format.short_money(value as i64);
+        let share = |part: i64, whole: i64| (whole > 0).then(|| part as f64 * 100.0 / whole as f64);
+        let requests = vec![
+            self.series(t.answered(), Ink::Good, |sums| Some(sums.complete as f64)),
+            self.series(t.failed(), Ink::Bad, |sums| Some(failed(sums) as f64)),
+            self.series(t.other(), Ink::Quiet, |sums| Some((sums.client_gone + sums.resolved) as f64)),
+        ];
+        let success = self.series(t.success(), Ink::Good, |sums| share(sums.complete, sums.complete + failed(sums)));
+        let tokens = vec![
+            self.series(t.input(), Ink::First, |sums| Some(sums.input_tokens as f64)),
+            self.series(t.output(), Ink::Second, |sums| Some(sums.output_tokens as f64)),
+        ];
+        let prices = vec![
+            self.series(t.cost_line(), Ink::First, |sums| (sums.priced > 0).then_some(sums.cost_nanos as f64)),
+            self.series(t.price(), Ink::Second, |sums| (sums.priced > 0).then_some(sums.price_nanos as f64)),
+        ];
+        let cache = self.series(t.cache_hit(), Ink::First, |sums| share(sums.cached_input_tokens, sums.input_tokens));
+        vec![
+            self.plot("requests", t.chart_requests(), Shape::Columns, requests, &count),
+            self.shares("success", t.chart_success(), success),
+            self.times("ttft", t.chart_ttft(), |timings| timings.first_output_us),
+            self.times("overhead", t.chart_overhead(), |timings| timings.overhead_us),
+            self.plot("tokens", t.chart_tokens(), Shape::Columns, tokens, &count),
+            self.plot("money", t.chart_money(), Shape::Lines, prices, &money),
+            self.shares("cache", t.chart_cache(), cache),
+        ]
+    }
+
+    fn series(&self, name: &str, ink: Ink, value: impl Fn(&RollupSums) -> Option<f64>) -> Series {
+        let values = self.steps.0.iter().map(|step| value(&step.sums)).collect();
+        Series { name: name.to_owned(), ink, values }
+    }
+
+    fn plot(
+        &self,
+        id: &'static str,
+        title: &'static str,
+        shape: Shape,
+        series: Vec<Series>,
+        write: &dyn Fn(f64) -> String,
+    ) -> Chart {
+        let times: Vec<Timestamp> = self.steps.0.iter().map(|step| step.at).collect();
+        Plot { id, title, shape, steps: &times, step: self.steps.1, series, top: None, write }.draw(self.format)
+    }
+
+    /// A share of a hundred: its scale ends there.
+    fn shares(&self, id: &'static str, title: &'static str, series: Series) -> Chart {
+        let times: Vec<Timestamp> = self.steps.0.iter().map(|step| step.at).collect();
+        let write = |value: f64| self.format.percent((value * 1_000.0) as i64, 100_000);
+        let (step, series) = (self.steps.1, vec![series]);
+        let plot =
+            Plot { id, title, shape: Shape::Lines, steps: &times, step, series, top: Some(100.0), write: &write };
+        plot.draw(self.format)
+    }
+
+    /// Median and 95th percentile of a time.
+    fn times(&self, id: &'static str, title: &'static str, of: fn(&StepTimings) -> Option<(u64, u64)>) -> Chart {
+        let write = |value: f64| self.format.micros(value.max(0.0) as u64);
+        let line = |name: &str, ink, pick: fn((u64, u64)) -> u64| Series {
+            name: name.to_owned(),
+            ink,
+            values: self.timings.iter().map(|timings| of(timings).map(|pair| pick(pair) as f64)).collect(),
+        };
+        let median = line(self.t.p50(), Ink::First, |pair| pair.0);
+        let slow = line(self.t.p95(), Ink::Second, |pair| pair.1);
+        self.plot(id, title, Shape::Lines, vec![median, slow], &write)
+    }
 }
 
 fn lists(t: OverviewWords, format: Format, asked: &Asked, traffic: &Traffic) -> Vec<ShareList> {
@@ -421,7 +440,7 @@ fn lists(t: OverviewWords, format: Format, asked: &Asked, traffic: &Traffic) -> 
         href: if share.name.is_empty() { String::new() } else { asked.address(&[(filter, &share.name)]) },
         requests: format.compact(share.sums.requests),
         success: success(format, &share.sums),
-        money: if share.sums.priced > 0 { format.money(share.sums.cost_nanos) } else { NOTHING.to_owned() },
+        money: if share.sums.priced > 0 { format.short_money(share.sums.cost_nanos) } else { NOTHING.to_owned() },
         percent: format!("{:.1}", share.sums.requests as f64 * 100.0 / all),
     };
     let list = |((title, shares), filter): ((&'static str, &Vec<Share>), &&str)| ShareList {
@@ -468,6 +487,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let traffic = |steps: Vec<Step>, total, shares: &[Share]| Traffic {
         step: Duration::from_hours(1),
         steps,
+        hours: Vec::new(),
         total,
         groups: shares.to_vec(),
         hosts: shares.to_vec(),
@@ -479,6 +499,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let full = Seen {
         traffic: traffic((0..24).map(|hour| step(hour, sums)).collect(), sums, &shares),
         recent: recent(sums, true),
+        timings: vec![StepTimings { overhead_us: Some((90, 200)), first_output_us: None }; 24],
         health,
         fleet,
     };
@@ -486,6 +507,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let empty = Seen {
         traffic: traffic(vec![step(0, RollupSums::default())], RollupSums::default(), &[]),
         recent: Recent { overhead_us: None, first_output_us: None, ..recent(RollupSums::default(), false) },
+        timings: Vec::new(),
         health,
         fleet,
     };

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
-use relay_control::traffic::{RollupFilter, RollupSums, Share, Traffic, TrafficQuery};
+use relay_control::traffic::{OverTime, OverTimeQuery, RollupFilter, RollupSums, Share, Traffic, TrafficQuery};
 use relay_control::usage::Dimension;
 use relay_domain::{Period, Timestamp};
 
+use crate::chart::{Chart, Ink, Plot, Series, Shape};
 use crate::fault::{Fault, PageResult};
 use crate::format::{Format, NOTHING};
 use crate::query::{Query, address};
@@ -27,6 +28,9 @@ words! {
         route => "Route" / "路由";
         host => "Host" / "主机";
         day => "Day" / "日期";
+        hour => "Hour (UTC)" / "小时（UTC）";
+        others => "others" / "其他";
+        tokens_over_time => "Tokens" / "Token 用量";
         from => "From (UTC)" / "开始（UTC）";
         to => "To (UTC)" / "结束（UTC）";
         apply => "Show" / "查看";
@@ -81,17 +85,28 @@ pub(crate) struct Usage {
     pub(crate) head: &'static str,
     pub(crate) from: String,
     pub(crate) to: String,
-    /// Address and text.
-    pub(crate) spans: Vec<(String, &'static str)>,
+    /// Address, text, chosen.
+    pub(crate) spans: Vec<(String, &'static str, bool)>,
     pub(crate) csv: String,
+    pub(crate) charts: Vec<Chart>,
     pub(crate) lines: Vec<Line>,
     pub(crate) total: Option<Line>,
     pub(crate) note: Option<String>,
 }
 
 /// What the page adds up by; the API has more, and several at once.
-const BY: [Dimension; 6] =
-    [Dimension::Consumer, Dimension::Group, Dimension::Model, Dimension::Route, Dimension::Host, Dimension::Day];
+const BY: [Dimension; 7] = [
+    Dimension::Consumer,
+    Dimension::Group,
+    Dimension::Model,
+    Dimension::Route,
+    Dimension::Host,
+    Dimension::Day,
+    Dimension::Hour,
+];
+
+/// The dearest, which charts have by name; all others stand together.
+const NAMED: usize = 5;
 
 /// `GET /usage`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
@@ -99,8 +114,35 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let by = BY.into_iter().find(|by| by.as_str() == word).ok_or(Fault::Parameter("by"))?;
     let from = query.time("from")?.unwrap_or(Period::Month.around(visit.now).0);
     let to = query.time("to")?.unwrap_or(visit.now);
-    let traffic = console.control.traffic(TrafficQuery { from, to, filter: RollupFilter::default() }).await?;
-    Ok(page(&Usage::new(&visit, by, (from, to), traffic)))
+    let filter = RollupFilter::default();
+    let traffic = console.control.traffic(TrafficQuery { from, to, filter: filter.clone() }).await?;
+    let shares = shares(by, &traffic);
+    let names = dearest(by, &shares);
+    let query = OverTimeQuery { from, to, filter, by, names: names.clone() };
+    let over_time = console.control.traffic_over_time(query).await?;
+    let report = Report { by, span: (from, to), total: traffic.total, shares, names, over_time };
+    Ok(page(&Usage::new(&visit, &report)))
+}
+
+/// What the use cases said.
+struct Report {
+    by: Dimension,
+    span: (Timestamp, Timestamp),
+    total: RollupSums,
+    shares: Vec<Share>,
+    /// What the charts have by name.
+    names: Vec<String>,
+    over_time: OverTime,
+}
+
+/// The names of those that cost most; days and hours are along the charts anyway.
+fn dearest(by: Dimension, shares: &[Share]) -> Vec<String> {
+    if matches!(by, Dimension::Day | Dimension::Hour) {
+        return Vec::new();
+    }
+    let mut shares: Vec<&Share> = shares.iter().collect();
+    shares.sort_by_key(|share| std::cmp::Reverse((share.sums.cost_nanos, share.sums.requests)));
+    shares.into_iter().take(NAMED).map(|share| share.name.clone()).collect()
 }
 
 fn name(t: UsageWords, by: Dimension) -> &'static str {
@@ -110,40 +152,43 @@ fn name(t: UsageWords, by: Dimension) -> &'static str {
         Dimension::Model => t.model(),
         Dimension::Route => t.route(),
         Dimension::Host => t.host(),
-        Dimension::Day | Dimension::Hour => t.day(),
+        Dimension::Day => t.day(),
+        Dimension::Hour => t.hour(),
     }
 }
 
 /// The traffic by what is asked for.
-fn shares(by: Dimension, traffic: Traffic) -> Vec<Share> {
+fn shares(by: Dimension, traffic: &Traffic) -> Vec<Share> {
     match by {
-        Dimension::Consumer => traffic.consumers,
-        Dimension::Group => traffic.groups,
-        Dimension::Model => traffic.models,
-        Dimension::Route => traffic.routes,
-        Dimension::Host => traffic.hosts,
-        // Steps are divisors or multiples of the day.
-        Dimension::Day | Dimension::Hour => {
-            let mut days: Vec<Share> = Vec::new();
-            for step in traffic.steps {
-                let name = step.at.strftime("%Y-%m-%d").to_string();
-                match days.last_mut().filter(|day| day.name == name) {
-                    Some(day) => day.sums.add(&step.sums),
-                    None => days.push(Share { name, sums: step.sums }),
-                }
-            }
-            days.retain(|day| day.sums.requests > 0);
-            days
-        }
+        Dimension::Consumer => traffic.consumers.clone(),
+        Dimension::Group => traffic.groups.clone(),
+        Dimension::Model => traffic.models.clone(),
+        Dimension::Route => traffic.routes.clone(),
+        Dimension::Host => traffic.hosts.clone(),
+        Dimension::Day => in_time(traffic, "%Y-%m-%d"),
+        Dimension::Hour => in_time(traffic, "%Y-%m-%d %H:00"),
     }
 }
 
+/// By day or hour, oldest first.
+fn in_time(traffic: &Traffic, pattern: &str) -> Vec<Share> {
+    let mut spans: Vec<Share> = Vec::new();
+    for hour in &traffic.hours {
+        let name = hour.at.strftime(pattern).to_string();
+        match spans.last_mut().filter(|span| span.name == name) {
+            Some(span) => span.sums.add(&hour.sums),
+            None => spans.push(Share { name, sums: hour.sums }),
+        }
+    }
+    spans
+}
+
 impl Usage {
-    fn new(visit: &Visit, by: Dimension, (from, to): (Timestamp, Timestamp), traffic: Traffic) -> Self {
+    fn new(visit: &Visit, report: &Report) -> Self {
         let t = UsageWords(visit.preferences.language);
         let format = visit.format();
-        let total = traffic.total;
-        let shares = shares(by, traffic);
+        let Report { by, span: (from, to), total, shares, .. } = report;
+        let (by, from, to) = (*by, *from, *to);
         let highest = shares.iter().map(|share| share.sums.cost_nanos.max(0)).max().unwrap_or(0).max(1);
         let named = |share: &Share| {
             let name = if share.name.is_empty() { t.none_named() } else { &share.name };
@@ -152,7 +197,14 @@ impl Usage {
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
         let word = by.as_str();
         let span = |from: Timestamp| address("/usage", [("by", word), ("from", from.to_string().as_str())]);
-        let week = visit.now.saturating_sub(Duration::from_hours(7 * 24)).unwrap_or(visit.now);
+        // Whole days, so that its first column is no part of one.
+        let week = visit.now.saturating_sub(Duration::from_hours(6 * 24)).unwrap_or(visit.now);
+        let week = Period::Day.around(week).0;
+        let spans = [
+            (Period::Day.around(visit.now).0, t.today()),
+            (week, t.seven_days()),
+            (Period::Month.around(visit.now).0, t.this_month()),
+        ];
         let (csv_from, csv_to) = (from.to_string(), to.to_string());
         Self {
             t,
@@ -161,24 +213,56 @@ impl Usage {
             head: name(t, by),
             from: field(from),
             to: field(to),
-            spans: vec![
-                (span(Period::Day.around(visit.now).0), t.today()),
-                (span(week), t.seven_days()),
-                (span(Period::Month.around(visit.now).0), t.this_month()),
-            ],
+            spans: spans
+                .map(|(begin, text)| {
+                    (span(begin), text, begin == from && to.duration_since(visit.now).as_secs().abs() < 60)
+                })
+                .into(),
             csv: address(
                 "/api/v1/usage",
                 [("by", word), ("from", csv_from.as_str()), ("to", csv_to.as_str()), ("format", "csv")],
             ),
-            total: (shares.len() > 1).then(|| told(format, &total, t.total().to_owned(), highest)),
+            charts: charts(t, format, report),
+            total: (shares.len() > 1).then(|| told(format, total, t.total().to_owned(), highest)),
             note: (shares.len() > LINES).then(|| t.cut(LINES)),
             lines: shares.iter().take(LINES).map(named).collect(),
         }
     }
 }
 
+/// Cost, tokens and margin over time, each by the dearest and all others.
+fn charts(t: UsageWords, format: Format, report: &Report) -> Vec<Chart> {
+    let over_time = &report.over_time;
+    let is_one_line = report.names.is_empty();
+    let others = report.shares.len() > report.names.len();
+    let series = |value: fn(&RollupSums) -> Option<f64>| {
+        let values = |steps: &[RollupSums]| steps.iter().map(value).collect();
+        let names = report.names.iter().map(|name| if name.is_empty() { t.none_named() } else { name });
+        let named = names.zip(Ink::RANKED).zip(&over_time.named);
+        let named = named.map(|((name, ink), steps)| Series { name: name.to_owned(), ink, values: values(steps) });
+        let name = if is_one_line { t.total() } else { t.others() };
+        let ink = if is_one_line { Ink::First } else { Ink::Quiet };
+        let rest = others.then(|| Series { name: name.to_owned(), ink, values: values(&over_time.others) });
+        named.chain(rest).collect::<Vec<Series>>()
+    };
+    let money = |value: f64| format.short_money(value as i64);
+    let count = |value: f64| format.compact(value.round() as i64);
+    let plot = |id, title, shape, series, write: &dyn Fn(f64) -> String| {
+        let (steps, step) = (&over_time.steps, over_time.step);
+        Plot { id, title, shape, steps, step, series, top: None, write }.draw(format)
+    };
+    let cost = series(|sums| (sums.priced > 0).then_some(sums.cost_nanos as f64));
+    let tokens = series(|sums| (sums.with_usage > 0).then_some((sums.input_tokens + sums.output_tokens) as f64));
+    let margin = series(|sums| (sums.priced > 0).then_some((sums.price_nanos - sums.cost_nanos) as f64));
+    vec![
+        plot("cost", t.cost(), Shape::Columns, cost, &money),
+        plot("tokens", t.tokens_over_time(), Shape::Columns, tokens, &count),
+        plot("margin", t.margin(), Shape::Lines, margin, &money),
+    ]
+}
+
 fn told(format: Format, sums: &RollupSums, name: String, highest: i64) -> Line {
-    let money = |nanos| if sums.priced > 0 { format.money(nanos) } else { NOTHING.to_owned() };
+    let money = |nanos| if sums.priced > 0 { format.short_money(nanos) } else { NOTHING.to_owned() };
     let tokens = |tokens| if sums.with_usage > 0 { format.compact(tokens) } else { NOTHING.to_owned() };
     Line {
         name,
@@ -197,8 +281,6 @@ fn told(format: Format, sums: &RollupSums, name: String, highest: i64) -> Line {
 
 #[cfg(test)]
 pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
-    use relay_control::traffic::Step;
-
     use crate::pages::rendering::{HOSTILE, now, render, visit};
     let sums = RollupSums {
         requests: 1_200,
@@ -214,18 +296,26 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
         ..RollupSums::default()
     };
     let visit = visit(language);
-    let traffic = |consumers: usize| Traffic {
-        step: Duration::from_hours(1),
-        steps: vec![Step { at: now(), sums }; 2],
+    let report = |by, shares: Vec<Share>| Report {
+        by,
+        span: (now(), now()),
         total: sums,
-        groups: Vec::new(),
-        hosts: Vec::new(),
-        models: Vec::new(),
-        consumers: vec![Share { name: HOSTILE.into(), sums }; consumers],
-        routes: vec![Share { name: String::new(), sums }],
+        names: dearest(by, &shares),
+        over_time: OverTime {
+            steps: vec![now(); 2],
+            step: Duration::from_hours(1),
+            named: vec![vec![sums; 2]; dearest(by, &shares).len()],
+            others: vec![sums; 2],
+        },
+        shares,
     };
-    let span = (now(), now());
-    [(Dimension::Consumer, LINES + 1), (Dimension::Route, 0), (Dimension::Day, 0), (Dimension::Host, 0)]
-        .map(|(by, consumers)| render(&Usage::new(&visit, by, span, traffic(consumers))))
-        .into()
+    let share = |name: &str| Share { name: name.into(), sums };
+    [
+        report(Dimension::Consumer, vec![share(HOSTILE); LINES + 1]),
+        report(Dimension::Route, vec![share("")]),
+        report(Dimension::Day, vec![share("2026-11-26")]),
+        report(Dimension::Host, Vec::new()),
+    ]
+    .map(|report| render(&Usage::new(&visit, &report)))
+    .into()
 }

@@ -10,5 +10,7 @@ mod pages;
 mod playground;
 mod roles;
 mod sessions;
+mod start;
 mod status;
 mod support;
+mod works;

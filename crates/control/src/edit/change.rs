@@ -49,7 +49,7 @@ impl Control {
     }
 
     /// The fleet in force with the edits made.
-    pub(super) fn edited(&self, in_force: &InForce, edits: &[Edit]) -> Result<ReadFleet, EditError> {
+    pub(crate) fn edited(&self, in_force: &InForce, edits: &[Edit]) -> Result<ReadFleet, EditError> {
         let keyring = &*self.parts.keyring;
         let entry = |edit: &Edit| Entry::find(&in_force.snapshot, edit.noun, &edit.id, keyring);
         for edit in edits {

@@ -12,12 +12,14 @@ mod document;
 mod error;
 mod noun;
 mod patch;
+mod weigh;
 
 use relay_domain::{KeyOrigin, Route};
 use serde_json::{Value, json};
 
 pub use error::EditError;
 pub use noun::{Entry, Noun};
+pub use weigh::{WeighError, Weighed};
 
 use crate::Control;
 use crate::audit;
@@ -156,8 +158,15 @@ impl Control {
     /// # Errors
     /// As [`Control::drain_host`], but for what publishing can meet.
     pub fn plan_drain(&self, id: &str) -> Result<Planned, EditError> {
-        let edits = drain(&self.in_force.load_full(), id)?;
-        self.plan_edit(&edits)
+        self.plan_edit(&self.draining(id)?)
+    }
+
+    /// The edits that [`Control::drain_host`] would make now.
+    ///
+    /// # Errors
+    /// There is no such host.
+    pub fn draining(&self, id: &str) -> Result<Vec<Edit>, EditError> {
+        drain(&self.in_force.load_full(), id)
     }
 }
 

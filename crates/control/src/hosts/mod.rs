@@ -14,6 +14,7 @@ mod progress;
 mod quota;
 mod reconcile;
 mod sync;
+mod trial;
 pub(crate) mod watch;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use progress::WorkProgress;
 pub(crate) use progress::WorkUnderWay;
 pub use reconcile::{Difference, JoinedBy, Reconciled, Sums, Unjoined};
 pub use sync::Synced;
+pub use trial::{HostTrial, TrialFault};
 pub use watch::{WatchSettings, Watched};
 
 use crate::Control;

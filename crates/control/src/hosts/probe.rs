@@ -41,6 +41,8 @@ impl Control {
         let key = host.gateway_key.as_ref().map(|key| &key.secret);
         let hosts = self.parts.managed.hosts();
         let before = hosts.recorded(&host.id).await?;
+        let work = self.begin_work(&host, "probe");
+        work.at(0, 0, "asking what it can do");
         let found = hosts.probe(&host, key).await.map_err(admin(&host))?;
         let (summary, details) = (format!("probed host \"{id}\""), json!({ "before": before, "after": *found }));
         self.audit_about(&[format!("host:{id}")], actor, "host.probe", summary, details).await?;

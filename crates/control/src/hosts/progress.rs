@@ -13,7 +13,7 @@ use crate::Control;
 /// Work under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WorkProgress {
-    /// `sync` or `reconcile`.
+    /// `probe`, `sync` or `reconcile`.
     pub work: &'static str,
     /// What is done now, in a few words.
     pub stage: String,

@@ -8,8 +8,9 @@ use relay_domain::Timestamp;
 use relay_ledger::{Rollup, RollupFilter, RollupSums};
 
 use super::HOUR;
+use crate::usage::Dimension;
 
-const DAY: i64 = 24 * HOUR;
+pub(super) const DAY: i64 = 24 * HOUR;
 
 /// Seconds after which an hour counts as over: requests are counted in the hour in which they began.
 const FINAL_AFTER: i64 = 2 * HOUR;
@@ -54,6 +55,19 @@ impl Stretch {
         }
     }
 
+    /// The sums by a dimension; none for those of time.
+    pub(super) fn of_dimension(&self, by: Dimension) -> Option<&HashMap<String, RollupSums>> {
+        let [groups, hosts, models, consumers, routes] = &self.by;
+        match by {
+            Dimension::Group => Some(groups),
+            Dimension::Host => Some(hosts),
+            Dimension::Model => Some(models),
+            Dimension::Consumer => Some(consumers),
+            Dimension::Route => Some(routes),
+            Dimension::Day | Dimension::Hour => None,
+        }
+    }
+
     fn sums(&self) -> usize {
         self.hours.len() + self.by.iter().map(HashMap::len).sum::<usize>()
     }
@@ -70,17 +84,30 @@ impl Remembered {
     /// The sums from an hour on to before `to`; `read` is asked for what is not remembered.
     pub(super) fn read<E>(
         &self,
-        from: Timestamp,
-        to: Timestamp,
+        span: (Timestamp, Timestamp),
         filter: &RollupFilter,
         now: Timestamp,
         read: impl Fn(Timestamp, Timestamp) -> Result<Vec<Rollup>, E>,
     ) -> Result<Stretch, E> {
+        let mut whole = Stretch::default();
+        self.each((span, DAY), filter, now, read, |_, stretch| whole.add(stretch))?;
+        Ok(whole)
+    }
+
+    /// Shows the sums of one stretch after the other, none of which is longer than `longest` (an hour or a day) or goes
+    /// beyond the end of one, with the second at which it begins.
+    pub(super) fn each<E>(
+        &self,
+        ((from, to), longest): ((Timestamp, Timestamp), i64),
+        filter: &RollupFilter,
+        now: Timestamp,
+        read: impl Fn(Timestamp, Timestamp) -> Result<Vec<Rollup>, E>,
+        mut show: impl FnMut(i64, &Stretch),
+    ) -> Result<(), E> {
         let time = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
         let RollupFilter { consumer, logical_group_id, public_model, route_id, host_id } = filter.clone();
         let filter = [consumer, logical_group_id, public_model, route_id, host_id];
-        let mut whole = Stretch::default();
-        let (over, rest) = cut(from.as_second(), to.as_second(), now.as_second() - FINAL_AFTER);
+        let (over, mut rest) = cut((from.as_second(), to.as_second()), now.as_second() - FINAL_AFTER, longest);
         for (from, to) in over {
             let name = (from, to, filter.clone());
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&name).map(Arc::clone);
@@ -88,10 +115,14 @@ impl Remembered {
                 Some(stretch) => stretch,
                 None => self.remember(name, Stretch::of(read(time(from), time(to))?)),
             };
-            whole.add(&stretch);
+            show(from, &stretch);
         }
-        whole.add(&Stretch::of(read(time(rest), to)?));
-        Ok(whole)
+        while time(rest) < to {
+            let end = time(rest - rest.rem_euclid(longest) + longest).min(to);
+            show(rest, &Stretch::of(read(time(rest), end)?));
+            rest = end.as_second().max(rest + 1);
+        }
+        Ok(())
     }
 
     fn remember(&self, name: Name, stretch: Stretch) -> Arc<Stretch> {
@@ -106,13 +137,14 @@ impl Remembered {
     }
 }
 
-/// Whole days, and whole hours before and after them, that are over by `over`; and where the rest begins.
-fn cut(from: i64, to: i64, over: i64) -> (Vec<(i64, i64)>, i64) {
+/// Whole days if they may be so long, and whole hours before and after them, that are over by `over`; and where the
+/// rest begins.
+fn cut((from, to): (i64, i64), over: i64, longest: i64) -> (Vec<(i64, i64)>, i64) {
     let end = to.min(over);
     let mut stretches = Vec::new();
     let mut at = from;
     loop {
-        let length = if at.rem_euclid(DAY) == 0 && at + DAY <= end { DAY } else { HOUR };
+        let length = if longest == DAY && at.rem_euclid(DAY) == 0 && at + DAY <= end { DAY } else { HOUR };
         if at + length > end {
             return (stretches, at);
         }
@@ -148,11 +180,12 @@ mod tests {
     fn a_span_is_cut_into_hours_days_hours_and_what_is_not_over() {
         let second = |text: &str| at(text).as_second();
         let (from, to) = (second("2026-11-24T22:00:00Z"), second("2026-11-26T12:30:00Z"));
-        let (stretches, rest) = cut(from, to, second("2026-11-26T02:10:00Z"));
+        let (stretches, rest) = cut((from, to), second("2026-11-26T02:10:00Z"), DAY);
         let lengths: Vec<i64> = stretches.iter().map(|(from, to)| (to - from) / HOUR).collect();
         assert_eq!(lengths, [1, 1, 24, 1, 1]);
         assert_eq!(rest, second("2026-11-26T02:00:00Z"));
-        assert_eq!(cut(from, from, to), (vec![], from));
+        assert_eq!(cut((from, from), to, DAY), (vec![], from));
+        assert_eq!(cut((from, to), second("2026-11-26T02:10:00Z"), HOUR).0.len(), 28, "or into hours alone");
     }
 
     #[test]
@@ -165,7 +198,7 @@ mod tests {
                 asked.borrow_mut().push((from, to));
                 Ok::<_, Infallible>(vec![rollup(from)])
             };
-            remembered.read(from, to, &RollupFilter::default(), at("2026-11-26T02:30:00Z"), read).unwrap()
+            remembered.read((from, to), &RollupFilter::default(), at("2026-11-26T02:30:00Z"), read).unwrap()
         };
         let first = ask();
         assert_eq!(asked.take().len(), 2, "a day, and what is not over");
@@ -173,6 +206,21 @@ mod tests {
         assert_eq!(asked.take(), [(at("2026-11-26T00:00:00Z"), to)]);
         assert_eq!((first.hours.len(), &first.by[1]["tokyo"]), (2, &second.by[1]["tokyo"]));
         assert_eq!(second.by[1]["tokyo"].requests, 2);
+    }
+
+    #[test]
+    fn each_stretch_ends_with_its_hour_or_day_also_when_it_is_not_over() {
+        let starts = |longest: i64| {
+            let mut starts = Vec::new();
+            let span = (at("2026-11-25T22:00:00Z"), at("2026-11-26T01:30:00Z"));
+            let read = |from: Timestamp, _| Ok::<_, Infallible>(vec![rollup(from)]);
+            let show = |start: i64, _: &Stretch| starts.push((start - span.0.as_second()) / HOUR);
+            Remembered::default()
+                .each((span, longest), &RollupFilter::default(), at("2026-11-26T01:30:00Z"), read, show)
+                .unwrap();
+            starts
+        };
+        assert_eq!((starts(HOUR), starts(DAY)), (vec![0, 1, 2, 3], vec![0, 1, 2]));
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub(crate) struct Line {
     pub(crate) at: Moment,
     pub(crate) ago: String,
     pub(crate) request_id: String,
+    /// As much of it as tells it from its neighbors.
+    pub(crate) short_id: String,
     pub(crate) consumer: String,
     pub(crate) group: String,
     pub(crate) model: String,
@@ -121,6 +123,8 @@ pub(crate) struct List {
     pub(crate) older: Option<String>,
     /// Where to ask for the live part again, while it is live.
     pub(crate) refresh: Option<String>,
+    /// What says that there is something new: the stream of the API; none where that has nothing to say.
+    pub(crate) stream: Option<String>,
     /// Starts or stops the tail.
     pub(crate) toggle: String,
 }
@@ -181,6 +185,13 @@ fn with_filters(query: &Query, more: &[(&str, &str)]) -> String {
     address("/decisions", filters.chain(more.iter().copied()))
 }
 
+/// The stream of what matches. It tells of requests that end, so a list of those that are open is asked for in time.
+fn stream(query: &Query) -> String {
+    let names = FIELDS.iter().chain(&["verdict"]);
+    let filters: Vec<(&str, String)> = names.filter_map(|name| Some((*name, query.text(name)?))).collect();
+    address("/api/v1/decisions/stream", filters.iter().map(|(name, value)| (*name, value.as_str())))
+}
+
 impl List {
     fn new(visit: &Visit, query: &Query, found: &Page<Decision>, known: &Known) -> Self {
         let language = visit.preferences.language;
@@ -208,6 +219,7 @@ impl List {
             lines: found.items.iter().map(|decision| line(decision, visit, t)).collect(),
             newest: (!is_first).then(|| with_filters(query, &[])),
             older: found.next_cursor.as_deref().map(|cursor| with_filters(query, &[("cursor", cursor)])),
+            stream: (is_live && chosen != "open").then(|| stream(query)),
             refresh: is_live.then(|| with_filters(query, &[("live", "1")])),
             toggle: with_filters(query, &[("live", if is_live { "" } else { "1" })]),
             from,
@@ -224,6 +236,7 @@ fn line(decision: &Decision, visit: &Visit, t: ListWords) -> Line {
         at: format.moment(decision.at),
         ago: format.relative(decision.at, visit.now),
         request_id: decision.request_id.clone(),
+        short_id: short(&decision.request_id),
         consumer: decision.consumer.clone().unwrap_or_else(|| t.operator().to_owned()),
         group: decision.logical_group_id.clone(),
         model: decision.public_model.clone(),
@@ -239,6 +252,16 @@ fn line(decision: &Decision, visit: &Visit, t: ListWords) -> Line {
         tokens: tokens(format, decision),
         cost: decision.cost_nanos.map_or_else(|| NOTHING.to_owned(), |nanos| format.money(nanos)),
     }
+}
+
+/// Both ends of a long id: those of our own begin with the time, so neighbors differ at the end.
+fn short(id: &str) -> String {
+    const END: usize = 8;
+    let letters: Vec<char> = id.chars().collect();
+    if letters.len() <= 2 * END + 1 {
+        return id.to_owned();
+    }
+    letters[..END].iter().chain(&['…']).chain(&letters[letters.len() - END..]).collect()
 }
 
 /// `input → output`; what is not known is no zero.
@@ -263,9 +286,21 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let query = Query::parse;
     let pages = [
         List::new(&visit, &query("live=1"), &full, &known),
+        List::new(&visit, &query("live=1&verdict=open"), &full, &known),
         List::new(&visit, &query("cursor=x&consumer=%3Cb%3E&verdict=failed&from=2026-11-01T00:00"), &full, &known),
         List::new(&visit, &query(""), &empty, &Known::default()),
         List::new(&visit, &query("host_id=a"), &cut, &Known::default()),
     ];
     pages.iter().map(crate::pages::rendering::render).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn a_long_id_keeps_both_ends() {
+        assert_eq!(short("01a21a0c99d8770bb611669a0c3e5d7f"), "01a21a0c…0c3e5d7f");
+        assert_eq!(short("request-17"), "request-17");
+    }
 }

@@ -1,4 +1,4 @@
-//! Making, changing and removing hosts, groups, routes and keys: a form, what it would do, and doing it.
+//! Making and changing hosts, groups, routes and keys: a form, what it would do, and doing it.
 //!
 //! A form is looked at before it is saved: the first button shows the plan (`Control::plan_edit`), and only
 //! a form that is unchanged since can be saved. The entry's version travels along, so that what somebody
@@ -12,19 +12,18 @@ use http::StatusCode;
 use relay_control::access::Role;
 use relay_control::edit::{Edit, EditError, Entry, Noun};
 use relay_control::expected::Expected;
-use relay_control::keys::DEFAULT_OVERLAP;
 use relay_control::publication::{Planned, PublishError};
 use relay_control::view::Fields;
 
-use super::bound_to;
+use super::acts;
 use super::fields::{FieldWords, Kind, Spec, read, specs};
 use super::issued::{Issued, issued};
-use crate::cell::Cell;
+use super::weight::{self, Weight};
 use crate::changes;
 use crate::fault::{Fault, PageResult};
 use crate::faults;
 use crate::form::{self, Form};
-use crate::kit::{Confirm, Part, Table};
+use crate::kit::{Part, Table};
 use crate::query::{address, path};
 use crate::shell::{Section, Shell, page, see_other};
 use crate::state::Console;
@@ -45,25 +44,7 @@ words! {
         warnings => "Probably not meant" / "可能并非本意";
         faults => "This cannot be saved yet" / "暂时无法保存";
         changed_since => "The form was changed after you looked at what it does. Look once more." / "预览之后表单又有修改，请重新预览。";
-        delete_title(noun, id) => "Delete {noun} {id}" / "删除{noun} {id}";
-        delete_what => "It is gone with the next generation. Its decisions and sums stay, and an older generation has it still." / "发布新版本后即删除。相关决策和统计仍会保留，旧版本中也仍然存在。";
-        delete_referred(why) => "Others refer to it: {why}" / "还有其他对象引用它：{why}";
-        cascade => "Delete those, too" / "一并删除这些对象";
-        delete => "Delete" / "删除";
-        enable_title(noun, id) => "Enable {noun} {id}" / "启用{noun} {id}";
-        enable_what => "It serves again, from the next request on." / "从下一个请求起重新提供服务。";
-        enable => "Enable" / "启用";
-        disable_title(noun, id) => "Disable {noun} {id}" / "停用{noun} {id}";
-        disable_what => "It serves no further request. Requests in flight end as they began; conversations that are held there go elsewhere, and their prompt caches are lost." / "不再接收新请求，进行中的请求不受影响；绑定在此的会话会转到其他路由，提示词缓存随之失效。";
-        disable => "Disable" / "停用";
-        drain_title(id) => "Drain route {id}" / "排空路由 {id}";
-        drain_what => "Its weight becomes 0: conversations that are held there stay, and new ones go elsewhere." / "权重将设为 0：已绑定的会话留在原处，新会话转到其他路由。";
-        drain_bound(number) => "Conversations held there now: {number}" / "当前绑定的会话数：{number}";
-        drain => "Drain" / "排空";
-        rotate_title(id) => "New secret for key {id}" / "轮换 key {id} 的密钥";
-        rotate_what => "A new secret is made and shown once. The present one is good for 24 hours more." / "将生成新密钥并只显示一次，现有密钥在 24 小时内仍然有效。";
-        rotate_at_once => "End the present one at once" / "立即作废现有密钥";
-        rotate => "Make a new secret" / "生成新密钥";
+        effect => "Show its effect on traffic" / "显示对流量的影响";
     }
 }
 
@@ -86,6 +67,10 @@ pub(crate) struct Input {
 /// What saving would do.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    /// What it would do to traffic, where there are no scripts that ask for it once the page stands.
+    pub(crate) weight: Vec<Part>,
+    /// Stands until that is known.
+    pub(crate) weighing: &'static str,
     pub(crate) table: Table,
     pub(crate) warnings: Vec<String>,
 }
@@ -125,23 +110,10 @@ pub(crate) fn routes() -> Router<Console> {
                 update(noun, &console, &visit, &id, &form).await
             },
         );
-        let act = get(
-            move |State(console): State<Console>, visit: Visit, Path((id, act)): Path<(String, String)>| async move {
-                confirm(noun, &console, &visit, &id, Act::named(&act)?).await
-            },
-        )
-        .post(
-            move |State(console): State<Console>,
-                  visit: Visit,
-                  Path((id, act)): Path<(String, String)>,
-                  Form(form): Form| async move {
-                perform(noun, &console, &visit, &id, Act::named(&act)?, &form).await
-            },
-        );
         router
             .route(&format!("{list}/new"), make)
             .route(&format!("{list}/{{id}}/edit"), change)
-            .route(&format!("{list}/{{id}}/act/{{act}}"), act)
+            .merge(acts::routes(noun))
     })
 }
 
@@ -155,7 +127,7 @@ pub(crate) fn list_of(noun: Noun) -> &'static str {
     }
 }
 
-fn section(noun: Noun) -> Section {
+pub(super) fn section(noun: Noun) -> Section {
     match noun {
         Noun::Host => Section::Hosts,
         Noun::Group => Section::Groups,
@@ -180,7 +152,7 @@ async fn create(noun: Noun, console: &Console, visit: &Visit, form: &form::Field
     let fields = read(noun, form, true);
     let edit = Edit::create(noun, fields.clone());
     let shown = Shown { id: None, form: Some(form), entry: None, version: String::new() };
-    if let Some(answer) = look_first(noun, console, visit, &shown, &edit) {
+    if let Some(answer) = look_first(noun, console, visit, &shown, &edit).await {
         return answer;
     }
     if noun == Noun::Key {
@@ -198,7 +170,7 @@ async fn update(noun: Noun, console: &Console, visit: &Visit, id: &str, form: &f
     let version = form.text("version").unwrap_or_default();
     let edit = Edit::update(noun, id, read(noun, form, false)).expecting(Expected::one_of(vec![version.clone()]));
     let shown = Shown { id: Some(id), form: Some(form), entry: Some(&entry.fields), version };
-    if let Some(answer) = look_first(noun, console, visit, &shown, &edit) {
+    if let Some(answer) = look_first(noun, console, visit, &shown, &edit).await {
         return answer;
     }
     console.control.edit(&[edit], actor).await.map_err(fault)?;
@@ -206,19 +178,31 @@ async fn update(noun: Noun, console: &Console, visit: &Visit, id: &str, form: &f
 }
 
 /// The form with its plan, or with its faults; none when it was looked at, and is as it was then.
-fn look_first(noun: Noun, console: &Console, visit: &Visit, shown: &Shown<'_>, edit: &Edit) -> Option<PageResult> {
+async fn look_first(
+    noun: Noun,
+    console: &Console,
+    visit: &Visit,
+    shown: &Shown<'_>,
+    edit: &Edit,
+) -> Option<PageResult> {
     let mut form = EditPage::new(noun, visit, shown, &known(console));
     match console.control.plan_edit(std::slice::from_ref(edit)) {
         Ok(planned) => {
             let given = shown.form.and_then(|form| form.text("seen"));
-            let wants_to_save = shown.form.is_some_and(|form| form.text("step").as_deref() == Some("save"));
+            let step = shown.form.and_then(|form| form.text("step")).unwrap_or_default();
+            let wants_to_save = step == "save";
+            let weight =
+                if step == "weigh" { weight::of(console, visit, std::slice::from_ref(edit)).await } else { Vec::new() };
+            if visit.is_fragment {
+                return Some(Ok(page(&Weight { shell: form.shell, parts: weight })));
+            }
             if wants_to_save && given.as_deref() == Some(form.seen.as_str()) {
                 return None;
             }
             if wants_to_save {
                 form.faults.push(form.t.changed_since().to_owned());
             }
-            form.plan = Some(plan_of(visit.preferences.language, &planned));
+            form.plan = Some(Plan { weight, ..plan_of(visit.preferences.language, &planned) });
             Some(Ok(page(&form)))
         }
         Err(EditError::Faults(faults)) => {
@@ -252,14 +236,16 @@ fn unprocessable(form: &EditPage) -> axum::response::Response {
     response
 }
 
-fn plan_of(language: Language, planned: &Planned) -> Plan {
+pub(super) fn plan_of(language: Language, planned: &Planned) -> Plan {
     Plan {
         table: changes::table(language, &planned.diff),
         warnings: planned.warnings.iter().map(|warning| faults::line(language, warning)).collect(),
+        weight: Vec::new(),
+        weighing: weight::waiting(language),
     }
 }
 
-fn fault(error: EditError) -> Fault {
+pub(crate) fn fault(error: EditError) -> Fault {
     match error {
         EditError::Unknown { .. } => Fault::NotFound,
         EditError::Publish(PublishError::Store(error)) => error.into(),
@@ -372,129 +358,16 @@ fn known(console: &Console) -> impl Fn(&str) -> Vec<String> {
     }
 }
 
-/// What is done to an entry without a form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
-    Enable,
-    Disable,
-    Drain,
-    Delete,
-    Rotate,
-}
-
-impl Act {
-    fn named(word: &str) -> Result<Self, Fault> {
-        match word {
-            "enable" => Ok(Self::Enable),
-            "disable" => Ok(Self::Disable),
-            "drain" => Ok(Self::Drain),
-            "delete" => Ok(Self::Delete),
-            "rotate" => Ok(Self::Rotate),
-            _ => Err(Fault::NotFound),
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Enable => "enable",
-            Self::Disable => "disable",
-            Self::Drain => "drain",
-            Self::Delete => "delete",
-            Self::Rotate => "rotate",
-        }
-    }
-
-    /// The edit, unless it is one of its own.
-    fn edit(self, noun: Noun, id: &str, cascade: bool) -> Option<Edit> {
-        let patch = |name: &str, value: serde_json::Value| Fields::from_iter([(name.to_owned(), value)]);
-        match self {
-            Self::Enable => Some(Edit::update(noun, id, patch("enabled", true.into()))),
-            Self::Disable => Some(Edit::update(noun, id, patch("enabled", false.into()))),
-            Self::Drain => Some(Edit::update(noun, id, patch("weight", 0.into()))),
-            Self::Delete => Some(Edit::delete(noun, id, cascade)),
-            Self::Rotate => None,
-        }
-    }
-}
-
-async fn confirm(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Act) -> PageResult {
-    visit.acting(Role::Admin)?;
-    console.control.entry(noun, id).ok_or(Fault::NotFound)?;
-    let plan = |cascade| act.edit(noun, id, cascade).map(|edit| console.control.plan_edit(&[edit])).transpose();
-    let (planned, referred) = match plan(false) {
-        Err(error @ EditError::Referred { .. }) => (plan(true).map_err(fault)?, Some(error.to_string())),
-        planned => (planned.map_err(fault)?, None),
-    };
-    let bound = if act == Act::Drain { Some(bound_to(console, visit, id).await?) } else { None };
-    let planned = planned.map(|planned| plan_of(visit.preferences.language, &planned));
-    Ok(page(&confirmation(visit, (noun, id, act), planned, referred, bound)))
-}
-
-fn confirmation(
-    visit: &Visit,
-    (noun, id, act): (Noun, &str, Act),
-    planned: Option<Plan>,
-    referred: Option<String>,
-    bound: Option<String>,
-) -> Confirm {
-    let language = visit.preferences.language;
-    let t = EditWords(language);
-    let word = terms::noun(language, noun.as_str());
-    let (title, what, button) = match act {
-        Act::Enable => (t.enable_title(word, id), t.enable_what(), t.enable()),
-        Act::Disable => (t.disable_title(word, id), t.disable_what(), t.disable()),
-        Act::Drain => (t.drain_title(id), t.drain_what(), t.drain()),
-        Act::Delete => (t.delete_title(word, id), t.delete_what(), t.delete()),
-        Act::Rotate => (t.rotate_title(id), t.rotate_what(), t.rotate()),
-    };
-    let back = path(list_of(noun), id);
-    let bound = bound.map(|bound| t.drain_bound(bound));
-    let check = match (act, &referred) {
-        (Act::Delete, Some(_)) => Some(("cascade", t.cascade())),
-        (Act::Rotate, _) => Some(("at_once", t.rotate_at_once())),
-        _ => None,
-    };
-    let told = referred.map(|why| t.delete_referred(why));
-    let mut parts = Vec::new();
-    if let Some(planned) = planned {
-        parts.push(Part::new(t.plan()).table(planned.table, t.nothing()));
-        if !planned.warnings.is_empty() {
-            let facts = planned.warnings.iter().map(|warning| (t.warnings(), Cell::text(warning)));
-            parts.push(Part::new(t.warnings()).facts(facts.collect()));
-        }
-    }
-    Confirm {
-        shell: visit.shell(section(noun)),
-        title,
-        sentences: std::iter::once(what.to_owned()).chain(told).chain(bound).collect(),
-        parts,
-        action: format!("{back}/act/{}", act.as_str()),
-        hidden: Vec::new(),
-        check,
-        button,
-        is_danger: matches!(act, Act::Delete | Act::Disable),
-        cancel: (back, t.cancel()),
-    }
-}
-
-async fn perform(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Act, form: &form::Fields) -> PageResult {
-    let actor = visit.acting(Role::Admin)?;
-    let Some(edit) = act.edit(noun, id, form.flag("cascade")) else {
-        let overlap = if form.flag("at_once") { std::time::Duration::ZERO } else { DEFAULT_OVERLAP };
-        let made = console.control.rotate_key(id, overlap, actor).await.map_err(fault)?;
-        let until = made.previous_secret_until;
-        return Ok(page(&issued(visit, console, Issued { key_id: made.key_id, key: made.key, until })));
-    };
-    console.control.edit(&[edit], actor).await.map_err(fault)?;
-    let to = if act == Act::Delete { list_of(noun).to_owned() } else { path(list_of(noun), id) };
-    Ok(see_other(&address(&to, [("done", if act == Act::Delete { "deleted" } else { "saved" })])))
-}
-
 #[cfg(test)]
 pub(crate) fn samples(language: Language) -> Vec<String> {
     use crate::pages::rendering::{HOSTILE, render, visit};
     let visit = visit(language);
-    let planned = || Plan { table: changes::table(language, &changes::sample()), warnings: vec![HOSTILE.into()] };
+    let planned = || Plan {
+        table: changes::table(language, &changes::sample()),
+        warnings: vec![HOSTILE.into()],
+        weight: weight::sample(language),
+        weighing: weight::waiting(language),
+    };
     let entered: String = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(specs(Noun::Route).iter().map(|spec| (spec.path, HOSTILE)))
         .finish();
@@ -505,13 +378,8 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     full.faults.push(HOSTILE.into());
     full.inputs[1].faults.push(HOSTILE.into());
     full.plan = Some(planned());
-    let acts = [Act::Enable, Act::Disable, Act::Drain, Act::Delete, Act::Rotate].map(|act| {
-        let referred = (act == Act::Delete).then(|| HOSTILE.to_owned());
-        let bound = (act == Act::Drain).then(|| "7".to_owned());
-        render(&confirmation(&visit, (Noun::Route, HOSTILE, act), Some(planned()), referred, bound))
-    });
     let new = [Noun::Host, Noun::Group, Noun::Route, Noun::Key]
         .map(|noun| render(&EditPage::new(noun, &visit, &Shown::entry(None), &known)));
     let once = render(&super::issued::sample(language));
-    [render(&full), once].into_iter().chain(acts).chain(new).collect()
+    [render(&full), once].into_iter().chain(new).collect()
 }

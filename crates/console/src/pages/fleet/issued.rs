@@ -77,7 +77,7 @@ fn word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-fn curl(gateway: &str, model: &str, key: &str) -> String {
+pub(crate) fn curl(gateway: &str, model: &str, key: &str) -> String {
     let body = format!(r#"{{"model":{},"messages":[{{"role":"user","content":"Hello"}}]}}"#, quoted(model));
     let (url, bearer) =
         (word(&format!("{gateway}/v1/chat/completions")), word(&format!("Authorization: Bearer {key}")));

@@ -1,28 +1,32 @@
 //! Hosts, groups, routes and keys: lists, and the sheet of each.
 
+pub(crate) mod acts;
+mod draining;
 pub(crate) mod edit;
 mod fields;
 pub(crate) mod groups;
+mod host_history;
+mod host_results;
+pub(crate) mod host_work;
 pub(crate) mod hosts;
-mod issued;
+pub(crate) mod issued;
 pub(crate) mod keys;
 pub(crate) mod routes;
+pub(crate) mod trial;
+mod weight;
 
 use relay_control::Control;
-use relay_control::binding_list::BindingFilter;
 use relay_control::edit::Noun;
 use relay_control::fleet_health::{FleetHealthView, HealthFilter, RouteHealthView};
 use relay_control::page::{Page, PageRequest};
 use relay_control::view::Fields;
-use relay_domain::{Route, RouteId};
+use relay_domain::{Host, Route};
 
 use crate::cell::Cell;
 use crate::changes::value_text;
-use crate::fault::Fault;
 use crate::kit::{Action, Head, Table};
 use crate::query::path;
 use crate::shell::Shell;
-use crate::state::Console;
 use crate::terms::{self, Badge, Tone};
 use crate::visit::Visit;
 use crate::words::{Language, words};
@@ -34,6 +38,8 @@ words! {
         disabled => "disabled" / "已停用";
         draining => "draining" / "排空中";
         settings => "Settings" / "配置";
+        field => "Field" / "字段";
+        value => "Value" / "数值";
         route => "Route" / "路由";
         model => "Model" / "模型";
         host => "Host" / "主机";
@@ -79,9 +85,9 @@ pub(crate) fn changing(shell: &Shell, noun: Noun, id: &str, is_enabled: bool) ->
     let act = |word: &str, text| Action::new(format!("{own}/act/{word}"), text);
     let mut actions = vec![Action::new(format!("{own}/edit"), t.change()).primary()];
     match noun {
-        Noun::Route => actions.push(act("drain", t.drain())),
+        Noun::Route | Noun::Host => actions.push(act("drain", t.drain())),
         Noun::Key => actions.push(act("rotate", t.rotate())),
-        Noun::Host | Noun::Group => {}
+        Noun::Group => {}
     }
     actions.push(if is_enabled { act("disable", t.disable()) } else { act("enable", t.enable()) });
     actions.push(act("delete", t.delete()).danger());
@@ -135,6 +141,16 @@ pub(crate) fn state(language: Language, is_enabled: bool, health: Option<Badge>)
     }
 }
 
+/// The badge of a host.
+pub(crate) fn host_state(language: Language, host: &Host, routes: &[&Route], healths: &Healths) -> Badge {
+    let health = healths.host_badge(language, host.id.as_str());
+    let is_well = health.as_ref().is_none_or(|badge| badge.tone == Tone::Good);
+    if is_well && draining::is_draining(host, routes) {
+        return Badge::new(Tone::Warning, FleetWords(language).draining());
+    }
+    state(language, host.enabled, health)
+}
+
 /// The badge of a route.
 pub(crate) fn route_state(language: Language, route: &Route, healths: &Healths) -> Badge {
     let health = healths.route_badge(language, route.id.as_str());
@@ -172,16 +188,7 @@ pub(crate) fn route_table<'a>(visit: &Visit, routes: impl Iterator<Item = &'a Ro
 pub(crate) fn field_table(language: Language, fields: &Fields) -> Table {
     let t = FleetWords(language);
     let rows = fields.iter().map(|(name, value)| vec![Cell::code(name.as_str()), Cell::text(value_text(value))]);
-    Table { heads: [t.settings(), ""].map(Head::text).into(), rows: rows.collect() }
-}
-
-/// Conversations that a route holds, as far as they are counted.
-pub(crate) async fn bound_to(console: &Console, visit: &Visit, route: &str) -> Result<String, Fault> {
-    const COUNTED: usize = 1_000;
-    let filter = BindingFilter { route_id: RouteId::new(route).ok(), ..BindingFilter::default() };
-    let found = console.control.bindings(&filter, &PageRequest { limit: COUNTED, cursor: None }).await?;
-    let more = if found.next_cursor.is_some() { "+" } else { "" };
-    Ok(format!("{}{more}", visit.format().number(i64::try_from(found.items.len()).unwrap_or(i64::MAX))))
+    Table { heads: [t.field(), t.value()].map(Head::text).into(), rows: rows.collect() }
 }
 
 /// A page of what comes sorted by id.

@@ -6,7 +6,8 @@ use relay_control::fleet_health::RouteHealthView;
 use relay_control::view::{self, Fields};
 use relay_domain::Route;
 
-use super::{FleetWords, Healths, bound_to, changing, field_table, making, page_of, route_state, route_table};
+use super::draining::{Draining, Held};
+use super::{FleetWords, Healths, changing, field_table, making, page_of, route_state, route_table};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::kit::{Action, Listing, Narrow, Part, Sheet};
@@ -40,7 +41,6 @@ words! {
         cooling => "Key not used now" / "暂停使用的 key";
         flagged => "Flag" / "标记";
         held => "Conversations held here" / "绑定在此的会话";
-        draining => "It drains: the conversations that it holds stay until they end, and new ones go elsewhere." / "正在排空：已绑定的会话会保留到自然结束，新会话转到其他路由。";
         clear => "Clear cool-downs" / "清除冷却";
     }
 }
@@ -65,7 +65,7 @@ pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Qu
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id): Path<String>) -> PageResult {
     let snapshot = console.control.snapshot();
     let index = snapshot.route_by_id(&id).ok_or(Fault::NotFound)?;
-    let held = bound_to(&console, &visit, &id).await?;
+    let held = Held::of_route(&console, &id).await?;
     Ok(page(&sheet(&visit, &snapshot.route(index).route, &Healths::of(&console.control), held)))
 }
 
@@ -97,32 +97,31 @@ fn listing(visit: &Visit, query: &Query, routes: &[&Route], healths: &Healths) -
     }
 }
 
-fn sheet(visit: &Visit, route: &Route, healths: &Healths, held: String) -> Sheet {
+fn sheet(visit: &Visit, route: &Route, healths: &Healths, held: Held) -> Sheet {
     let language = visit.preferences.language;
     let t = RouteWords(language);
     let id = route.id.as_str();
     let fields: Fields = view::route(route);
     let facts = healths.route(id).map(|health| health_facts(visit, health)).unwrap_or_default();
-    let hint = match (route.weight, facts.is_empty()) {
-        (0, _) => t.draining(),
-        (_, true) => t.never_used(),
-        (_, false) => "",
-    };
-    let held = std::iter::once((t.held(), Cell::text(held)));
-    let health = Part::new(t.health()).hint(hint).facts(held.chain(facts).collect()).live(path("/routes", id));
+    let hint = if facts.is_empty() { t.never_used() } else { "" };
+    let told = std::iter::once((t.held(), Cell::text(held.told(visit))));
+    let health = Part::new(t.health()).hint(hint).facts(told.chain(facts).collect()).live(path("/routes", id));
     let shell = visit.shell(Section::Routes);
     let mut actions = changing(&shell, Noun::Route, id, route.enabled);
     actions.push(Action::new(address("/decisions", [("route_id", id)]), FleetWords(language).decisions()));
     if shell.may_operate() {
         actions.push(Action::new(address("/health/clear", [("route_id", id)]), t.clear()));
     }
+    let is_draining = route.enabled && route.weight == 0;
+    let draining = is_draining.then(|| Draining::new(held).part(visit, &path("/routes", id)));
+    let settings = Part::new(FleetWords(language).settings()).table(field_table(language, &fields), "");
     Sheet {
         noun: t.route(),
         name: id.to_owned(),
         badges: vec![route_state(language, route, healths)],
         back: Some(("/routes", t.title())),
         actions,
-        parts: vec![health, Part::new(FleetWords(language).settings()).table(field_table(language, &fields), "")],
+        parts: draining.into_iter().chain([health, settings]).collect(),
         shell,
     }
 }
@@ -159,7 +158,7 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     let (visit, healths) = (visit(language), Healths::sample());
     let routes: Vec<&Route> = fleet.routes.iter().collect();
     let health_of_one = healths.route(crate::pages::rendering::HOSTILE).map(|health| health_facts(&visit, health));
-    let mut with_health = sheet(&visit, routes[0], &healths, "7".into());
+    let mut with_health = sheet(&visit, routes[0], &healths, Held::default());
     with_health.parts.push(Part::new("").facts(health_of_one.unwrap_or_default()));
     vec![
         render(&listing(&visit, &Query::parse("public_model=%3Cb%3E"), &routes, &healths)),

@@ -1,0 +1,241 @@
+//! What is done to a host, group, route or key without a form: enabling, disabling, draining, deleting, a new secret.
+//! Each says first what it will do.
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use relay_control::Control;
+use relay_control::access::Role;
+use relay_control::edit::{Edit, EditError, Noun};
+use relay_control::keys::DEFAULT_OVERLAP;
+use relay_control::view::Fields;
+
+use super::draining::Held;
+use super::edit::{Plan, fault, list_of, plan_of, section};
+use super::issued::{Issued, issued};
+use super::weight::{self, Weight};
+#[cfg(test)]
+use crate::changes;
+use crate::fault::{Fault, PageResult};
+use crate::form::{self, Form};
+use crate::kit::{Confirm, Part};
+use crate::query::{address, path};
+use crate::shell::{page, see_other};
+use crate::state::Console;
+use crate::terms;
+use crate::visit::Visit;
+#[cfg(test)]
+use crate::words::Language;
+use crate::words::words;
+
+words! {
+    ActWords {
+        cancel => "Cancel" / "取消";
+        plan => "What will change" / "将发生的变更";
+        nothing => "Nothing differs from what is in force." / "与当前生效的配置没有差异。";
+        warnings => "Probably not meant" / "可能并非本意";
+        delete_title(noun, id) => "Delete {noun} {id}" / "删除{noun} {id}";
+        delete_what => "It is gone with the next generation. Its decisions and sums stay, and an older generation has it still." / "发布新版本后即删除。相关决策和统计仍会保留，旧版本中也仍然存在。";
+        delete_referred(why) => "Others refer to it: {why}" / "还有其他对象引用它：{why}";
+        cascade => "Delete those, too" / "一并删除这些对象";
+        delete => "Delete" / "删除";
+        enable_title(noun, id) => "Enable {noun} {id}" / "启用{noun} {id}";
+        enable_what => "It serves again, from the next request on." / "从下一个请求起重新提供服务。";
+        enable => "Enable" / "启用";
+        disable_title(noun, id) => "Disable {noun} {id}" / "停用{noun} {id}";
+        disable_what => "It serves no further request. Requests in flight end as they began; conversations that are held there go elsewhere, and their prompt caches are lost." / "不再接收新请求，进行中的请求不受影响；绑定在此的会话会转到其他路由，提示词缓存随之失效。";
+        disable => "Disable" / "停用";
+        drain_title(id) => "Drain route {id}" / "排空路由 {id}";
+        drain_what => "Its weight becomes 0: conversations that are held there stay, and new ones go elsewhere." / "权重将设为 0：已绑定的会话留在原处，新会话转到其他路由。";
+        drain_bound(number) => "Conversations held there now: {number}" / "当前绑定的会话数：{number}";
+        drain => "Drain" / "排空";
+        rotate_title(id) => "New secret for key {id}" / "轮换 key {id} 的密钥";
+        rotate_what => "A new secret is made and shown once. The present one is good for 24 hours more." / "将生成新密钥并只显示一次，现有密钥在 24 小时内仍然有效。";
+        rotate_at_once => "End the present one at once" / "立即作废现有密钥";
+        rotate => "Make a new secret" / "生成新密钥";
+        drain_host_title(id) => "Drain host {id}" / "排空主机 {id}";
+        drain_host_what => "The weight of every route to it becomes 0: conversations that are held there stay, and new ones go to other hosts." / "指向该主机的所有路由权重将设为 0：已绑定的会话留在原处，新会话转到其他主机。";
+    }
+}
+
+/// The pages of one noun.
+pub(super) fn routes(noun: Noun) -> Router<Console> {
+    let act =
+        get(move |State(console): State<Console>, visit: Visit, Path((id, act)): Path<(String, String)>| async move {
+            confirm(noun, &console, &visit, &id, Act::named(noun, &act)?).await
+        })
+        .post(
+            move |State(console): State<Console>,
+                  visit: Visit,
+                  Path((id, act)): Path<(String, String)>,
+                  Form(form): Form| async move {
+                perform(noun, &console, &visit, &id, Act::named(noun, &act)?, &form).await
+            },
+        );
+    Router::new().route(&format!("{}/{{id}}/act/{{act}}", list_of(noun)), act)
+}
+
+/// What is done to an entry without a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Enable,
+    Disable,
+    Drain,
+    Delete,
+    Rotate,
+}
+
+impl Act {
+    fn named(noun: Noun, word: &str) -> Result<Self, Fault> {
+        match (word, noun) {
+            ("enable", _) => Ok(Self::Enable),
+            ("disable", _) => Ok(Self::Disable),
+            ("drain", Noun::Host | Noun::Route) => Ok(Self::Drain),
+            ("delete", _) => Ok(Self::Delete),
+            ("rotate", Noun::Key) => Ok(Self::Rotate),
+            _ => Err(Fault::NotFound),
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+            Self::Drain => "drain",
+            Self::Delete => "delete",
+            Self::Rotate => "rotate",
+        }
+    }
+
+    /// The edits, unless it is something of its own.
+    fn edits(self, control: &Control, noun: Noun, id: &str, cascade: bool) -> Result<Option<Vec<Edit>>, EditError> {
+        let patch = |name: &str, value: serde_json::Value| {
+            Edit::update(noun, id, Fields::from_iter([(name.to_owned(), value)]))
+        };
+        Ok(Some(match self {
+            Self::Enable => vec![patch("enabled", true.into())],
+            Self::Disable => vec![patch("enabled", false.into())],
+            Self::Drain if noun == Noun::Host => control.draining(id)?,
+            Self::Drain => vec![patch("weight", 0.into())],
+            Self::Delete => vec![Edit::delete(noun, id, cascade)],
+            Self::Rotate => return Ok(None),
+        }))
+    }
+
+    /// The edits for who only looks: what refers to the entry goes with it, and that is told.
+    fn tried(self, control: &Control, noun: Noun, id: &str) -> Result<(Option<Vec<Edit>>, Option<String>), EditError> {
+        let Some(edits) = self.edits(control, noun, id, false)? else { return Ok((None, None)) };
+        match control.plan_edit(&edits) {
+            Err(error @ EditError::Referred { .. }) => {
+                Ok((self.edits(control, noun, id, true)?, Some(error.to_string())))
+            }
+            _ => Ok((Some(edits), None)),
+        }
+    }
+}
+
+async fn confirm(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Act) -> PageResult {
+    visit.acting(Role::Admin)?;
+    let control = &*console.control;
+    control.entry(noun, id).ok_or(Fault::NotFound)?;
+    let (edits, referred) = act.tried(control, noun, id).map_err(fault)?;
+    if visit.is_fragment {
+        let parts = weight::of(console, visit, &edits.unwrap_or_default()).await;
+        return Ok(page(&Weight { shell: visit.shell(section(noun)), parts }));
+    }
+    let planned = edits.map(|edits| control.plan_edit(&edits)).transpose().map_err(fault)?;
+    let held = match (act, noun) {
+        (Act::Drain | Act::Disable | Act::Delete, Noun::Route) => Some(Held::of_route(console, id).await?),
+        (Act::Drain | Act::Disable | Act::Delete, Noun::Host) => Some(Held::of_host(console, id).await?),
+        _ => None,
+    };
+    let planned = planned.map(|planned| plan_of(visit.preferences.language, &planned));
+    Ok(page(&confirmation(visit, (noun, id, act), planned, referred, held.map(|held| held.told(visit)))))
+}
+
+fn confirmation(
+    visit: &Visit,
+    (noun, id, act): (Noun, &str, Act),
+    planned: Option<Plan>,
+    referred: Option<String>,
+    bound: Option<String>,
+) -> Confirm {
+    let language = visit.preferences.language;
+    let t = ActWords(language);
+    let word = terms::noun(language, noun.as_str());
+    let (title, what, button) = match act {
+        Act::Enable => (t.enable_title(word, id), t.enable_what(), t.enable()),
+        Act::Disable => (t.disable_title(word, id), t.disable_what(), t.disable()),
+        Act::Drain if noun == Noun::Host => (t.drain_host_title(id), t.drain_host_what(), t.drain()),
+        Act::Drain => (t.drain_title(id), t.drain_what(), t.drain()),
+        Act::Delete => (t.delete_title(word, id), t.delete_what(), t.delete()),
+        Act::Rotate => (t.rotate_title(id), t.rotate_what(), t.rotate()),
+    };
+    let back = path(list_of(noun), id);
+    let bound = bound.map(|bound| t.drain_bound(bound));
+    let check = match (act, &referred) {
+        (Act::Delete, Some(_)) => Some(("cascade", t.cascade())),
+        (Act::Rotate, _) => Some(("at_once", t.rotate_at_once())),
+        _ => None,
+    };
+    let told = referred.map(|why| t.delete_referred(why));
+    let mut parts = Vec::new();
+    if let Some(planned) = planned {
+        parts.push(Part::new(t.plan()).table(planned.table, t.nothing()));
+        if !planned.warnings.is_empty() {
+            parts.push(Part::new(t.warnings()).hint(planned.warnings.join(" · ")));
+        }
+        let here = format!("{back}/act/{}", act.as_str());
+        parts.push(Part::new(weight::title(language)).hint(weight::waiting(language)).later(here));
+    }
+    Confirm {
+        shell: visit.shell(section(noun)),
+        title,
+        sentences: std::iter::once(what.to_owned()).chain(told).chain(bound).collect(),
+        parts,
+        action: format!("{back}/act/{}", act.as_str()),
+        hidden: Vec::new(),
+        check,
+        button,
+        is_danger: matches!(act, Act::Delete | Act::Disable),
+        cancel: (back, t.cancel()),
+    }
+}
+
+async fn perform(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Act, form: &form::Fields) -> PageResult {
+    let actor = visit.acting(Role::Admin)?;
+    let control = &console.control;
+    let Some(edits) = act.edits(control, noun, id, form.flag("cascade")).map_err(fault)? else {
+        let overlap = if form.flag("at_once") { std::time::Duration::ZERO } else { DEFAULT_OVERLAP };
+        let made = control.rotate_key(id, overlap, actor).await.map_err(fault)?;
+        let until = made.previous_secret_until;
+        return Ok(page(&issued(visit, console, Issued { key_id: made.key_id, key: made.key, until })));
+    };
+    match (act, noun) {
+        (Act::Drain, Noun::Host) => control.drain_host(id, actor).await.map_err(fault)?,
+        _ => control.edit(&edits, actor).await.map_err(fault)?,
+    };
+    let to = if act == Act::Delete { list_of(noun).to_owned() } else { path(list_of(noun), id) };
+    Ok(see_other(&address(&to, [("done", if act == Act::Delete { "deleted" } else { "saved" })])))
+}
+
+#[cfg(test)]
+pub(crate) fn samples(language: Language) -> Vec<String> {
+    use crate::pages::rendering::{HOSTILE, render, visit};
+    let visit = visit(language);
+    let planned = || Plan {
+        table: changes::table(language, &changes::sample()),
+        warnings: vec![HOSTILE.into()],
+        weight: Vec::new(),
+        weighing: "",
+    };
+    let confirmed = |noun, act| {
+        let referred = (act == Act::Delete).then(|| HOSTILE.to_owned());
+        let held = (act == Act::Drain).then(|| "7".to_owned());
+        render(&confirmation(&visit, (noun, HOSTILE, act), Some(planned()), referred, held))
+    };
+    let mut pages: Vec<String> =
+        [Act::Enable, Act::Disable, Act::Drain, Act::Delete, Act::Rotate].map(|act| confirmed(Noun::Route, act)).into();
+    pages.push(confirmed(Noun::Host, Act::Drain));
+    pages
+}

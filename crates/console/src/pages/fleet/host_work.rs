@@ -1,0 +1,244 @@
+//! Asking a host something: what it will do, how far it is, what came of it. Whoever asked may leave: it goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use relay_control::access::Role;
+use relay_control::hosts::WorkProgress;
+use relay_domain::{Host, Timestamp};
+
+use super::host_results::{ResultWords, parts};
+use crate::cell::Cell;
+use crate::fault::{Fault, PageResult};
+use crate::form::Form;
+use crate::kit::{Action, Confirm, Part};
+use crate::query::path;
+use crate::shell::{Section, Shell, page, see_other};
+use crate::state::Console;
+use crate::visit::Visit;
+use crate::words::words;
+use crate::works::{Ask, Came, Work};
+
+words! {
+    WorkWords {
+        title => "Hosts" / "主机";
+        host => "Host" / "主机";
+        probe => "Probe" / "探测能力";
+        probe_what => "A dozen calls to the host's admin API find out what it can do. Nothing is changed there." / "通过十余次管理 API 调用探测主机能力，不会修改主机上的任何内容。";
+        sync => "Sync" / "同步";
+        sync_what => "The host's groups, models, subscriptions and keys are read, recorded and compared with what is meant to be there. Managed access that is broken is ensured anew." / "读取主机上的分组、模型、订阅和 key，记录并与预期配置比较；失效的托管访问会重新建立。";
+        reconcile => "Reconcile" / "对账";
+        reconcile_what => "Our log of the last 24 hours is joined with the host's bill, row by row." / "将最近 24 小时的决策日志与主机账单逐条核对。";
+        cancel => "Cancel" / "取消";
+        try_it => "Test" / "测试连接";
+        try_what => "The host is asked for its models with the gateway key that routes send. It costs nothing." / "使用路由发送的网关 key 向主机查询模型列表，不产生费用。";
+        may_leave => "It goes on by itself: you may leave this page, and find what came of it on the host's page." / "任务会在后台继续，可以离开本页，结果会显示在主机页面。";
+        under_way => "Under way" / "进行中";
+        begun => "Begun" / "开始时间";
+        ended => "Ended" / "完成时间";
+        step_of(done, total) => "{done} of {total}" / "{done} / {total}";
+        starting => "starting" / "正在启动";
+        again => "Again" / "再次执行";
+        not_asked => "It was not asked since the server started." / "服务器启动以来还没有执行过。";
+    }
+}
+
+impl Ask {
+    /// Its name, and what it does.
+    fn told(self, t: WorkWords) -> (&'static str, &'static str) {
+        match self {
+            Self::Try => (t.try_it(), t.try_what()),
+            Self::Probe => (t.probe(), t.probe_what()),
+            Self::Sync => (t.sync(), t.sync_what()),
+            Self::Reconcile => (t.reconcile(), t.reconcile_what()),
+        }
+    }
+
+    /// Whether it needs the host's admin API.
+    fn needs_admin(self) -> bool {
+        self != Self::Try
+    }
+}
+
+fn asked(word: &str) -> Result<Ask, Fault> {
+    Ask::named(word).ok_or(Fault::NotFound)
+}
+
+/// The page of work that is under way or done.
+#[derive(Template)]
+#[template(path = "fleet/work.html", blocks = ["live"])]
+pub(crate) struct WorkPage {
+    pub(crate) t: WorkWords,
+    pub(crate) shell: Shell,
+    pub(crate) noun: &'static str,
+    pub(crate) host: String,
+    pub(crate) host_href: String,
+    pub(crate) actions: Vec<Action>,
+    /// While it is under way.
+    pub(crate) progress: Option<Progress>,
+    /// What came of it.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// How far it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    pub(crate) stage: String,
+    /// Done, of all; none while that is not known.
+    pub(crate) share: Option<(u64, u64)>,
+    pub(crate) told: String,
+    pub(crate) since: String,
+}
+
+/// `GET /hosts/{id}/ask/{what}`: what it will do.
+pub(crate) async fn confirm(visit: Visit, Path((id, ask)): Path<(String, String)>) -> PageResult {
+    visit.acting(Role::Operator)?;
+    Ok(page(&confirmation(&visit, &id, asked(&ask)?)))
+}
+
+/// `POST /hosts/{id}/ask/{what}`: begins it.
+pub(crate) async fn ask(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((id, ask)): Path<(String, String)>,
+    Form(_): Form,
+) -> PageResult {
+    let actor = visit.acting(Role::Operator)?.to_owned();
+    let ask = asked(&ask)?;
+    if console.control.snapshot().host(&id).is_none() {
+        return Err(Fault::NotFound);
+    }
+    let (clock, control, host) = (Arc::clone(&console.control), Arc::clone(&console.control), id.clone());
+    console.works.begin(&id, ask, move || clock.now(), async move {
+        let came = match ask {
+            Ask::Try => control.try_host_in_force(&host).await.map(Came::Tried),
+            Ask::Probe => control.probe_host(&host, &actor).await.map(Came::Probed),
+            Ask::Sync => control.sync_host(&host, &actor).await.map(Came::Synced),
+            Ask::Reconcile => {
+                let now = control.now();
+                let since = now.saturating_sub(Duration::from_hours(24)).unwrap_or(now);
+                control.reconcile_host(&host, since, &actor).await.map(Came::Reconciled)
+            }
+        };
+        came.unwrap_or_else(|error| Came::Failed(error.to_string()))
+    });
+    Ok(see_other(&format!("{}/work/{}", path("/hosts", &id), ask.as_str())))
+}
+
+/// `GET /hosts/{id}/work/{what}`: how far it is, or what came of it.
+pub(crate) async fn show(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((id, ask)): Path<(String, String)>,
+) -> PageResult {
+    let ask = asked(&ask)?;
+    let under_way = console.control.work_on_host(&id).map_err(|_| Fault::NotFound)?;
+    let shown = work_page(&visit, &id, ask, console.works.of(&id, ask), &under_way);
+    Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
+}
+
+/// The buttons, for those who may.
+fn buttons(shell: &Shell, id: &str, has_admin: bool) -> Vec<Action> {
+    let t = WorkWords(shell.language);
+    let asks = Ask::ALL.into_iter().filter(|ask| shell.may_operate() && (has_admin || !ask.needs_admin()));
+    asks.map(|ask| Action::new(asking(id, ask), ask.told(t).0)).collect()
+}
+
+/// On the page of a host: the work that was begun here, and what came of it last.
+pub(super) fn lately(console: &Console, visit: &Visit, host: &Host) -> Part {
+    let (language, id) = (visit.preferences.language, host.id.as_str());
+    let shell = visit.shell(Section::Hosts);
+    let t = WorkWords(language);
+    let of = |ask: Ask| {
+        let link = || Cell::link(format!("{}/work/{}", path("/hosts", id), ask.as_str()), ask.told(t).0);
+        match console.works.of(id, ask)? {
+            Work::UnderWay { since } => Some((t.under_way(), link().note(visit.format().relative(since, visit.now)))),
+            Work::Done { at, came } => {
+                let when = visit.format().relative(at, visit.now);
+                let in_short = ResultWords(language).in_short(&came);
+                Some((t.ended(), link().note(format!("{in_short} · {when}"))))
+            }
+        }
+    };
+    let facts: Vec<(&'static str, Cell)> = Ask::ALL.into_iter().filter_map(of).collect();
+    let hint = if facts.is_empty() { t.not_asked() } else { "" };
+    let part = Part::new(ResultWords(language).looked()).hint(hint).facts(facts).live(path("/hosts", id));
+    part.actions(buttons(&shell, id, host.admin.is_some()))
+}
+
+fn asking(id: &str, ask: Ask) -> String {
+    format!("{}/ask/{}", path("/hosts", id), ask.as_str())
+}
+
+fn confirmation(visit: &Visit, id: &str, ask: Ask) -> Confirm {
+    let t = WorkWords(visit.preferences.language);
+    let (name, what) = ask.told(t);
+    Confirm {
+        shell: visit.shell(Section::Hosts),
+        title: format!("{name}: {id}"),
+        sentences: vec![what.to_owned(), t.may_leave().to_owned()],
+        parts: Vec::new(),
+        action: asking(id, ask),
+        hidden: Vec::new(),
+        check: None,
+        button: name,
+        is_danger: false,
+        cancel: (path("/hosts", id), t.cancel()),
+    }
+}
+
+fn work_page(visit: &Visit, id: &str, ask: Ask, work: Option<Work>, under_way: &[WorkProgress]) -> WorkPage {
+    let language = visit.preferences.language;
+    let t = WorkWords(language);
+    let shell = visit.shell(Section::Hosts);
+    let (mut progress, mut shown, mut actions) = (None, Vec::new(), Vec::new());
+    match work {
+        Some(Work::UnderWay { since }) => progress = Some(how_far(t, visit, ask, since, under_way)),
+        Some(Work::Done { at, came }) => {
+            shown = parts(visit, &came);
+            shown.insert(0, Part::new(ask.told(t).0).facts(vec![(t.ended(), Cell::when(visit, at))]));
+        }
+        None => shown.push(Part::new(ask.told(t).0).hint(t.not_asked())),
+    }
+    if progress.is_none() && shell.may_operate() {
+        actions.push(Action::new(asking(id, ask), t.again()));
+    }
+    actions.insert(0, Action::new(path("/hosts", id), t.host()));
+    WorkPage {
+        t,
+        shell,
+        noun: ask.told(t).0,
+        host: id.to_owned(),
+        host_href: path("/hosts", id),
+        actions,
+        progress,
+        parts: shown,
+    }
+}
+
+fn how_far(t: WorkWords, visit: &Visit, ask: Ask, since: Timestamp, under_way: &[WorkProgress]) -> Progress {
+    let at = under_way.iter().find(|progress| progress.work == ask.as_str());
+    let share = at.filter(|at| at.total > 0).map(|at| (at.done, at.total));
+    Progress {
+        stage: at.map(|at| at.stage.clone()).filter(|stage| !stage.is_empty()).unwrap_or_else(|| t.starting().into()),
+        share,
+        told: share.map(|(done, total)| t.step_of(done, total)).unwrap_or_default(),
+        since: visit.format().relative(since, visit.now),
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
+    use crate::pages::rendering::{HOSTILE, now, render, visit};
+    let visit = visit(language);
+    let mut pages: Vec<String> = Ask::ALL.map(|ask| render(&confirmation(&visit, HOSTILE, ask))).into();
+    let under_way = [WorkProgress { work: "sync", stage: HOSTILE.into(), done: 1, total: 3 }];
+    let done = |came| Some(Work::Done { at: now(), came: Arc::new(came) });
+    let works = [Some(Work::UnderWay { since: now() }), None].into_iter();
+    for work in works.chain(super::host_results::sample().into_iter().map(done)) {
+        pages.push(render(&work_page(&visit, HOSTILE, Ask::Sync, work, &under_way)));
+    }
+    pages
+}
