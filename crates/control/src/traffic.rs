@@ -17,7 +17,7 @@ pub use relay_ledger::{RollupFilter, RollupSums};
 
 pub use self::over_time::{OverTime, OverTimeQuery};
 pub(crate) use self::stretches::Remembered;
-use self::stretches::Stretch;
+use self::stretches::{ROUTES, Stretch};
 pub(crate) use self::timings::RememberedTimings;
 pub use self::timings::StepTimings;
 use crate::Control;
@@ -44,6 +44,8 @@ pub struct TrafficQuery {
     pub to: Timestamp,
     /// Which requests count.
     pub filter: RollupFilter,
+    /// Whether the sums by route are wanted, too: with thousands of them they are most of the work.
+    pub routes: bool,
 }
 
 /// Requests of one step.
@@ -83,7 +85,7 @@ pub struct Traffic {
     pub models: Vec<Share>,
     /// By consumer, likewise.
     pub consumers: Vec<Share>,
-    /// By route, likewise.
+    /// By route, likewise; none when they were not asked for.
     pub routes: Vec<Share>,
 }
 
@@ -113,9 +115,13 @@ impl Control {
         self.parts.ledger.settle().await;
         let (remembered, now) = (std::sync::Arc::clone(&self.remembered_traffic), self.now());
         self.read_log(move |log| {
-            let TrafficQuery { from, to, filter } = query;
+            let TrafficQuery { from, to, filter, routes } = query;
             let from = floor(from, HOUR);
-            let whole = remembered.read((from, to), &filter, now, |from, to| log.rollups(from, to, &filter))?;
+            let read = |from, to| Stretch::read(log, from, to, &filter);
+            let mut whole = remembered.read((from, to), &filter, now, read)?;
+            if routes && filter.is_all() {
+                whole.by[ROUTES] = log.totals(from, to, relay_ledger::Dimension::Route)?;
+            }
             Ok(Traffic::new(whole, from, to))
         })
         .await

@@ -48,6 +48,14 @@ pub struct RollupFilter {
     pub host_id: Option<String>,
 }
 
+impl RollupFilter {
+    /// Whether it admits everything.
+    pub fn is_all(&self) -> bool {
+        let Self { consumer, logical_group_id, public_model, route_id, host_id } = self;
+        [consumer, logical_group_id, public_model, route_id, host_id].into_iter().all(Option::is_none)
+    }
+}
+
 /// The requests of one hour that had one value of a dimension.
 #[derive(Clone, Debug)]
 pub struct Marginal {
@@ -98,17 +106,24 @@ impl LedgerReader {
         Ok(found)
     }
 
-    /// The sums of each hour from `from` to before `to` by one dimension.
-    pub fn marginals(&self, from: Timestamp, to: Timestamp, by: Dimension) -> Result<Vec<Marginal>, ReadError> {
+    /// The sums of each hour from `from` to before `to` by one dimension; with `values` of those alone.
+    pub fn marginals(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        by: Dimension,
+        values: Option<&[String]>,
+    ) -> Result<Vec<Marginal>, ReadError> {
         let mut found = Vec::new();
+        let values = values.map(|values| serde_json::to_string(values).unwrap_or_default());
         self.each_file(from, to, |connection, not_twice| {
             let sql = format!(
                 "SELECT hour, value, {} FROM marginals WHERE dimension = ?1 AND hour >= ?2 AND hour < ?3 {not_twice} \
-                 ORDER BY hour, value",
+                 AND (?4 IS NULL OR value IN (SELECT value FROM json_each(?4))) ORDER BY hour, value",
                 SUMS.join(", ")
             );
             let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query((by as i64, from.as_microsecond(), to.as_microsecond()))?;
+            let mut rows = statement.query((by as i64, from.as_microsecond(), to.as_microsecond(), &values))?;
             while let Some(row) = rows.next()? {
                 found.push(Marginal { hour: timestamp(row.get(0)?), value: row.get(1)?, sums: sums_from(row, 2)? });
             }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use rusqlite::types::Value as SqlValue;
 
 use crate::day::Day;
-use crate::reader::{DISORDER, LedgerReader, Opened, ReadError, RollupFilter};
+use crate::reader::{DISORDER, LedgerReader, Opened, ReadError};
+use crate::sums::RollupFilter;
 
 /// Runs of neighbors of which a sample is made.
 const RUNS: u64 = 4;

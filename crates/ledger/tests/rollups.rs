@@ -70,13 +70,15 @@ fn assert_dimensions_agree(log: &LedgerReader, requests: i64) {
     ];
     for (dimension, value) in dimensions {
         let hourly = added_up(&rollups, value);
-        let marginals = log.marginals(from, to, dimension).expect("reads");
+        let marginals = log.marginals(from, to, dimension, None).expect("reads");
         let told: HashMap<_, _> = marginals.into_iter().map(|one| ((one.hour, one.value), one.sums)).collect();
         assert_eq!(told, hourly, "{dimension:?}");
         let mut totals: HashMap<String, RollupSums> = HashMap::new();
         for ((_, value), sums) in &hourly {
             totals.entry(value.clone()).or_default().add(sums);
         }
+        let of_none = log.marginals(from, to, dimension, Some(&["nobody".to_owned()])).expect("reads");
+        assert!(of_none.is_empty(), "{dimension:?}");
         assert_eq!(log.totals(from, to, dimension).expect("reads"), totals, "{dimension:?}");
     }
 }

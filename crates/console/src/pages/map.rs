@@ -99,7 +99,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let group = query.text("group");
     let from = visit.now.saturating_sub(Duration::from_hours(24)).unwrap_or(visit.now);
     let filter = RollupFilter { logical_group_id: group.clone(), ..RollupFilter::default() };
-    let traffic = control.traffic(TrafficQuery { from, to: visit.now, filter }).await?;
+    let traffic = control.traffic(TrafficQuery { from, to: visit.now, filter, routes: true }).await?;
     let snapshot = control.snapshot();
     let is_meant = |route: &&Route| group.as_deref().is_none_or(|group| route.group.as_str() == group);
     let routes: Vec<&Route> = snapshot.routes().iter().map(|entry| &entry.route).filter(is_meant).collect();

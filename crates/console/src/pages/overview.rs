@@ -174,7 +174,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let asked = Asked::read(&query, visit.now)?;
     let control = &console.control;
     let hour_ago = visit.now.saturating_sub(Duration::from_hours(1)).unwrap_or(visit.now);
-    let traffic = TrafficQuery { from: asked.from, to: asked.to, filter: asked.filter.clone() };
+    let traffic = TrafficQuery { from: asked.from, to: asked.to, filter: asked.filter.clone(), routes: false };
     let (traffic, recent, health) = tokio::join!(control.traffic(traffic), control.recent(hour_ago), control.health());
     let (traffic, recent) = (traffic?, recent?);
     let (steps, step) = asked.steps(&traffic, &recent);

@@ -115,7 +115,10 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let from = query.time("from")?.unwrap_or(Period::Month.around(visit.now).0);
     let to = query.time("to")?.unwrap_or(visit.now);
     let filter = RollupFilter::default();
-    let traffic = console.control.traffic(TrafficQuery { from, to, filter: filter.clone() }).await?;
+    let traffic = console
+        .control
+        .traffic(TrafficQuery { from, to, filter: filter.clone(), routes: by == Dimension::Route })
+        .await?;
     let shares = shares(by, &traffic);
     let names = dearest(by, &shares);
     let query = OverTimeQuery { from, to, filter, by, names: names.clone() };

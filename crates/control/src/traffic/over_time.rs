@@ -55,9 +55,15 @@ impl Control {
             let from = floor(query.from, HOUR);
             let mut told = OverTime::empty(from, &query);
             let longest = told.seconds().min(DAY);
-            let read = |from, to| log.rollups(from, to, &query.filter);
+            let read = |from, to| Stretch::read(log, from, to, &query.filter);
             let add = |at: i64, stretch: &Stretch| told.add(at, stretch, &query);
             remembered.each(((from, query.to), longest), &query.filter, now, read, add)?;
+            if query.by == Dimension::Route && query.filter.is_all() {
+                // Stretches do not have them; so far all of them are the others.
+                for one in log.marginals(from, query.to, relay_ledger::Dimension::Route, Some(&query.names))? {
+                    told.tell_apart(one.hour.as_second(), &one.value, &one.sums, &query);
+                }
+            }
             Ok(told)
         })
         .await
@@ -84,9 +90,22 @@ impl OverTime {
         i64::try_from(self.step.as_secs()).unwrap_or(DAY)
     }
 
+    fn step_of(&self, at: i64) -> Option<usize> {
+        usize::try_from((at - self.steps.first()?.as_second()).div_euclid(self.seconds())).ok()
+    }
+
+    /// Tells by name what was counted among the others.
+    fn tell_apart(&mut self, at: i64, name: &str, sums: &RollupSums, query: &OverTimeQuery) {
+        let Some(step) = self.step_of(at) else { return };
+        let Some(place) = query.names.iter().position(|named| named == name) else { return };
+        if let (Some(own), Some(others)) = (self.named[place].get_mut(step), self.others.get_mut(step)) {
+            own.add(sums);
+            *others = others.without(sums);
+        }
+    }
+
     fn add(&mut self, at: i64, stretch: &Stretch, query: &OverTimeQuery) {
-        let Some(first) = self.steps.first() else { return };
-        let Ok(step) = usize::try_from((at - first.as_second()).div_euclid(self.seconds())) else { return };
+        let Some(step) = self.step_of(at) else { return };
         let mut add = |name: Option<&str>, sums: &RollupSums| {
             let place = name.and_then(|name| query.names.iter().position(|named| named == name));
             let steps = place.map_or(&mut self.others, |place| &mut self.named[place]);
@@ -95,8 +114,10 @@ impl OverTime {
             }
         };
         match stretch.of_dimension(query.by) {
-            Some(shares) => shares.iter().for_each(|(name, sums)| add(Some(name), sums)),
-            None => stretch.hours.values().for_each(|sums| add(None, sums)),
+            Some(shares) if query.by != Dimension::Route || !query.filter.is_all() => {
+                shares.iter().for_each(|(name, sums)| add(Some(name), sums))
+            }
+            _ => stretch.hours.values().for_each(|sums| add(None, sums)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use relay_domain::Timestamp;
-use relay_ledger::{Rollup, RollupFilter, RollupSums};
+use relay_ledger::{Dimension as By, LedgerReader, Marginal, ReadError, Rollup, RollupFilter, RollupSums};
 
 use super::HOUR;
 use crate::usage::Dimension;
@@ -17,6 +17,9 @@ const FINAL_AFTER: i64 = 2 * HOUR;
 
 /// Sums remembered at most, over all stretches: some 25 MB.
 const MAX_SUMS: usize = 100_000;
+
+/// Where the sums by route are among those of a [`Stretch`].
+pub(super) const ROUTES: usize = 4;
 
 /// Sums of a stretch.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +42,30 @@ impl Stretch {
             }
         }
         stretch
+    }
+
+    /// Reads a stretch. Of all requests, its sums by route are left out ([`Stretch::of_dimension`] has none of them): there
+    /// may be ten thousand routes in each hour.
+    pub(super) fn read(
+        log: &LedgerReader,
+        from: Timestamp,
+        to: Timestamp,
+        filter: &RollupFilter,
+    ) -> Result<Self, ReadError> {
+        if !filter.is_all() {
+            return Ok(Self::of(log.rollups(from, to, filter)?));
+        }
+        let mut stretch = Self::default();
+        let dimensions = [By::Group, By::Host, By::Model, By::Consumer];
+        for (at, by) in dimensions.into_iter().enumerate() {
+            for Marginal { hour, value, sums } in log.marginals(from, to, by, None)? {
+                if by == By::Host {
+                    stretch.hours.entry(hour.as_second()).or_default().add(&sums);
+                }
+                stretch.by[at].entry(value).or_default().add(&sums);
+            }
+        }
+        Ok(stretch)
     }
 
     fn add(&mut self, other: &Self) {
@@ -87,7 +114,7 @@ impl Remembered {
         span: (Timestamp, Timestamp),
         filter: &RollupFilter,
         now: Timestamp,
-        read: impl Fn(Timestamp, Timestamp) -> Result<Vec<Rollup>, E>,
+        read: impl Fn(Timestamp, Timestamp) -> Result<Stretch, E>,
     ) -> Result<Stretch, E> {
         let mut whole = Stretch::default();
         self.each((span, DAY), filter, now, read, |_, stretch| whole.add(stretch))?;
@@ -101,7 +128,7 @@ impl Remembered {
         ((from, to), longest): ((Timestamp, Timestamp), i64),
         filter: &RollupFilter,
         now: Timestamp,
-        read: impl Fn(Timestamp, Timestamp) -> Result<Vec<Rollup>, E>,
+        read: impl Fn(Timestamp, Timestamp) -> Result<Stretch, E>,
         mut show: impl FnMut(i64, &Stretch),
     ) -> Result<(), E> {
         let time = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
@@ -113,13 +140,13 @@ impl Remembered {
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&name).map(Arc::clone);
             let stretch = match known {
                 Some(stretch) => stretch,
-                None => self.remember(name, Stretch::of(read(time(from), time(to))?)),
+                None => self.remember(name, read(time(from), time(to))?),
             };
             show(from, &stretch);
         }
         while time(rest) < to {
             let end = time(rest - rest.rem_euclid(longest) + longest).min(to);
-            show(rest, &Stretch::of(read(time(rest), end)?));
+            show(rest, &read(time(rest), end)?);
             rest = end.as_second().max(rest + 1);
         }
         Ok(())
@@ -196,7 +223,7 @@ mod tests {
         let ask = || {
             let read = |from: Timestamp, to: Timestamp| {
                 asked.borrow_mut().push((from, to));
-                Ok::<_, Infallible>(vec![rollup(from)])
+                Ok::<_, Infallible>(Stretch::of(vec![rollup(from)]))
             };
             remembered.read((from, to), &RollupFilter::default(), at("2026-11-26T02:30:00Z"), read).unwrap()
         };
@@ -213,7 +240,7 @@ mod tests {
         let starts = |longest: i64| {
             let mut starts = Vec::new();
             let span = (at("2026-11-25T22:00:00Z"), at("2026-11-26T01:30:00Z"));
-            let read = |from: Timestamp, _| Ok::<_, Infallible>(vec![rollup(from)]);
+            let read = |from: Timestamp, _| Ok::<_, Infallible>(Stretch::of(vec![rollup(from)]));
             let show = |start: i64, _: &Stretch| starts.push((start - span.0.as_second()) / HOUR);
             Remembered::default()
                 .each((span, longest), &RollupFilter::default(), at("2026-11-26T01:30:00Z"), read, show)
