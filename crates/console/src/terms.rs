@@ -100,21 +100,13 @@ terms! {
         "half_open" => "half-open" / "试探恢复";
     }
 
-    /// Why conversations break, requests are refused, or routes serve nothing.
+    /// Why conversations break, or routes serve nothing.
     breaks {
         "route_removed" => "route removed" / "路由已移除";
         "route_disabled" => "route disabled" / "路由已停用";
         "host_disabled" => "host disabled" / "主机已停用";
         "group_disabled" => "group disabled" / "分组已停用";
         "host_down" => "host down" / "主机故障";
-        "key_removed" => "key removed" / "key 已移除";
-        "key_disabled" => "key disabled" / "key 已停用";
-        "key_expired" => "key expired" / "key 已过期";
-        "group_not_allowed" => "the key may not call the group" / "key 无权调用该分组";
-        "model_not_allowed" => "the key may not call the model" / "key 无权调用该模型";
-        "no_such_group" => "no such group" / "分组不存在";
-        "no_route_for_model" => "no route for the model" / "该模型没有路由";
-        "no_eligible_route" => "no route is eligible" / "没有可用路由";
         "no_key" => "no live key may call it" / "没有可用的 key 可以调用";
         "no_subscription_user" => "no key says whose subscription pays" / "没有 key 指定订阅用户";
     }

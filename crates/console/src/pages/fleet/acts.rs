@@ -17,6 +17,7 @@ use super::weight::{self, Weight};
 #[cfg(test)]
 use crate::changes;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::form::{self, Form};
 use crate::kit::{Confirm, Part};
 use crate::query::{address, path};
@@ -178,7 +179,7 @@ fn confirmation(
         (Act::Rotate, _) => Some(("at_once", t.rotate_at_once())),
         _ => None,
     };
-    let told = referred.map(|why| t.delete_referred(why));
+    let told = referred.map(|why| t.delete_referred(faults::said(language, &why)));
     let mut parts = Vec::new();
     if let Some(planned) = planned {
         parts.push(Part::new(t.plan()).table(planned.table, t.nothing()));

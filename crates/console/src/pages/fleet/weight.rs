@@ -11,6 +11,7 @@ use relay_control::edit::{Edit, WeighError, Weighed};
 use relay_control::replay::{BlastRadius, Change, HostTraffic};
 
 use crate::cell::Cell;
+use crate::faults;
 use crate::format::{Format, NOTHING};
 use crate::kit::{Head, Part, Table};
 use crate::query::path;
@@ -109,7 +110,7 @@ fn told(visit: &Visit, weighed: Result<Weighed, WeighError>) -> Vec<Part> {
     let t = teller.t;
     let weighed = match weighed {
         Ok(weighed) => weighed,
-        Err(error) => return vec![Part::new(t.title()).hint(t.failed(error))],
+        Err(error) => return vec![Part::new(t.title()).hint(t.failed(faults::said(t.0, &error.to_string())))],
     };
     let mut parts = match &weighed.blast_radius {
         None => vec![Part::new(t.title()).hint(t.no_change())],
@@ -118,11 +119,12 @@ fn told(visit: &Visit, weighed: Result<Weighed, WeighError>) -> Vec<Part> {
     };
     parts.push(teller.dead(&weighed));
     if !weighed.findings.is_empty() {
-        let rows = weighed
-            .findings
-            .iter()
-            .take(LINES)
-            .map(|finding| vec![Cell::text(&finding.subject), Cell::text(&finding.message).note(&finding.remedy)]);
+        let rows = weighed.findings.iter().take(LINES).map(|finding| {
+            vec![
+                Cell::text(&finding.subject),
+                Cell::text(faults::said(t.0, &finding.message)).note(faults::said(t.0, &finding.remedy)),
+            ]
+        });
         let table = Table { heads: [t.route(), t.why()].map(Head::text).into(), rows: rows.collect() };
         parts.push(Part::new(t.findings()).table(table, ""));
     }
@@ -226,7 +228,9 @@ impl Teller<'_> {
     }
 
     fn reason(&self, word: &str) -> String {
-        terms::breaks(self.visit.preferences.language, word).into_owned()
+        let language = self.visit.preferences.language;
+        let refusal = terms::refusal(language, word);
+        if refusal == word { terms::breaks(language, word).into_owned() } else { refusal.into_owned() }
     }
 
     fn refused(&self, radius: &BlastRadius) -> Part {

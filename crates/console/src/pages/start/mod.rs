@@ -19,6 +19,7 @@ use relay_control::status::FleetCounts;
 use self::steps::{Step, StepLink, links};
 use super::fleet::edit::Input;
 use crate::fault::PageResult;
+use crate::faults;
 use crate::shell::{Section, Shell, see_other};
 use crate::state::Console;
 use crate::terms::Tone;
@@ -87,13 +88,15 @@ impl StepPage {
 
     /// Puts faults to their fields; those of none into the verdict.
     fn refuse(&mut self, error: EditError) {
-        let EditError::Faults(faults) = error else {
-            self.verdict = Some(Verdict { tone: Tone::Bad, lines: vec![error.to_string()] });
+        let language = self.shell.language;
+        let EditError::Faults(found) = error else {
+            let lines = vec![faults::said(language, &error.to_string())];
+            self.verdict = Some(Verdict { tone: Tone::Bad, lines });
             return;
         };
         let mut others = Vec::new();
-        for fault in faults.0 {
-            let told = format!("{}; {}", fault.message, fault.remedy);
+        for fault in found.0 {
+            let told = faults::with_remedy(language, &fault.message, &fault.remedy);
             match self.inputs.iter_mut().chain(&mut self.more).find(|input| input.name == fault.path) {
                 Some(input) => input.faults.push(told),
                 None => others.push(format!("{}: {told}", fault.entry)),
