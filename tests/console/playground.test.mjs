@@ -150,6 +150,7 @@ test("a channel is made by form, tested, and its outcome told", async () => {
   await page.click("main form button.primary, main form button");
   await page.waitForURL(/tested=/);
   assert.ok(await page.isVisible("main .badge.bad"));
+  await sound(page, "a channel after its test", { language: "en", theme: "light", width: 1440 });
   assert.deepEqual(faults.filter((fault) => !fault.includes("422")), []);
   await context.close();
 });

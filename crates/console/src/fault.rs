@@ -8,6 +8,7 @@ use relay_control::explain::ExplainError;
 use relay_control::page::QueryError;
 use relay_control::records::StoreError;
 
+use crate::faults;
 use crate::terms;
 use crate::words::{Language, words};
 
@@ -74,8 +75,8 @@ impl Fault {
             Self::ForeignForm => (words.foreign_form(), words.foreign_form_why().to_owned()),
             Self::UnreadableForm => (words.unreadable_form(), words.unreadable_form_why().to_owned()),
             Self::Parameter(name) => (words.parameter(), words.parameter_why(name)),
-            Self::Refused(_, why) => (words.refused(), why.clone()),
-            Self::Unavailable(why) => (words.unavailable(), why.clone()),
+            Self::Refused(_, why) => (words.refused(), faults::said(language, why)),
+            Self::Unavailable(why) => (words.unavailable(), faults::said(language, why)),
         }
     }
 }

@@ -67,11 +67,18 @@ pub(crate) struct Narrow {
     pub(crate) value: String,
     /// Word, text and whether it is chosen; for a field of free text none.
     pub(crate) choices: Vec<(String, String, bool)>,
+    /// `text`, or `datetime-local`.
+    pub(crate) kind: &'static str,
 }
 
 impl Narrow {
     pub(crate) fn text(name: &'static str, label: &'static str, value: Option<String>) -> Self {
-        Self { name, label, value: value.unwrap_or_default(), choices: Vec::new() }
+        Self { name, label, value: value.unwrap_or_default(), choices: Vec::new(), kind: "text" }
+    }
+
+    /// A time in UTC, to the minute.
+    pub(crate) fn time(name: &'static str, label: &'static str, value: Option<String>) -> Self {
+        Self { kind: "datetime-local", ..Self::text(name, label, value) }
     }
 
     /// A choice of these words and texts; `any` stands for none of them.
@@ -88,7 +95,7 @@ impl Narrow {
             let is_chosen = word == value;
             (word, text, is_chosen)
         });
-        Self { name, label, choices: choices.collect(), value }
+        Self { name, label, choices: choices.collect(), value, kind: "text" }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The web console (spec §2, §10): pages for people over the use cases of `relay-control`, rendered
-//! here, with two small scripts and no build step.
+//! here, with small scripts and no build step.
 //!
 //! A page is one file below `pages`: its *words* in both languages, its *context* (what the template
 //! shows, ready to print), its *handler* (extract, check the role, call one use case, fill the context)

@@ -25,6 +25,8 @@ words! {
         summary => "Summary" / "摘要";
         generation => "Generation" / "配置版本";
         subject => "About (such as host:tokyo-1)" / "对象（例如 host:tokyo-1）";
+        from => "From (UTC)" / "开始（UTC）";
+        to => "To (UTC)" / "结束（UTC）";
         apply => "Filter" / "筛选";
         details => "Details" / "详情";
         empty => "Nobody has done anything yet." / "还没有任何操作记录。";
@@ -63,7 +65,9 @@ fn generation(entry: &AuditView) -> Cell {
 fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
     let t = AuditWords(visit.preferences.language);
     let filters = [("actor", t.who()), ("action", t.action()), ("subject", t.subject())];
-    let given = filters.map(|(name, _)| (name, query.text(name).unwrap_or_default()));
+    let times = [("from", t.from()), ("to", t.to())];
+    let names = filters.iter().chain(&times).map(|(name, _)| *name);
+    let given: Vec<_> = names.map(|name| (name, query.text(name).unwrap_or_default())).collect();
     let with = |more: &[(&str, &str)]| {
         address("/audit", given.iter().map(|(name, value)| (*name, value.as_str())).chain(more.iter().copied()))
     };
@@ -84,7 +88,11 @@ fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
         intro: t.intro(),
         actions: Vec::new(),
         path: "/audit",
-        narrows: filters.map(|(name, label)| Narrow::text(name, label, query.text(name))).into(),
+        narrows: filters
+            .map(|(name, label)| Narrow::text(name, label, query.text(name)))
+            .into_iter()
+            .chain(times.map(|(name, label)| Narrow::time(name, label, query.text(name))))
+            .collect(),
         apply: t.apply(),
         table: Table { heads, rows: found.items.iter().map(row).collect() },
         empty: t.empty(),

@@ -9,6 +9,7 @@ use relay_control::tokens::{IssuedToken, TokenError, TokenView};
 
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::form::Form;
 use crate::kit::{Action, Confirm, Head, Listing, Part, Sheet, Table};
 use crate::query::{Query, address, path};
@@ -78,7 +79,8 @@ pub(crate) async fn create(State(console): State<Console>, visit: Visit, Form(fo
         Ok(made) => Ok(page(&once(&visit, &made))),
         Err(TokenError::Store(error)) => Err(error.into()),
         Err(error) => {
-            let mut response = page(&NewToken::new(&visit, label, role, Some(error.to_string())));
+            let fault = faults::said(visit.preferences.language, &error.to_string());
+            let mut response = page(&NewToken::new(&visit, label, role, Some(fault)));
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }

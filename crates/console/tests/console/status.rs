@@ -77,7 +77,7 @@ async fn its_own_listener_answers_nothing_else_and_its_headers_are_strict() {
         "/status/..",
         "/assets/console.js",
     ] {
-        let (status, headers, text) = get(&alone, path).await;
+        let (status, headers, _) = get(&alone, path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         assert!(headers.contains_key("content-security-policy"), "{path}");
     }

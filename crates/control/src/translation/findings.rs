@@ -82,4 +82,13 @@ pub(super) const LINES: &[Line] = &[
     ("give it another expires_at, or remove it", "设置新的 expires_at，或删除它"),
     ("it expires soon, at {}", "即将于 {0} 过期"),
     ("tell its owner, or give it another expires_at", "通知其使用者，或设置新的 expires_at"),
+    // What hosts have shown (`catalog`).
+    (
+        "host \"{}\" showed {} models in group {}, and \"{}\" is none of them",
+        "主机 “{0}” 的分组 {2} 列出了 {1} 个模型，其中没有 “{3}”",
+    ),
+    (
+        "correct shadow_model, or add the model on the host and look again with `host sync`",
+        "请更正主机侧模型名，或在主机上添加该模型后重新同步",
+    ),
 ];

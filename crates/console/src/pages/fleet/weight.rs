@@ -119,11 +119,10 @@ fn told(visit: &Visit, weighed: Result<Weighed, WeighError>) -> Vec<Part> {
     };
     parts.push(teller.dead(&weighed));
     if !weighed.findings.is_empty() {
+        let language = visit.preferences.language;
+        let said = |text: &str| Cell::text(faults::said(language, text));
         let rows = weighed.findings.iter().take(LINES).map(|finding| {
-            vec![
-                Cell::text(&finding.subject),
-                Cell::text(faults::said(t.0, &finding.message)).note(faults::said(t.0, &finding.remedy)),
-            ]
+            vec![said(&finding.subject), said(&finding.message).note(faults::said(language, &finding.remedy))]
         });
         let table = Table { heads: [t.route(), t.why()].map(Head::text).into(), rows: rows.collect() };
         parts.push(Part::new(t.findings()).table(table, ""));
