@@ -183,15 +183,17 @@ impl Archivist {
             }
         };
         let before = segment.meta().link.entry;
+        let mut rows = 0;
         while followed.filed < chunk.end {
             segment.in_transaction(|segment| {
                 followed.file_some(chunk.end, segment, buffer)?;
                 segment.complete()
             })?;
             self.progress.ended.tell(chunk.day, segment.take_ended());
+            // At once: should the next transaction fail, nobody would count these again.
+            count(&self.progress.counters.filed, segment.meta().link.entry - before - rows);
+            rows = segment.meta().link.entry - before;
         }
-        let rows = segment.meta().link.entry - before;
-        count(&self.progress.counters.filed, rows);
         Ok(rows)
     }
 

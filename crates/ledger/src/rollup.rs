@@ -129,12 +129,12 @@ impl RollupSums {
         *self = Self::from_values(&sums);
     }
 
-    /// What is left when a part of it is taken away; the longest latency stays.
+    /// What is left when a part of it is taken away, at least nothing; the longest latency stays.
     #[must_use]
     pub fn without(&self, part: &Self) -> Self {
         let mut left = self.values();
         for (at, part) in part.values().into_iter().enumerate().filter(|(at, _)| *at != LATENCY_MAX) {
-            left[at] = left[at].saturating_sub(part);
+            left[at] = left[at].saturating_sub(part).max(0);
         }
         Self::from_values(&left)
     }

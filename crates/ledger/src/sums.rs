@@ -165,7 +165,8 @@ impl LedgerReader {
     ) -> Result<(), ReadError> {
         let days = self.days()?;
         let archive = self.dir().join(ARCHIVE);
-        if archive.exists() {
+        let has_all = (Day::of(from).0..=Day::of(to).0).all(|day| days.contains(&Day(day)));
+        if !has_all && archive.exists() {
             let present: Vec<String> = days.iter().map(|day| day.0.to_string()).collect();
             let not_twice = format!("AND hour / {} NOT IN ({})", Day::MICROSECONDS, present.join(", "));
             show(&schema::open_readable(&archive)?, &not_twice)?;

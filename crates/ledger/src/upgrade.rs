@@ -6,11 +6,13 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::day;
+use crate::day::{self, Day};
 use crate::retention::ARCHIVE;
-use crate::rollup::Dimension;
+use crate::rollup::{Dimension, SUMS};
 use crate::schema::{self, INDEXES, OUTCOME_ADDED, VERSION};
 use crate::sums::added_up;
+
+const DAY: i64 = Day::MICROSECONDS;
 
 /// Every segment, and the archive of roll-ups.
 ///
@@ -53,17 +55,42 @@ pub(crate) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
     } else if !rollups.is_empty() && !has(&rollups, "refused") {
         steps.push("ALTER TABLE rollups ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;".to_owned());
     }
-    if !rollups.is_empty() && columns("marginals")?.is_empty() {
+    let marginals = columns("marginals")?;
+    if !rollups.is_empty() && SUMS.iter().any(|sum| !has(&marginals, sum)) {
+        // What is there is made again from the roll-ups.
+        steps.push("DROP TABLE IF EXISTS marginals;".to_owned());
         steps.push(schema::rollups());
-        steps.extend(Dimension::ALL.map(marginals_from_rollups));
     }
     if !steps.is_empty() && !segment.is_empty() {
         steps.push(format!("UPDATE segment SET schema = {VERSION};"));
     }
-    if steps.is_empty() {
-        return Ok(());
+    if !steps.is_empty() {
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", steps.concat()))?;
     }
-    connection.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", steps.concat()))
+    if rollups.is_empty() { Ok(()) } else { add_up_days(connection) }
+}
+
+/// Adds the roll-ups up by each dimension, of days of which that is not done: day by day, each in a transaction, since an
+/// archive of months may have millions of rows and whoever waits for it may give up and come again.
+fn add_up_days(connection: &Connection) -> rusqlite::Result<()> {
+    let days: Vec<i64> = connection
+        .prepare(&format!(
+            "WITH RECURSIVE days(day) AS (
+                 SELECT min(hour) / {DAY} FROM rollups
+                 UNION ALL
+                 SELECT (SELECT min(hour) / {DAY} FROM rollups WHERE hour >= (day + 1) * {DAY}) FROM days WHERE day IS NOT NULL
+             )
+             SELECT day FROM days WHERE day IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM marginals WHERE dimension = {} AND hour >= day * {DAY} AND hour < (day + 1) * {DAY})",
+            Dimension::Model as i64
+        ))?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for day in days {
+        let sums = Dimension::ALL.map(|dimension| marginals_of(dimension, day)).concat();
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sums} COMMIT;"))?;
+    }
+    Ok(())
 }
 
 /// Two of them went over all rows, not block by block.
@@ -88,10 +115,11 @@ const ROLLUPS_FROM_BEFORE: &str = "
            reasoning_tokens, 0, 0, 0, 0, 0, 0
     FROM rollups_before;";
 
-fn marginals_from_rollups(dimension: Dimension) -> String {
+fn marginals_of(dimension: Dimension, day: i64) -> String {
     let column = dimension.column();
     format!(
-        "INSERT OR REPLACE INTO marginals SELECT {}, hour, {column}, {} FROM rollups GROUP BY hour, {column};",
+        "INSERT INTO marginals SELECT {}, hour, {column}, {} FROM rollups \
+         WHERE hour >= {day} * {DAY} AND hour < ({day} + 1) * {DAY} GROUP BY hour, {column};",
         dimension as i64,
         added_up()
     )
@@ -133,6 +161,43 @@ mod tests {
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?, row.get::<_, i64>(3)?)),
         );
         assert_eq!(found.expect("reads"), (VERSION, true, true, 2));
+        assert_eq!(
+            by_dimension(&connection),
+            [(0, 0, "k", 1), (1, 0, "g", 1), (2, 0, "m", 1), (3, 0, "r", 1), (4, 0, "", 1)]
+                .map(|(dimension, day, value, requests)| (dimension, day, value.to_owned(), requests))
+        );
+    }
+
+    /// Requests by dimension, day and value.
+    fn by_dimension(connection: &Connection) -> Vec<(i64, i64, String, i64)> {
+        let sql = format!("SELECT dimension, hour / {DAY}, value, requests FROM marginals ORDER BY 1, 2, 3");
+        let mut statement = connection.prepare(&sql).expect("is there");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
+        rows.expect("reads").collect::<Result<_, _>>().expect("reads")
+    }
+
+    #[test]
+    fn days_that_were_not_added_up_are_and_the_others_stay() {
+        let connection = Connection::open_in_memory().expect("opens");
+        schema::create(&connection).expect("makes a file of today");
+        let zeros = ", 0".repeat(SUMS.len() - 1);
+        for (day, host, requests) in [(1, "a", 1), (1, "b", 2), (3, "a", 4)] {
+            let hour = day * DAY;
+            let row = format!("INSERT INTO rollups VALUES ({hour}, 'k', 'g', 'm', 'r', '{host}', {requests}{zeros});");
+            connection.execute_batch(&row).expect("writes");
+        }
+        upgrade(&connection).expect("upgrades");
+        let whole = by_dimension(&connection);
+        assert!(whole.contains(&(2, 1, "m".to_owned(), 3)) && whole.contains(&(4, 3, "a".to_owned(), 4)), "{whole:?}");
+        assert_eq!(whole.len(), 4 + 2 + 4 + 1);
+
+        // A start that ended between two days; and sums that lack one of today.
+        connection.execute_batch(&format!("DELETE FROM marginals WHERE hour >= {}", 3 * DAY)).expect("forgets");
+        upgrade(&connection).expect("goes on");
+        assert_eq!(by_dimension(&connection), whole);
+        connection.execute_batch("ALTER TABLE marginals DROP COLUMN refused;").expect("makes it older");
+        upgrade(&connection).expect("upgrades");
+        assert_eq!(by_dimension(&connection), whole);
     }
 
     #[test]

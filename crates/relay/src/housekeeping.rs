@@ -170,12 +170,14 @@ impl Housekeeping {
 
 /// Takes over what other processes publish, for one that has handed over and still answers last requests: a key that is
 /// disabled meanwhile is disabled here too. Never ends.
-pub(crate) async fn follow(control: &Control) {
-    let mut refresh = every(REFRESH);
+pub(crate) async fn follow(control: &Control, gateway: &Gateway) {
+    let (mut refresh, mut tidy) = (every(REFRESH), every(TIDY));
     loop {
-        refresh.tick().await;
-        if let Err(error) = control.refresh().await {
-            tracing::debug!(%error, "cannot ask the store for newer generations");
+        tokio::select! {
+            _ = refresh.tick() => if let Err(error) = control.refresh().await {
+                tracing::debug!(%error, "cannot ask the store for newer generations");
+            },
+            _ = tidy.tick() => gateway.tidy(),
         }
     }
 }

@@ -29,10 +29,12 @@ impl Runtimes {
     /// # Errors
     /// When the system gives no threads.
     pub(crate) fn start() -> std::io::Result<Self> {
+        // Of the process, not of the thread that starts another: those have stepped back already.
+        let standing = rustix::process::getpriority_process(None)?;
         let background = Builder::new_multi_thread()
             .worker_threads(BACKGROUND_THREADS)
             .thread_name("background")
-            .on_thread_start(step_back)
+            .on_thread_start(move || step_back(standing))
             .enable_all()
             .build()?;
         Ok(Self { gateway: Runtime::new()?, background })
@@ -44,12 +46,10 @@ impl Runtimes {
     }
 }
 
-/// Lowers the standing of the calling thread. Linux keeps one for each thread.
-fn step_back() {
-    let thread = Some(rustix::thread::gettid());
-    let lowered = rustix::process::getpriority_process(thread)
-        .and_then(|nice| rustix::process::setpriority_process(thread, (nice + STEPS_BACK).min(LAST)));
-    if let Err(error) = lowered {
+/// Lowers the standing of the calling thread below `standing`. Linux keeps one for each thread.
+fn step_back(standing: i32) {
+    let lowered = (standing + STEPS_BACK).min(LAST);
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), lowered) {
         tracing::debug!(%error, "a background thread keeps its priority");
     }
 }

@@ -405,10 +405,10 @@ impl Running {
         successor.leave_to().await;
         tracing::info!(pid = successor.id(), "the new process serves; finishing what is in flight here");
         let grace = self.server.config.timeouts.shutdown_grace;
-        let control = Arc::clone(&self.server.control);
+        let (control, gateway) = (Arc::clone(&self.server.control), Arc::clone(&self.server.gateway));
         tokio::select! {
             () = self.drain(IDLE_AFTER_HANDOVER.min(grace / 2)) => {}
-            () = housekeeping::follow(&control) => {}
+            () = housekeeping::follow(&control, &gateway) => {}
         }
     }
 

@@ -55,14 +55,17 @@ impl Control {
             let from = floor(query.from, HOUR);
             let mut told = OverTime::empty(from, &query);
             let longest = told.seconds().min(DAY);
+            // Routes first: what ends meanwhile is then one of the others.
+            let routes = if query.by == Dimension::Route && query.filter.is_all() {
+                log.marginals(from, query.to, relay_ledger::Dimension::Route, Some(&query.names))?
+            } else {
+                Vec::new()
+            };
             let read = |from, to| Stretch::read(log, from, to, &query.filter);
             let add = |at: i64, stretch: &Stretch| told.add(at, stretch, &query);
             remembered.each(((from, query.to), longest), &query.filter, now, read, add)?;
-            if query.by == Dimension::Route && query.filter.is_all() {
-                // Stretches do not have them; so far all of them are the others.
-                for one in log.marginals(from, query.to, relay_ledger::Dimension::Route, Some(&query.names))? {
-                    told.tell_apart(one.hour.as_second(), &one.value, &one.sums, &query);
-                }
+            for one in routes {
+                told.tell_apart(one.hour.as_second(), &one.value, &one.sums, &query);
             }
             Ok(told)
         })
