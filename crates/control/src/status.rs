@@ -30,7 +30,7 @@ pub struct Health {
 }
 
 /// How many of each noun there are.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct FleetCounts {
     /// Hosts.
     pub hosts: usize,
