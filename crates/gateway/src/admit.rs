@@ -15,6 +15,7 @@ use relay_traces::TraceParent;
 use tokio::time::Instant;
 
 use crate::Gateway;
+use crate::access_log::AccessLine;
 use crate::attempt::{CallerKey, Outgoing};
 use crate::charge::Charge;
 use crate::client::{Client, Peer};
@@ -166,12 +167,15 @@ impl Gateway {
                 context,
                 request_id: facts.request_id.clone(),
                 consumer: facts.key.id.shared(),
-                group,
+                group: group.clone(),
                 model: facts.envelope.model.as_str().into(),
                 stream: facts.envelope.is_stream(),
                 told_model: None,
                 attempts: Vec::new(),
             })
+        });
+        let access = self.options.access_log.then(|| {
+            Box::new(AccessLine { consumer: facts.key.id.shared(), group, model: facts.envelope.model.as_str().into() })
         });
         Exchange::new(Opening {
             ledger: self.ledger.clone(),
@@ -182,6 +186,7 @@ impl Gateway {
             ticket,
             started,
             trace,
+            access,
         })
     }
 
@@ -299,7 +304,7 @@ impl Gateway {
         let mut exchange = self.open(facts, group, ticket, started);
         let committed = exchange.committed().await;
         exchange.settle(Ending::failed(Some(class), error.status));
-        committed.map_or_else(|stalled| stalled, |()| error)
+        GatewayError { is_decision: true, ..committed.map_or_else(|stalled| stalled, |()| error) }
     }
 }
 

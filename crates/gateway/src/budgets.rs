@@ -1,6 +1,6 @@
 //! Which budgets are used up, or nearly: for whoever tells operators, not for requests.
 
-use relay_domain::{Amount, Budget, Limits, Timestamp};
+use relay_domain::{Amount, Budget, Limits, Period, Timestamp};
 use relay_limits::Used;
 
 use crate::Gateway;
@@ -62,9 +62,11 @@ fn used_of(
     percent: u32,
     now: Timestamp,
 ) -> impl Iterator<Item = (Budget, Used, Timestamp)> {
-    let spent = limits.budgets.iter().map(move |budget| {
+    // Tokens a day are a budget by another name.
+    let a_day = limits.tpd.map(|limit| Budget { amount: Amount::Tokens(limit), period: Period::Day });
+    let spent = a_day.into_iter().chain(limits.budgets.iter().copied()).map(move |budget| {
         let (used, ends_at) = gate.spent(budget.period, now);
-        (*budget, used, ends_at)
+        (budget, used, ends_at)
     });
     spent.filter(move |(budget, used, _)| is_used(budget.amount, *used, percent))
 }

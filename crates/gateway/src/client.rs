@@ -109,6 +109,8 @@ pub(crate) struct Client {
     alarm: Alarm,
     clocks: ClientClocks,
     peer: Peer,
+    /// Something of the answer to the present request was queued.
+    is_answering: bool,
 }
 
 /// The other end of a connection.
@@ -122,7 +124,8 @@ pub(crate) enum Peer {
 
 impl Client {
     pub(crate) fn new(socket: TcpStream, peer: Peer, handle: ConnectionHandle, clocks: ClientClocks) -> Self {
-        Self { connection: ServerConnection::new(socket), handle, alarm: Alarm::default(), clocks, peer }
+        let connection = ServerConnection::new(socket);
+        Self { connection, handle, alarm: Alarm::default(), clocks, peer, is_answering: false }
     }
 
     /// Where the connection comes from. No field of a request is believed about that.
@@ -135,6 +138,7 @@ impl Client {
     /// # Errors
     /// What came is no request that could be answered otherwise.
     pub(crate) async fn next_request(&mut self, is_first: bool) -> Result<Option<RequestHead>, GatewayError> {
+        self.is_answering = false;
         let since = Instant::now();
         // The first head is waited for from the start: a client that says nothing is a slow one.
         let mut head_since = (is_first || self.connection.has_input()).then_some(since);
@@ -241,6 +245,7 @@ impl Client {
         if reply.closes || self.handle.has_come_to(Phase::LastRequest) {
             self.connection.close();
         }
+        self.is_answering = true;
         self.connection.respond(reply.head, reply.body);
         self.flush().await
     }
@@ -250,7 +255,13 @@ impl Client {
         if self.handle.has_come_to(Phase::LastRequest) {
             self.connection.close();
         }
+        self.is_answering = true;
         self.connection.start(head, None);
+    }
+
+    /// Whether an answer to the present request has begun.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.is_answering
     }
 
     /// Queues pieces of the answer's body.

@@ -26,6 +26,8 @@ pub(crate) struct GatewayError {
     pub(crate) shape: ErrorShape,
     /// More fields of the answer.
     pub(crate) fields: Vec<(&'static str, String)>,
+    /// The refusal is a decision, which has been settled.
+    pub(crate) is_decision: bool,
 }
 
 impl GatewayError {
@@ -40,6 +42,7 @@ impl GatewayError {
             allow: None,
             shape: ErrorShape::default(),
             fields: Vec::new(),
+            is_decision: false,
         }
     }
 
@@ -121,6 +124,12 @@ impl From<Gone> for Interrupted {
 pub(crate) fn shutting_down() -> GatewayError {
     let message = "The relay is shutting down; try again.";
     GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "server_shutdown", message).retry_after(1).closing()
+}
+
+/// What a request is told that met a fault of ours.
+pub(crate) fn broken() -> GatewayError {
+    let message = "The relay has a fault and could not serve the request.";
+    GatewayError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message).closing()
 }
 
 /// Bodies in flight take all the memory that they may (spec §10).

@@ -12,6 +12,7 @@ use relay_ledger::{AttemptRecord, Ledger, Outcome, Ticket, Usage, Verdict};
 use relay_routing::{self as routing, RouteIndex, Surface};
 use tokio::time::Instant;
 
+use crate::access_log::AccessLine;
 use crate::charge::Charge;
 use crate::error::{GatewayError, log_stalled};
 use crate::request_id::RequestId;
@@ -43,7 +44,8 @@ impl Ending {
     }
 }
 
-/// The open decision. Dropping it unsettled means that the client went away.
+/// The open decision. Dropping it unsettled means that the client went away, or, while a panic unwinds, that we have a
+/// fault.
 pub(crate) struct Exchange {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
@@ -64,6 +66,8 @@ pub(crate) struct Exchange {
     charge: Option<Charge>,
     /// Of a request that is traced.
     trace: Option<Box<Trace>>,
+    /// When requests are lines of the log.
+    access: Option<Box<AccessLine>>,
     /// Taken when the row is written.
     outcome: Option<Box<Outcome>>,
 }
@@ -84,11 +88,12 @@ pub(crate) struct Opening {
     pub(crate) ticket: Ticket,
     pub(crate) started: Instant,
     pub(crate) trace: Option<Box<Trace>>,
+    pub(crate) access: Option<Box<AccessLine>>,
 }
 
 impl Exchange {
     pub(crate) fn new(opening: Opening) -> Self {
-        let Opening { ledger, clock, serving, surface, request_id, ticket, started, trace } = opening;
+        let Opening { ledger, clock, serving, surface, request_id, ticket, started, trace, access } = opening;
         let outcome = Box::new(Outcome {
             at: clock.now(),
             verdict: Verdict::ClientGone,
@@ -135,6 +140,7 @@ impl Exchange {
             usage_is_whole: false,
             charge: None,
             trace,
+            access,
             outcome: Some(outcome),
         }
     }
@@ -302,14 +308,25 @@ impl Exchange {
             let (serving, surface, started) = (&*self.serving, self.surface, self.started);
             trace.end(trace::Ended { surface, serving, outcome: &outcome, started });
         }
+        if let Some(access) = self.access.take() {
+            access.write(&self.request_id, self.surface, &outcome);
+        }
         self.ledger.outcome(self.ticket.reference(), outcome);
     }
 }
 
 impl Drop for Exchange {
-    /// Only marks what was not settled: the future or body was dropped, so the client is gone.
+    /// Only marks what was not settled: the future or body was dropped, so the client is gone; or one of us panicked.
     fn drop(&mut self) {
-        self.settle(Ending { verdict: Verdict::ClientGone, class: Some("client_gone"), client_status: None });
+        let Some(outcome) = &self.outcome else { return };
+        let ending = if std::thread::panicking() {
+            // A client that has no status yet is told 500 (`router`).
+            let told = outcome.client_status.is_none().then_some(StatusCode::INTERNAL_SERVER_ERROR);
+            Ending { verdict: Verdict::Failed, class: Some("internal"), client_status: told }
+        } else {
+            Ending { verdict: Verdict::ClientGone, class: Some("client_gone"), client_status: None }
+        };
+        self.settle(ending);
     }
 }
 

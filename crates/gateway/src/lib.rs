@@ -10,6 +10,7 @@
 //! lock across an await, and copies bodies only to put another model name in.
 #![forbid(unsafe_code)]
 
+mod access_log;
 mod admit;
 mod alarm;
 mod answer;
@@ -17,6 +18,7 @@ mod attempt;
 mod auth;
 mod budgets;
 mod buffers;
+mod carried;
 mod charge;
 mod client;
 mod coding;
@@ -70,6 +72,7 @@ use relay_routing::{Snapshot, StickySecret};
 use relay_traces::Tracer;
 use tokio::sync::Semaphore;
 
+pub use carried::CarriedLimits;
 use limits::Clocks;
 pub use listener::Shutdown;
 use metrics::Meters;

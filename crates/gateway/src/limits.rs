@@ -6,14 +6,14 @@
 //! may wait does so in line, first come first served, and only as long as it may
 //! be worth it: a refusal that is known to last longer is told at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use relay_domain::{Clock, Limits, Period, Timestamp};
-use relay_limits::{Limiter, Now, Refusal, Standing, Used};
+use relay_limits::{CarriedRates, Limiter, Now, Refusal, Standing, Used};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -23,6 +23,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Gates of keys and groups that are gone are kept up to so many, so that one made
 /// again under its old name finds what it has spent.
 const GATES_KEPT: usize = 65_536;
+
+/// What the limits' clock stands at when it begins, in microseconds: what another process counted in the minute
+/// before has a time too.
+const BEFORE_THE_BEGINNING: u64 = 120_000_000;
 
 /// What is counted for one key or one group.
 pub(crate) struct Gate {
@@ -53,11 +57,12 @@ impl Clocks {
 
     /// The moment of `now`.
     fn instant(&self, now: Now) -> Instant {
-        self.began + Duration::from_micros(now.micros)
+        self.began + Duration::from_micros(now.micros.saturating_sub(BEFORE_THE_BEGINNING))
     }
 
-    fn now(&self) -> Now {
-        Now { micros: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX), wall: self.wall.now() }
+    pub(crate) fn now(&self) -> Now {
+        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Now { micros: micros.saturating_add(BEFORE_THE_BEGINNING), wall: self.wall.now() }
     }
 }
 
@@ -70,6 +75,20 @@ impl Gates {
     pub(crate) fn of(&self, id: &Arc<str>) -> Arc<Gate> {
         let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(gates.entry(Arc::clone(id)).or_default())
+    }
+
+    /// What all of them have counted in the last minute, by id.
+    pub(crate) fn carry(&self, now: Now) -> BTreeMap<String, CarriedRates> {
+        let gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rates = gates.iter().map(|(id, gate)| (id.to_string(), gate.lock().carry(now)));
+        rates.filter(|(_, rates)| !rates.is_empty()).collect()
+    }
+
+    /// Adds what another process had counted `elapsed` microseconds ago.
+    pub(crate) fn take_over(&self, carried: &BTreeMap<String, CarriedRates>, elapsed: u64, now: Now) {
+        for (id, rates) in carried {
+            self.of(&Arc::from(id.as_str())).lock().take_over(rates, elapsed, now);
+        }
     }
 
     /// Forgets gates that nobody else holds, once they are many.

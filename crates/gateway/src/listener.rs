@@ -14,11 +14,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::Gateway;
 use crate::client::{Client, ClientClocks, ConnectionHandle, Gone, Peer, Phase};
 use crate::error::{GatewayError, Interrupted};
-use crate::inside;
 use crate::request_id::RequestId;
+use crate::{Gateway, access_log, inside};
 
 /// How long a client beyond the limit has to take its refusal.
 const TURNED_AWAY: Duration = Duration::from_secs(2);
@@ -165,6 +164,9 @@ async fn drive(gateway: Arc<Gateway>, socket: TcpStream, peer: Peer, member: Mem
         let answered = match served {
             Err((Interrupted::Refused(error), id)) => {
                 gateway.meters.refused(error.code);
+                if options.access_log && !error.is_decision {
+                    access_log::refused(&id, &error);
+                }
                 client.reply(error.reply(&id, gateway.clock.now())).await
             }
             Err((Interrupted::Gone, _)) => Err(Gone),

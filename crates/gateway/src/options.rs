@@ -33,6 +33,8 @@ pub struct GatewayOptions {
     pub client_stall: Duration,
     /// Silence towards a streaming client before a keep-alive comment.
     pub keep_alive: Duration,
+    /// Whether each request that has ended is a line of the log.
+    pub access_log: bool,
 }
 
 impl Default for GatewayOptions {
@@ -52,6 +54,7 @@ impl Default for GatewayOptions {
             head_limit: Duration::from_secs(10),
             client_stall: Duration::from_mins(1),
             keep_alive: Duration::from_secs(15),
+            access_log: false,
         }
     }
 }

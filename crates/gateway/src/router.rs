@@ -1,14 +1,16 @@
 //! The gateway's paths, and what is answered without a host.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::StatusCode;
 use relay_http1::RequestHead;
 
 use crate::Gateway;
 use crate::client::{Client, Peer};
-use crate::error::{GatewayError, Interrupted};
+use crate::error::{GatewayError, Interrupted, broken};
 use crate::models::Catalog;
 use crate::percent;
 use crate::reply::Reply;
@@ -36,7 +38,10 @@ impl Gateway {
             Some(Ok(call)) => call.dialect.errors,
             Some(Err(_)) | None => shape_beside(&head),
         };
-        self.route(client, head, id, called).await.map_err(|interrupted| interrupted.in_shape(shape))
+        // Whatever a request holds is its own and is dropped with it; what is shared holds no half-made state.
+        let routed = AssertUnwindSafe(self.route(client, head, id, called)).catch_unwind().await;
+        let routed = routed.unwrap_or_else(|_| Err(panicked(client, id)));
+        routed.map_err(|interrupted| interrupted.in_shape(shape))
     }
 
     async fn route(
@@ -93,6 +98,13 @@ impl Gateway {
             Some(asked) => catalog.one(&asked),
         }
     }
+}
+
+/// What a client is still told of a request that met a fault of ours. The panic has told where it was; this tells whose.
+fn panicked(client: &Client, id: &RequestId) -> Interrupted {
+    tracing::error!(request_id = id.as_str(), "a panic ended a request: this is a bug, please report it");
+    // An answer that has begun cannot become another: its client sees that it breaks off.
+    if client.is_answering() { Interrupted::Gone } else { broken().into() }
 }
 
 /// The first line of a request.

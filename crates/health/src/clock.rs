@@ -50,6 +50,14 @@ impl AtomicInstant {
     }
 }
 
+/// The moment of `at` on the other clock, which stands at `now` when the wall's stands at `wall`.
+pub(crate) fn off_the_wall(at: Timestamp, now: Instant, wall: Timestamp) -> Instant {
+    let span = wall.duration_since(at);
+    let moved =
+        if span.is_negative() { now.checked_add(span.unsigned_abs()) } else { now.checked_sub(span.unsigned_abs()) };
+    moved.unwrap_or(now)
+}
+
 /// `at` on the wall's clock, which stands at `wall` when the other stands at `now`.
 pub(crate) fn on_the_wall(at: Instant, now: Instant, wall: Timestamp) -> Timestamp {
     let signed = |span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);

@@ -132,10 +132,7 @@ impl FleetHealth {
 
     /// How everything is, in numbers for each host.
     pub fn tally(&self, now: Instant) -> BTreeMap<HostId, HostTally> {
-        let book = self.lock();
-        let hosts: Vec<_> = book.hosts.values().cloned().collect();
-        let routes: Vec<_> = book.routes.values().cloned().collect();
-        drop(book);
+        let (hosts, routes) = self.cells();
         tally::of(hosts.iter().map(|host| &**host), routes.iter().map(|route| &**route), now)
     }
 
@@ -170,6 +167,12 @@ impl FleetHealth {
             routes: routes.iter().map(|route| route.id.clone()).collect(),
             hosts: hosts.iter().map(|host| host.id.clone()).collect(),
         }
+    }
+
+    /// All hosts and routes, in any order.
+    pub(crate) fn cells(&self) -> (Vec<Arc<HostCell>>, Vec<Arc<RouteCell>>) {
+        let book = self.lock();
+        (book.hosts.values().cloned().collect(), book.routes.values().cloned().collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {

@@ -31,7 +31,7 @@ pub(crate) struct HostCell {
 pub(crate) struct HostState {
     pub(crate) breaker: Breaker,
     pub(crate) address: Cooldown,
-    recovery: FxHashMap<&'static str, Recovery>,
+    pub(crate) recovery: FxHashMap<&'static str, Recovery>,
 }
 
 impl HostCell {
@@ -153,7 +153,7 @@ impl HostCell {
         self.remember(state, now);
     }
 
-    fn remember(&self, state: &HostState, now: Instant) {
+    pub(crate) fn remember(&self, state: &HostState, now: Instant) {
         let until = state.breaker.blocked_until(now).max(state.address.blocked_until(now));
         self.blocked.store(self.origin, until);
     }

@@ -12,6 +12,7 @@
 //! There is one owner of this state in a process (field note 25).
 #![forbid(unsafe_code)]
 
+mod carried;
 mod clock;
 mod fleet;
 mod generation;
@@ -22,6 +23,7 @@ mod route;
 mod siblings;
 mod tally;
 
+pub use carried::Carried;
 pub use fleet::{Cleared, FleetHealth, Lookup, Selection};
 pub use generation::{GenerationHealth, View};
 pub use permit::Permit;

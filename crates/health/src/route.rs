@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use relay_domain::RouteId;
-use relay_routing::breaker::{Breaker, BreakerSettings, Change, OpenedBy, Pass, Refused, Seen, State, Surroundings};
+use relay_routing::breaker::{
+    Breaker, BreakerSettings, Change, OpenedBy, Opening, Pass, Refused, Seen, State, Surroundings,
+};
 use relay_routing::cooldown::Cooldown;
 use relay_routing::outcome::{Effect, Outcome};
 use relay_routing::rates::Rates;
@@ -164,6 +166,20 @@ impl RouteCell {
         let mut state = self.lock();
         let change = state.breaker.observe(pass, Seen::Nothing, now, self);
         self.changed(&mut state, change, now);
+    }
+
+    /// Goes on with what another process has seen; `rest` takes over what lies beside the breaker.
+    pub(crate) fn resume(&self, opening: Option<Opening>, now: Instant, rest: impl FnOnce(&mut RouteState)) {
+        let mut state = self.lock();
+        if let Some(opening) = opening.filter(|_| state.breaker.opening().is_none()) {
+            state.breaker.resume(opening);
+            self.failed.store(self.origin, Some(opening.failed));
+            if opening.by == OpenedBy::Rate && !std::mem::replace(&mut state.counted, true) {
+                self.siblings.opened_by_rate();
+            }
+        }
+        rest(&mut state);
+        self.remember(&state, now);
     }
 
     /// An operator clears what keeps it away, as of `at`.

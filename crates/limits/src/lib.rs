@@ -11,10 +11,12 @@
 //!   the decision log says; so a restart finds them again.
 #![forbid(unsafe_code)]
 
+mod carried;
 mod limiter;
 mod spending;
 mod window;
 
+pub use carried::{CarriedBucket, CarriedRates};
 pub use limiter::{Kind, Limiter, Now, Quota, Refusal, Standing};
 pub use spending::{Spending, Used};
 pub use window::Window;

@@ -78,8 +78,8 @@ impl Standing {
 /// What is counted for one key or one group.
 #[derive(Clone, Debug)]
 pub struct Limiter {
-    requests: Window,
-    tokens: Window,
+    pub(crate) requests: Window,
+    pub(crate) tokens: Window,
     /// Estimated tokens of the requests in flight.
     reserved: u64,
     in_flight: u32,

@@ -110,6 +110,30 @@ impl Window {
         if self.newest.amount == 0 { 0 } else { self.newest.last + self.span - now }
     }
 
+    /// What is in the window: first and last event, and amount of each bucket, oldest first.
+    pub(crate) fn counted(&mut self, now: u64) -> impl Iterator<Item = (u64, u64, u64)> {
+        self.forget(now);
+        let newest = (self.newest.amount > 0).then_some(&self.newest);
+        self.older.iter().chain(newest).map(|bucket| (bucket.first, bucket.last, bucket.amount))
+    }
+
+    /// Counts what was before what is there. Not bounded: for what is taken over once.
+    pub(crate) fn insert(&mut self, first: u64, last: u64, amount: u64) {
+        if amount == 0 {
+            return;
+        }
+        let mut bucket = Bucket { first, last, amount };
+        if last >= self.newest.last {
+            std::mem::swap(&mut bucket, &mut self.newest);
+        }
+        if bucket.amount > 0 {
+            let place = self.older.partition_point(|older| older.last <= bucket.last);
+            self.older.insert(place, bucket);
+        }
+        self.oldest_last = self.older.front().map_or(0, |oldest| oldest.last);
+        self.sum = self.sum.saturating_add(amount);
+    }
+
     fn forget(&mut self, now: u64) {
         while !self.older.is_empty() && self.oldest_last + self.span <= now {
             self.sum -= self.older.pop_front().map_or(0, |oldest| oldest.amount);

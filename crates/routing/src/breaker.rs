@@ -152,6 +152,9 @@ pub enum OpenedBy {
 }
 
 impl OpenedBy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Consecutive, Self::Rate, Self::Together];
+
     /// The label used in decisions and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -224,6 +227,8 @@ pub struct Opening {
     pub failed: Instant,
     /// When it becomes, or became, half-open.
     pub until: Instant,
+    /// The last period, without jitter: what the next one doubles.
+    pub period: Duration,
 }
 
 /// A circuit breaker.
@@ -344,6 +349,16 @@ impl Breaker {
         }
     }
 
+    /// Goes on with an opening that another process has seen; one that is open already stays as it is.
+    pub fn resume(&mut self, opening: Opening) {
+        let Opening { by, class, since, failed, until, period } = opening;
+        if self.open.is_none() {
+            self.open = Some(Open { by, class, since, failed, until, period, probe: None });
+            self.epoch += 1;
+            self.opened_in = self.epoch;
+        }
+    }
+
     /// An operator clears it: it becomes half-open at `at`, if that is sooner.
     pub fn half_open_at(&mut self, at: Instant) {
         if let Some(open) = self.open.as_mut().filter(|open| at < open.until) {
@@ -362,7 +377,9 @@ impl Breaker {
 
     /// Why and since when it is not closed; `None` when it is.
     pub fn opening(&self) -> Option<Opening> {
-        self.open.map(|Open { by, class, since, failed, until, .. }| Opening { by, class, since, failed, until })
+        let opening =
+            |Open { by, class, since, failed, until, period, .. }| Opening { by, class, since, failed, until, period };
+        self.open.map(opening)
     }
 
     /// What it has seen in its window since it was last closed.

@@ -45,6 +45,17 @@ impl Reason {
         }
     }
 
+    /// The reason of this name; of a quota also what is used up.
+    pub fn named(name: &str, quota: Option<&str>) -> Option<Self> {
+        match name {
+            "rate_limited" => Some(Self::RateLimited),
+            "quota" => Quota::ALL.into_iter().find(|known| Some(known.as_str()) == quota).map(Self::Quota),
+            "refused" => Some(Self::Refused),
+            "address_banned" => Some(Self::AddressBanned),
+            _ => None,
+        }
+    }
+
     fn of(effect: Effect) -> Option<Self> {
         match effect {
             Effect::RateLimited => Some(Self::RateLimited),
@@ -153,6 +164,16 @@ impl Cooldown {
         if let Some(refusals) = &mut self.0 {
             refusals.cooling.until = refusals.cooling.until.min(at);
         }
+    }
+
+    /// The last guess of how long it takes, without jitter; `None` after the host has told.
+    pub fn guessed(&self) -> Option<Duration> {
+        self.0?.guessed
+    }
+
+    /// Goes on with a cool-down that another process has seen; one that runs already stays as it is.
+    pub fn resume(&mut self, cooling: Cooling, guessed: Option<Duration>) {
+        self.0.get_or_insert(Refusals { cooling, refused: cooling.since, guessed });
     }
 
     /// The credential is another one now: what was is forgotten.

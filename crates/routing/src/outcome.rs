@@ -141,6 +141,9 @@ pub enum Quota {
 }
 
 impl Quota {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Balance, Self::FiveHours, Self::Day, Self::Week, Self::Month, Self::Unnamed];
+
     /// The label used in decisions and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -279,6 +282,24 @@ pub fn status_class(status: u16) -> Option<&'static str> {
         400..502 => Some(gateway_status(status)),
         502.. => Some("gateway_5xx"),
     }
+}
+
+/// The class of this name: labels are static, and what comes from elsewhere is not.
+pub fn class_named(name: &str) -> Option<&'static str> {
+    const CLASSES: [&str; 11] = [
+        "transport_error",
+        "gateway_bad_response",
+        "gateway_5xx",
+        "gateway_busy",
+        "gateway_rate_limited",
+        "gateway_quota_exhausted",
+        "gateway_auth_error",
+        "error_in_stream",
+        "timeout",
+        "stream_idle",
+        "stream_truncated",
+    ];
+    CLASSES.iter().chain(&BY_STATUS).find(|class| **class == name).copied()
 }
 
 /// `gateway_<status>` for 400 to 501; what is beyond counts as the nearer of them.

@@ -33,6 +33,13 @@ impl Recovery {
         self.seen = self.seen.checked_add(1).unwrap_or(KEPT as u32);
     }
 
+    /// Those that are kept, oldest first.
+    pub fn kept(&self) -> impl Iterator<Item = Duration> {
+        let known = KEPT.min(self.seen as usize);
+        let first = self.seen as usize - known;
+        (first..first + known).map(|number| Duration::from_millis(u64::from(self.millis[number % KEPT])))
+    }
+
     /// The median of those that are kept; `None` when there is none.
     pub fn median(&self) -> Option<Duration> {
         let known = KEPT.min(self.seen as usize);

@@ -198,3 +198,28 @@ async fn a_model_without_a_price_has_none_and_is_not_free() {
     assert!(decision.usage.input.is_some());
     assert_eq!((decision.price_nanos, decision.cost_nanos), (None, None));
 }
+
+/// `tpd` is a budget of tokens by another name: whoever tells operators of budgets hears of it.
+#[tokio::test]
+async fn tokens_of_a_day_that_run_out_are_told_as_a_budget() {
+    let rig = limited(Limits { tpd: Some(100), ..Limits::default() }).await;
+    rig.hosts[0].default_reply(Reply::chat("x").usage(Usage { input: 90, cached: 0, output: 5, reasoning: 0 }));
+    assert!(rig.gateway.budgets_used(90).is_empty());
+    let answer = rig.chat(counted("one")).send().await;
+    rig.decision(&answer.request_id()).await;
+    let told: Vec<_> =
+        rig.gateway.budgets_used(90).into_iter().map(|used| (used.of, used.id, used.used.tokens)).collect();
+    assert_eq!(told, [("key", "team-a".to_owned(), 95)]);
+}
+
+/// A restart would otherwise double every rate.
+#[tokio::test]
+async fn rates_of_the_last_minute_go_over_to_the_next_process() {
+    let limits = || Limits { rpm: Some(2), ..Limits::default() };
+    let before = limited(limits()).await;
+    assert_eq!(before.say("one").send().await.status, 200);
+    assert_eq!(before.say("two").send().await.status, 200);
+    let after = limited(limits()).await;
+    after.gateway.take_over_limits(&before.gateway.carry_limits());
+    assert_eq!(after.say("three").send().await.status, 429);
+}

@@ -2,9 +2,8 @@
 //! (spec §7; field note 48).
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use relay_domain::CredentialMode;
@@ -14,6 +13,7 @@ use relay_testkit::{Cut, Gate, PATIENCE, Reply, errors};
 use serde_json::json;
 
 use crate::client::Call;
+use crate::diagnostics::listen;
 use crate::rig::{KEY, MODEL, OTHER_KEY, Rig, Setup, host_key, patiently, request};
 
 /// A rig whose disk is full, and the room that is left on it.
@@ -252,38 +252,12 @@ async fn no_prompt_answer_or_key_is_in_the_logs_files() {
 }
 
 /// What the code logs, as text.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("is not poisoned").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_prompt_answer_or_key_is_in_the_diagnostics() {
-    let lines = Lines::default();
-    let sink = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || sink.clone())
-        .with_ansi(false)
-        .finish();
-    // Places in the code that other threads come by ask every subscriber there is
-    // whether anybody listens, but a lone one only through their own thread.
-    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    // The test, the gateway and the hosts share this one thread.
-    let _guard = tracing::subscriber::set_default(subscriber);
-    // Those that were come by before are asked again.
-    tracing::callsite::rebuild_interest_cache();
+    let (lines, _listening) = listen();
     let rig = secrets_setup().start().await;
     talk_of_secrets(&rig).await;
-    let text = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+    let text = lines.text();
     assert!(text.contains("an attempt failed"), "the diagnostics are heard: {text}");
     for canary in CANARIES {
         assert!(!text.contains(canary), "{canary} in {text}");
@@ -302,4 +276,33 @@ async fn an_open_request_is_seen_while_it_runs() {
     gate.open();
     answer.text().await;
     assert_eq!(rig.decision("r-1").await.verdict, "complete");
+}
+
+#[tokio::test]
+async fn with_an_access_log_each_request_that_ends_is_one_line() {
+    let (lines, _listening) = listen();
+    let rig = Setup::hosts(1).options(|options| options.access_log = true).start().await;
+    rig.say("canary-prompt").id("r-1").send().await.text().await;
+    rig.say("x").key("rk-canary-unknown").id("r-2").send().await.text().await;
+    rig.chat(r#"{"model": "unheard-of", "messages": []}"#).id("r-3").send().await.text().await;
+    rig.decision("r-1").await;
+    let text = lines.text();
+    let told: Vec<&str> = text.lines().filter(|line| line.contains("relay_access")).collect();
+    assert_eq!(told.len(), 3, "{text}");
+    for (line, words) in
+        told.iter().zip([
+            &[
+                "request_id=\"r-1\"",
+                "consumer=\"team-a\"",
+                "route_id=\"route-1\"",
+                "status=200",
+                "verdict=\"complete\"",
+            ][..],
+            &["request_id=\"r-2\"", "status=401", "verdict=\"refused\""],
+            &["request_id=\"r-3\"", "public_model=\"unheard-of\"", "status=404", "verdict=\"failed\""],
+        ])
+    {
+        assert!(words.iter().all(|word| line.contains(word)), "{words:?} in {line}");
+        assert!(!line.contains("canary"), "{line}");
+    }
 }

@@ -6,6 +6,7 @@
 
 mod affinity;
 mod client;
+mod diagnostics;
 mod disconnects;
 mod failover;
 mod faults;
@@ -17,6 +18,7 @@ mod limits;
 mod log;
 mod managed;
 mod memory;
+mod panics;
 mod rig;
 mod shutdown;
 mod streaming;
