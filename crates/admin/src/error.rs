@@ -8,8 +8,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use relay_control::actions::{ActionError, FieldFault, InvalidRequest};
+use relay_control::binding_list::BindingError;
 use relay_control::blast_radius::SimulateError;
 use relay_control::edit::EditError;
+use relay_control::expected::Outdated;
 use relay_control::explain::{ExplainError, HypotheticalError};
 use relay_control::fleet_document::Faults;
 use relay_control::generations::GenerationError;
@@ -255,6 +257,22 @@ impl From<EditError> for ApiError {
     }
 }
 
+impl From<Outdated> for ApiError {
+    fn from(error: Outdated) -> Self {
+        Self::outdated(error.to_string(), error.current)
+    }
+}
+
+impl From<BindingError> for ApiError {
+    fn from(error: BindingError) -> Self {
+        match error {
+            BindingError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string()),
+            BindingError::Outdated(error) => error.into(),
+            BindingError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         match error {
@@ -278,6 +296,7 @@ impl From<AccessError> for ApiError {
             AccessError::UnknownHost(_) | AccessError::UnknownGrant { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "not_found", told)
             }
+            AccessError::Outdated(error) => error.into(),
             AccessError::Store(error) | AccessError::Ensure(EnsureError::Store(error)) => error.into(),
             AccessError::Ensure(EnsureError::NoHost) => Self::new(StatusCode::NOT_FOUND, "not_found", told),
             // The host answered; somebody has to change something.
@@ -309,6 +328,7 @@ impl From<RecordError> for ApiError {
         match error {
             RecordError::UnknownHost(_) => Self::new(StatusCode::NOT_FOUND, "not_found", error.to_string()),
             RecordError::Exists { .. } => Self::new(StatusCode::CONFLICT, "already_exists", error.to_string()),
+            RecordError::Outdated(error) => error.into(),
             RecordError::Store(error) => error.into(),
         }
     }
@@ -322,6 +342,7 @@ impl From<TokenError> for ApiError {
             TokenError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", told),
             TokenError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, "not_found", told),
             TokenError::LastAdmin(_) => Self::new(StatusCode::CONFLICT, "conflict", told),
+            TokenError::Outdated(error) => error.into(),
             TokenError::Store(error) => error.into(),
         }
     }

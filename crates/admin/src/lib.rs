@@ -20,4 +20,4 @@ mod state;
 
 pub use routes::router;
 pub use serve::serve;
-pub use state::{Process, Scrape, Unready};
+pub use state::{KEEP_ALIVE, Process, Scrape, Unready};

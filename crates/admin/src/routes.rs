@@ -113,7 +113,7 @@ fn api() -> OpenApiRouter<AdminState> {
         .routes(routes!(notifications::channels::test::handle))
         .routes(routes!(notifications::deliveries::handle))
         .routes(routes!(tokens::list::handle, tokens::create::handle))
-        .routes(routes!(tokens::delete::handle))
+        .routes(routes!(tokens::get::handle, tokens::delete::handle))
         .routes(routes!(whoami::handle))
         .routes(routes!(verify_log::handle))
 }

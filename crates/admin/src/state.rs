@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use relay_control::Control;
 use tokio::sync::Semaphore;
@@ -22,7 +23,12 @@ pub struct Process {
     pub unready: Unready,
     /// See [`Scrape`].
     pub scrape: Scrape,
+    /// Silence of a stream of decisions after which a comment is sent; [`KEEP_ALIVE`].
+    pub keep_alive: Duration,
 }
+
+/// Proxies cut silent connections after a minute or two (spec §6 has the same for the gateway).
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Answers without an end at once: each holds a connection, and reads the log when something ends.
 pub(crate) const MAX_TAILS: usize = 64;

@@ -17,4 +17,4 @@ mod write;
 pub use contents::Manifest;
 pub use key::{ArchiveKey, KeyError};
 pub use restore::{RestoreError, restore};
-pub use write::{Source, WriteError, write};
+pub use write::{Copied, Source, WriteError, write};

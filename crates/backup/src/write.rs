@@ -1,7 +1,7 @@
 //! Writing an archive, with the server running or not.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -27,6 +27,17 @@ pub struct Source<'a> {
     pub with_log: bool,
 }
 
+/// How far an archive is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied<'a> {
+    /// The file that goes in now.
+    pub file: &'a str,
+    /// Bytes of files that are in.
+    pub bytes: u64,
+    /// Bytes of all of them, as they were at the beginning.
+    pub of: u64,
+}
+
 /// An archive was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -48,7 +59,7 @@ pub enum WriteError {
 }
 
 /// Writes an archive of `source` to `to`, and returns what it holds and how many bytes of files went in.
-/// `progress` is told the name of each file before it is copied. Blocks.
+/// `progress` is told of each file as it goes in. Blocks.
 ///
 /// # Errors
 /// See [`WriteError`]; what `to` has by then does not open.
@@ -57,7 +68,7 @@ pub fn write(
     key: &ArchiveKey,
     to: impl Write,
     now: Timestamp,
-    mut progress: impl FnMut(&str),
+    progress: impl FnMut(Copied<'_>),
 ) -> Result<(Manifest, u64), WriteError> {
     if !source.store.is_file() {
         return Err(WriteError::NoStore(source.store.to_owned()));
@@ -71,49 +82,81 @@ pub fn write(
         holds_log: source.with_log,
     };
     let gzip = GzEncoder::new(SealingWriter::new(to, key)?, Compression::fast());
-    let mut archive = Archive { tar: tar::Builder::new(gzip), scratch: tempfile::tempdir()?, now, bytes: 0 };
+    let (tar, scratch) = (tar::Builder::new(gzip), tempfile::tempdir()?);
+    let mut archive = Archive { tar, scratch, now, bytes: 0, of: size(source), progress };
     archive.bytes(MANIFEST, &serde_json::to_vec_pretty(&manifest).map_err(io::Error::from)?)?;
     if manifest.holds_master_key {
         archive.bytes(MASTER_KEY, source.master_key.to_text().as_bytes())?;
     }
-    progress(STORE);
     archive.sqlite(STORE, source.store)?;
     let bindings = source.data_dir.join(BINDINGS);
     if bindings.is_file() {
-        progress(BINDINGS);
         archive.sqlite(BINDINGS, &bindings)?;
     }
     if source.with_log {
-        archive.log(&source.data_dir.join(LOG), &mut progress)?;
+        archive.log(&source.data_dir.join(LOG))?;
     }
     let bytes = archive.bytes;
     archive.tar.into_inner()?.finish()?.finish()?;
     Ok((manifest, bytes))
 }
 
-struct Archive<W: Write> {
+/// Bytes of all files that go in; what cannot be looked at now is told when it is copied.
+fn size(source: &Source<'_>) -> u64 {
+    let of = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let log = source.data_dir.join(LOG);
+    let names = if source.with_log { names_of_the_log(&log).unwrap_or_default() } else { Vec::new() };
+    let log: u64 = names.iter().map(|name| of(&log.join(name))).sum();
+    of(source.store) + of(&source.data_dir.join(BINDINGS)) + log
+}
+
+fn names_of_the_log(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names: Vec<String> = match fs::read_dir(folder) {
+        Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    names.retain(|name| is_of_the_log(name));
+    Ok(names)
+}
+
+struct Archive<W: Write, P> {
     tar: tar::Builder<GzEncoder<SealingWriter<W>>>,
     /// Where SQLite makes its copies, one at a time.
     scratch: tempfile::TempDir,
     now: Timestamp,
     bytes: u64,
+    of: u64,
+    progress: P,
 }
 
-impl<W: Write> Archive<W> {
+/// What is read of a file, told as it goes.
+struct Told<'a, R, P> {
+    from: R,
+    file: &'a str,
+    bytes: &'a mut u64,
+    of: u64,
+    progress: &'a mut P,
+}
+
+impl<R: Read, P: FnMut(Copied<'_>)> Read for Told<'_, R, P> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        *self.bytes += read as u64;
+        (self.progress)(Copied { file: self.file, bytes: *self.bytes, of: self.of.max(*self.bytes) });
+        Ok(read)
+    }
+}
+
+impl<W: Write, P: FnMut(Copied<'_>)> Archive<W, P> {
     /// Journals first, then the segments that their rows move to; a journal that is deleted meanwhile
     /// has been filed, so its rows are in the segment that is copied after it.
-    fn log(&mut self, folder: &Path, progress: &mut impl FnMut(&str)) -> Result<(), WriteError> {
-        let mut names: Vec<String> = match fs::read_dir(folder) {
-            Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        names.retain(|name| is_of_the_log(name));
+    fn log(&mut self, folder: &Path) -> Result<(), WriteError> {
+        let mut names = names_of_the_log(folder)?;
         names.sort_by_key(|name| (is_sqlite(name), name.clone()));
         for name in names {
             let inside = format!("{LOG}/{name}");
             let path = folder.join(&name);
-            progress(&inside);
             if is_sqlite(&name) {
                 self.sqlite(&inside, &path)?;
                 continue;
@@ -129,6 +172,7 @@ impl<W: Write> Archive<W> {
 
     /// One consistent state of a database that others write to. Writers do not wait for it: it is one read.
     fn sqlite(&mut self, inside: &str, path: &Path) -> Result<(), WriteError> {
+        (self.progress)(Copied { file: inside, bytes: self.bytes, of: self.of });
         let copy = self.scratch.path().join("copy.db");
         let copied = || {
             let from = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -147,13 +191,12 @@ impl<W: Write> Archive<W> {
         self.entry(inside, bytes.len() as u64, bytes)
     }
 
-    fn entry(&mut self, inside: &str, length: u64, from: impl io::Read) -> io::Result<()> {
+    fn entry(&mut self, inside: &str, length: u64, from: impl Read) -> io::Result<()> {
         let mut header = tar::Header::new_gnu();
         header.set_size(length);
         header.set_mode(0o600);
         header.set_mtime(u64::try_from(self.now.as_second()).unwrap_or_default());
-        self.tar.append_data(&mut header, inside, from)?;
-        self.bytes += length;
-        Ok(())
+        let Self { tar, bytes, of, progress, .. } = self;
+        tar.append_data(&mut header, inside, Told { from, file: inside, bytes, of: *of, progress })
     }
 }

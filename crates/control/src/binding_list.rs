@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::Control;
+use crate::expected::{Expected, Outdated};
 use crate::page::{Page, PageRequest, QueryError};
 
 /// A binding as it is shown. The subject is not known here: only its hash is kept.
@@ -39,6 +40,20 @@ pub struct BindingView {
     pub last_used_at: Timestamp,
     /// Whether it is away from its best route: fail-back may return it.
     pub moved: bool,
+}
+
+/// A binding was not removed.
+#[derive(Debug, thiserror::Error)]
+pub enum BindingError {
+    /// There is none of that key.
+    #[error("there is no binding \"{0}\"")]
+    Unknown(StickyKey),
+    /// It was used or moved since it was read.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl From<BindingEntry> for BindingView {
@@ -81,6 +96,20 @@ impl Control {
         let filter = BindingFilter { sticky_key: Some(key), ..BindingFilter::default() };
         let page = self.parts.bindings.list(&filter, None, 1, self.now()).await;
         page.items.into_iter().next().map(Into::into)
+    }
+
+    /// Removes one binding, and audits it.
+    ///
+    /// # Errors
+    /// See [`BindingError`].
+    pub async fn delete_binding(&self, key: StickyKey, expected: &Expected, actor: &str) -> Result<(), BindingError> {
+        let known = self.binding(key).await.ok_or(BindingError::Unknown(key))?;
+        expected.check("binding", self.version_of(&known))?;
+        let filter = BindingFilter { sticky_key: Some(key), ..BindingFilter::default() };
+        match self.purge_bindings(&filter, actor).await? {
+            0 => Err(BindingError::Unknown(key)),
+            _ => Ok(()),
+        }
     }
 
     /// Removes the bindings that match, and audits it; how many there were.

@@ -3,6 +3,7 @@
 use relay_ledger::ReadError;
 use relay_store::StoreError;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 /// One page, and where the next begins.
@@ -72,8 +73,22 @@ impl PageRequest {
         self.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| QueryError::Cursor)).transpose()
     }
 
+    /// A cursor that [`key_cursor`] made.
+    pub(crate) fn key<K: DeserializeOwned>(&self) -> Result<Option<K>, QueryError> {
+        let read = |cursor: &String| {
+            let bytes = hex::decode(cursor).ok()?;
+            serde_json::from_slice(&bytes).ok()
+        };
+        self.cursor.as_ref().map(|cursor| read(cursor).ok_or(QueryError::Cursor)).transpose()
+    }
+
     /// One more than is shown, so that the end is known.
     pub(crate) fn read_limit(&self) -> u32 {
         u32::try_from(self.limit).unwrap_or(u32::MAX).saturating_add(1)
     }
+}
+
+/// A cursor of what sorts an entry, whatever characters are in it.
+pub(crate) fn key_cursor(key: &impl Serialize) -> String {
+    hex::encode(serde_json::to_vec(key).unwrap_or_default())
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::Control;
+use crate::expected::{Expected, Outdated};
 use crate::page::{Page, PageRequest, QueryError};
 
 /// A published generation.
@@ -64,7 +65,7 @@ pub struct ResourceName {
     pub name: String,
 }
 
-/// A managed resource was not recorded.
+/// A managed resource was not recorded, or not forgotten.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The host is not in the fleet.
@@ -82,6 +83,9 @@ pub enum RecordError {
         /// What is recorded.
         remote_id: String,
     },
+    /// It was recorded anew since it was read.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -183,14 +187,21 @@ impl Control {
     /// Answers whether it was known.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn forget_resource(&self, named: &ResourceName, actor: &str) -> Result<bool, StoreError> {
+    /// When it is not as expected, or the store fails.
+    pub async fn forget_resource(
+        &self,
+        named: &ResourceName,
+        expected: &Expected,
+        actor: &str,
+    ) -> Result<bool, RecordError> {
         let store = &self.parts.store;
         let Some(known) = store.managed_resource(&named.host, named.kind, &named.name).await? else {
             return Ok(false);
         };
+        let known = ResourceView::from(known);
+        expected.check("managed resource", self.version_of(&known))?;
         let was_there = store.remove_managed_resource(&named.host, named.kind, &named.name).await?;
-        let (summary, details) = (format!("forgot {}", named.words()), json!({ "before": ResourceView::from(known) }));
+        let (summary, details) = (format!("forgot {}", named.words()), json!({ "before": known }));
         self.audit_about(&[named.subject()], actor, "managed_resources.delete", summary, details).await?;
         Ok(was_there)
     }

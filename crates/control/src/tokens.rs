@@ -9,6 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::Control;
+use crate::expected::{Expected, Outdated};
 use crate::page::{Page, PageRequest, QueryError};
 
 /// Longest label, in characters: it stands in every line of the audit trail.
@@ -56,6 +57,9 @@ pub enum TokenError {
     /// There is none of that number.
     #[error("there is no token {0}")]
     Unknown(i64),
+    /// It is another one than the caller has seen.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
     /// Nobody could make another.
     #[error("token {0} is the last one of an admin; make another first")]
     LastAdmin(i64),
@@ -82,6 +86,15 @@ impl Control {
         tokens.retain(|token| after.is_none_or(|after| token.id > after) && role.is_none_or(|role| token.role == role));
         tokens.truncate(request.limit + 1);
         Ok(Page::of(tokens, request.limit, |token| token.id.to_string()).map(Into::into))
+    }
+
+    /// One token.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn token(&self, id: i64) -> Result<Option<TokenView>, StoreError> {
+        let tokens = self.parts.store.admin_tokens().await?;
+        Ok(tokens.into_iter().find(|token| token.id == id).map(Into::into))
     }
 
     /// Makes a token. It is shown in the answer and nowhere else.
@@ -111,15 +124,14 @@ impl Control {
     ///
     /// # Errors
     /// See [`TokenError`].
-    pub async fn delete_token(&self, id: i64, actor: &str) -> Result<(), TokenError> {
-        let tokens = self.parts.store.admin_tokens().await?;
-        let known = tokens.into_iter().find(|token| token.id == id).ok_or(TokenError::Unknown(id))?;
+    pub async fn delete_token(&self, id: i64, expected: &Expected, actor: &str) -> Result<(), TokenError> {
+        let known = self.token(id).await?.ok_or(TokenError::Unknown(id))?;
+        expected.check("token", self.version_of(&known))?;
         match self.parts.store.remove_admin_token(id).await? {
             TokenRemoval::Removed => {}
             TokenRemoval::Unknown => return Err(TokenError::Unknown(id)),
             TokenRemoval::LastAdmin => return Err(TokenError::LastAdmin(id)),
         }
-        let known = TokenView::from(known);
         let summary = format!("removed token \"{}\"", known.label);
         Ok(self.audit_about(&[subject(id)], actor, "tokens.delete", summary, json!({ "before": known })).await?)
     }

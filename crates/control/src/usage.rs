@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Control;
-use crate::page::QueryError;
+use crate::page::{Page, PageRequest, QueryError, key_cursor};
 
 /// What roll-ups are added up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,8 @@ pub struct UsageQuery {
     pub by: Vec<Dimension>,
     /// Which requests count.
     pub filter: RollupFilter,
+    /// Which lines of the answer; `None` is all.
+    pub page: Option<PageRequest>,
 }
 
 /// One line: its dimensions, and the sums below them.
@@ -149,6 +151,9 @@ pub struct UsageReport {
     pub to: Timestamp,
     /// The lines.
     pub items: Vec<UsageLine>,
+    /// Where to go on; `None` at the end.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
 }
 
 /// What a consumer or group used in an hour, for the counters of the gateway.
@@ -173,10 +178,11 @@ impl Control {
     /// See [`QueryError`].
     pub async fn usage(&self, query: UsageQuery) -> Result<UsageReport, QueryError> {
         self.parts.ledger.settle().await;
-        let UsageQuery { from, to, by, filter } = query;
+        let UsageQuery { from, to, by, filter, page } = query;
         let from = hour_of(from);
         let rollups = self.read_log(move |log| log.rollups(from, to, &filter)).await?;
-        Ok(UsageReport { from, to, items: add_up(&rollups, &by) })
+        let Page { items, next_cursor } = cut(add_up(&rollups, &by), page.as_ref())?;
+        Ok(UsageReport { from, to, items, next_cursor })
     }
 }
 
@@ -227,7 +233,21 @@ fn add_up(rollups: &[Rollup], by: &[Dimension]) -> Vec<UsageLine> {
         .collect()
 }
 
+/// The lines of a page; they are sorted by their dimensions, which name them.
+fn cut(mut lines: Vec<UsageLine>, page: Option<&PageRequest>) -> Result<Page<UsageLine>, QueryError> {
+    let Some(page) = page else { return Ok(Page { items: lines, next_cursor: None }) };
+    if let Some(after) = page.key::<Vec<String>>()? {
+        lines.retain(|line| line.values() > after.iter().map(String::as_str).collect());
+    }
+    Ok(Page::of(lines, page.limit, |line| key_cursor(&line.values())))
+}
+
 impl UsageLine {
+    /// What sorts it.
+    fn values(&self) -> Vec<&str> {
+        self.dimensions.values().filter_map(serde_json::Value::as_str).collect()
+    }
+
     fn new(dimensions: serde_json::Map<String, serde_json::Value>, sums: &RollupSums) -> Self {
         Self {
             dimensions,
@@ -357,7 +377,7 @@ mod tests {
         let rollups = [rollup("2026-11-26T10:00:00Z", "=SUM(A1,\"x\")", "h", RollupSums::default())];
         let at: Timestamp = "2026-11-26T10:00:00Z".parse().unwrap();
         let by = [Dimension::Consumer];
-        let report = UsageReport { from: at, to: at, items: add_up(&rollups, &by) };
+        let report = UsageReport { from: at, to: at, items: add_up(&rollups, &by), next_cursor: None };
         let csv = report.to_csv(&by);
         let mut lines = csv.split("\r\n");
         assert!(lines.next().unwrap().starts_with("consumer,requests,complete,failed,with_usage,input_tokens"));

@@ -43,6 +43,12 @@ pub enum Kind {
     SubscriptionExpiring,
     /// A consumer key ends soon.
     KeyExpiring,
+    /// Of the accounts behind a group of a host none can be used.
+    AccountsUnavailable,
+    /// A managed key has gone from its host.
+    KeyLost,
+    /// A key on a host that is no longer used is for a person to delete.
+    KeyToDelete,
     /// A host does not offer what a route expects of it.
     Drift,
     /// The decision log cannot be written.
@@ -57,13 +63,16 @@ pub enum Kind {
 
 impl Kind {
     /// All that a channel can subscribe to, in the order of the documentation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::HostDown,
         Self::CredentialDead,
         Self::BalanceLow,
         Self::PriceChanged,
         Self::SubscriptionExpiring,
         Self::KeyExpiring,
+        Self::AccountsUnavailable,
+        Self::KeyLost,
+        Self::KeyToDelete,
         Self::Drift,
         Self::LogStalled,
         Self::PanicMode,
@@ -79,6 +88,9 @@ impl Kind {
             Self::PriceChanged => "price_changed",
             Self::SubscriptionExpiring => "subscription_expiring",
             Self::KeyExpiring => "key_expiring",
+            Self::AccountsUnavailable => "accounts_unavailable",
+            Self::KeyLost => "key_lost",
+            Self::KeyToDelete => "key_to_delete",
             Self::Drift => "drift",
             Self::LogStalled => "log_stalled",
             Self::PanicMode => "panic_mode",
@@ -89,9 +101,24 @@ impl Kind {
 
     /// Whether it lasts until it is over, which is told then. The others are
     /// occasions, told anew when their facts are others: a changed price; a day
-    /// on which something ends, which passes whatever is done about it.
+    /// on which something ends, which passes whatever is done about it; a key that is another one now.
     pub fn lasts(self) -> bool {
-        !matches!(self, Self::PriceChanged | Self::SubscriptionExpiring | Self::KeyExpiring | Self::Test)
+        match self {
+            Self::PriceChanged
+            | Self::SubscriptionExpiring
+            | Self::KeyExpiring
+            | Self::KeyLost
+            | Self::KeyToDelete
+            | Self::Test => false,
+            Self::HostDown
+            | Self::CredentialDead
+            | Self::BalanceLow
+            | Self::AccountsUnavailable
+            | Self::Drift
+            | Self::LogStalled
+            | Self::PanicMode
+            | Self::BudgetReached => true,
+        }
     }
 }
 

@@ -88,6 +88,18 @@ fn english(kind: Kind) -> Words {
             "A consumer key expires soon",
             "extend expires_at of the key and apply, or tell its consumer to change to another one.",
         ),
+        Kind::AccountsUnavailable => (
+            "No account of a group can be used",
+            "requests to this group of the host fail. Look at the accounts on the host: log them in again, wait for their limits, or drain the routes to it.",
+        ),
+        Kind::KeyLost => (
+            "A managed key is gone from its host",
+            "another key is obtained by itself. If nobody deleted it on purpose, look at who may change keys on the host.",
+        ),
+        Kind::KeyToDelete => (
+            "A key on a host is no longer used",
+            "it was made by hand, so nobody else may delete it: delete it in the host's panel.",
+        ),
         Kind::Drift => (
             "A route does not fit its host",
             "the host does not offer the model, or redirects. Check base_url, shadow_model and shadow_group_id of the route, and apply the correction.",
@@ -123,6 +135,14 @@ fn chinese(kind: Kind) -> Words {
         Kind::PriceChanged => ("价格变动", "请与您的售价比较，然后调整路由优先级或售价。"),
         Kind::SubscriptionExpiring => ("订阅即将到期", "请在到期前到主机上续订。"),
         Kind::KeyExpiring => ("客户密钥即将到期", "请延长该密钥的 expires_at 并执行 apply，或通知客户更换密钥。"),
+        Kind::AccountsUnavailable => (
+            "分组没有可用账号",
+            "发往该主机此分组的请求会失败。请检查主机上的账号：重新登录、等待限额恢复，或停止向其路由分配新会话。",
+        ),
+        Kind::KeyLost => {
+            ("托管密钥已从主机上消失", "系统会自动获取新密钥。如果不是有意删除，请检查主机上谁有权修改密钥。")
+        }
+        Kind::KeyToDelete => ("主机上有不再使用的密钥", "该密钥是手工创建的，系统不会代为删除：请在主机面板中删除。"),
         Kind::Drift => (
             "路由与主机不符",
             "主机不提供该模型，或返回重定向。请检查路由的 base_url、shadow_model 和 shadow_group_id，更正后执行 apply。",
@@ -174,5 +194,8 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("period", "Period", "周期"),
     ("ends_at", "Begins anew at", "新周期开始"),
     ("left_usd", "Left (USD)", "剩余（美元）"),
+    ("total", "Accounts", "账号数"),
+    ("rate_limited", "Of them limited", "其中受限"),
+    ("fingerprint", "Fingerprint", "指纹"),
     ("since", "Was so since", "此前自"),
 ];

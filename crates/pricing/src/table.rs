@@ -66,7 +66,7 @@ pub enum PriceFault {
     #[error("is no price table: {0}")]
     Form(#[source] Box<toml::de::Error>),
     /// A value cannot be read.
-    #[error("price of \"{model}\": {field} {reason}; write decimals for a million tokens, such as \"1.25\"")]
+    #[error("price of \"{model}\": {field} {reason}")]
     Value {
         /// Whose.
         model: String,
@@ -176,10 +176,15 @@ fn read(text: &str) -> Result<Layer, PriceFault> {
     let mut prefixes: HashMap<String, Vec<Line>> = HashMap::new();
     for entry in file.price {
         let (pattern, line) = line(entry)?;
-        match pattern {
-            ModelPattern::Exact(name) => exact.entry(name).or_default().push(line),
-            ModelPattern::Prefix(prefix) => prefixes.entry(prefix).or_default().push(line),
+        let lines = match pattern {
+            ModelPattern::Exact(name) => exact.entry(name).or_default(),
+            ModelPattern::Prefix(prefix) => prefixes.entry(prefix).or_default(),
+        };
+        if lines.iter().any(|other| (other.from, other.above_input) == (line.from, line.above_input)) {
+            let (model, reason) = (line.entry.model, "is that of another line for the same prompts".to_owned());
+            return Err(PriceFault::Value { model, field: "from", reason });
         }
+        lines.push(line);
     }
     let mut prefixes: Vec<_> = prefixes.into_iter().collect();
     prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
@@ -189,7 +194,9 @@ fn read(text: &str) -> Result<Layer, PriceFault> {
 fn line(entry: Entry) -> Result<(ModelPattern, Line), PriceFault> {
     let fault = |field, reason: String| PriceFault::Value { model: entry.model.clone(), field, reason };
     let rate = |field, text: &str| {
-        Rate::from_str(text.trim()).map_err(|error: DecimalError| fault(field, format!("\"{text}\" {error}")))
+        Rate::from_str(text.trim()).map_err(|error: DecimalError| {
+            fault(field, format!("\"{text}\" {error}; write decimals for a million tokens, such as \"1.25\""))
+        })
     };
     let input = rate("input", &entry.input)?;
     let or_input = |field, text: &Option<String>| text.as_deref().map_or(Ok(input), |text| rate(field, text));
@@ -320,5 +327,8 @@ mod tests {
         assert!(text.starts_with("price of \"m\": input \"1,5\" is not a decimal number"), "{text}");
         assert!(fault("[[price]]\nmodel = \"m\"\ninput = \"1\"\noutput = \"2\"\nfrom = \"soon\"\n").contains("from"));
         assert!(fault("[[price]]\nmodel = \"m\"\nin = \"1\"\n").contains("unknown field"));
+        let line = "[[price]]\nmodel = \"m\"\ninput = \"1\"\noutput = \"2\"\n";
+        let text = fault(&format!("{line}{line}"));
+        assert_eq!(text, "price of \"m\": from is that of another line for the same prompts");
     }
 }

@@ -12,6 +12,8 @@ mod data_dir;
 mod demo;
 mod doctor;
 mod failure;
+#[cfg(test)]
+mod generated;
 mod handover;
 mod housekeeping;
 mod inventory;
@@ -42,6 +44,9 @@ use wiring::Given;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(code) = handover::stand_between() {
+        return code;
+    }
     let cli = Cli::parse();
     let output = Output { json: cli.json };
     let ended = match cli.command {

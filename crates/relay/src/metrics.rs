@@ -93,10 +93,9 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
+    use crate::generated;
 
-    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
     const BEGIN: &str = "<!-- generated: metrics -->\n";
-    const END: &str = "<!-- end of generated -->";
 
     fn reference() -> String {
         let mut text = String::from("\n| metric | type | labels | meaning |\n|---|---|---|---|\n");
@@ -110,15 +109,7 @@ mod tests {
 
     #[test]
     fn the_metrics_reference_lists_every_family_as_it_is() {
-        let document = std::fs::read_to_string(DOCUMENT).expect("docs/metrics.md is there");
-        let (head, rest) = document.split_once(BEGIN).expect("it has the generated part");
-        let (table, tail) = rest.split_once(END).expect("the generated part ends");
-        let expected = reference();
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(DOCUMENT, format!("{head}{BEGIN}{expected}{END}{tail}")).expect("it can be written");
-            return;
-        }
-        assert_eq!(table, expected, "run UPDATE_DOCS=1 cargo test -p relay-manager reference");
+        generated::check("metrics.md", BEGIN, &reference());
     }
 
     #[test]

@@ -68,11 +68,20 @@ pub(crate) fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-/// Two columns of names and values, for one object.
+/// Two columns of names and values, for one object. A value that does not fit beside the names stands below its own.
 pub(crate) fn facts(facts: &[(&str, String)]) -> String {
+    // The terminal's width; none where nobody looks.
+    let columns = Table::new().width().map_or(usize::MAX, usize::from);
+    facts_within(columns, facts)
+}
+
+fn facts_within(columns: usize, facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines = facts.iter().filter(|(_, value)| !value.is_empty());
-    lines.map(|(name, value)| format!("{name:width$}  {value}")).collect::<Vec<_>>().join("\n")
+    let line = |(name, value): &(&str, String)| {
+        let fits = value.lines().all(|line| width + 2 + line.chars().count() <= columns);
+        if fits { format!("{name:width$}  {value}") } else { format!("{name}\n  {value}") }
+    };
+    facts.iter().filter(|(_, value)| !value.is_empty()).map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A JSON value as a person would write it: text bare, nothing for null.
@@ -147,6 +156,13 @@ pub(crate) fn bold(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fact_that_does_not_fit_beside_the_names_stands_below_its_own() {
+        let facts = [("id", "a".to_owned()), ("a-long-name", "x".repeat(10)), ("none", String::new())];
+        assert_eq!(facts_within(80, &facts), "id           a\na-long-name  xxxxxxxxxx");
+        assert_eq!(facts_within(20, &facts), "id           a\na-long-name\n  xxxxxxxxxx");
+    }
 
     #[test]
     fn a_table_has_no_trailing_blanks_and_one_line_a_row() {

@@ -46,6 +46,8 @@ pub(crate) struct Listeners {
     admin: StdTcpListener,
     /// Of the public status page, if it has an address of its own.
     status: Option<StdTcpListener>,
+    /// They are a service manager's, which says where they are.
+    given: bool,
 }
 
 impl Listeners {
@@ -55,15 +57,21 @@ impl Listeners {
     /// # Errors
     /// When an address cannot be had.
     pub(crate) fn inherit_or_bind(config: &Config, predecessor: Option<&Predecessor>) -> anyhow::Result<Self> {
-        let (gateway, admin) = if let Some(predecessor) = predecessor {
+        let (gateway, admin, given) = if let Some(predecessor) = predecessor {
             let (gateway, admin) = predecessor.listeners()?;
-            // Its addresses are those of the configuration it was started with.
-            (same_address(gateway, config.gateway.listen), same_address(admin, config.admin.listen))
+            if predecessor.has_given_listeners() {
+                (Some(gateway), Some(admin), true)
+            } else {
+                // Its addresses are those of the configuration it was started with.
+                (same_address(gateway, config.gateway.listen), same_address(admin, config.admin.listen), false)
+            }
         } else {
             let mut given = listenfd::ListenFd::from_env();
             let mut take = |index| if index < given.len() { given.take_tcp_listener(index) } else { Ok(None) };
             let advice = "the sockets of the service manager must be streams: the gateway's, then the admin API's";
-            (take(0).context(advice)?, take(1).context(advice)?)
+            let (gateway, admin) = (take(0).context(advice)?, take(1).context(advice)?);
+            let given = gateway.is_some() || admin.is_some();
+            (gateway, admin, given)
         };
         let gateway = gateway.map_or_else(|| bind(config.gateway.listen, "the gateway", "--gateway-listen"), Ok)?;
         let admin = admin.map_or_else(|| bind(config.admin.listen, "the admin API", "--admin-listen"), Ok)?;
@@ -71,7 +79,7 @@ impl Listeners {
         for listener in [&gateway, &admin].into_iter().chain(&status) {
             listener.set_nonblocking(true)?;
         }
-        Ok(Self { gateway, admin, status })
+        Ok(Self { gateway, admin, status, given })
     }
 
     /// Takes the configured addresses, or free ports of loopback where they are taken.
@@ -85,6 +93,7 @@ impl Listeners {
             gateway: bind(config.gateway.listen, "the gateway", "--gateway-listen")?,
             admin: bind(config.admin.listen, "the admin API", "--admin-listen")?,
             status: bind_status(config)?,
+            given: false,
         })
     }
 }
@@ -250,6 +259,7 @@ pub(crate) async fn start(
         gateway: listeners.gateway.try_clone()?,
         admin: listeners.admin.try_clone()?,
         lock: server.data_dir.lock()?,
+        given: listeners.given,
     };
     let gateway_listener = TcpListener::from_std(listeners.gateway)?;
     let in_background = |listener| {
@@ -257,6 +267,9 @@ pub(crate) async fn start(
         TcpListener::from_std(listener)
     };
     let admin_listener = in_background(listeners.admin)?;
+    if predecessor.is_some() {
+        server.take_health();
+    }
     let gateway = tokio::spawn(Arc::clone(&server.gateway).serve(gateway_listener));
     let status_at = listeners.status.as_ref().map(StdTcpListener::local_addr).transpose()?;
     let addresses = Addresses { gateway: gateway_at, admin: admin_at, status: status_at };
@@ -271,6 +284,7 @@ pub(crate) async fn start(
     };
     if let Some(mut predecessor) = predecessor {
         predecessor.relieve().await;
+        server.take_limits();
     }
     let rounds = Rounds::start(&mut server, background);
     let (exporter, stopped) = (server.exporter.take(), end_admin.clone());
@@ -383,11 +397,12 @@ impl Running {
 
     /// Has a new process serve; `None` when this one was told to end meanwhile.
     async fn hand_over(&mut self) -> anyhow::Result<Option<Successor>> {
-        let mut successor = Successor::start(&self.inheritance)?;
-        tracing::info!(pid = successor.id(), "a new process is to follow this one");
+        let mut successor = Successor::start(&self.inheritance).await?;
+        tracing::info!("a new process is to follow this one");
         let server = &self.server;
         let let_go_of_log = async {
             server.bindings.hand_over(server.data_dir.path()).await?;
+            server.leave_health();
             server.ledger.hand_over().await.context("cannot write beside the decision log")
         };
         tokio::select! {
@@ -400,6 +415,7 @@ impl Running {
     /// one more request.
     async fn leave_to(&mut self, mut successor: Successor) {
         self.server.gateway_shutdown.last_requests.cancel();
+        self.server.leave_limits();
         self.end_admin.cancel();
         self.rounds.end().await;
         successor.leave_to().await;

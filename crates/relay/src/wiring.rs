@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::chat;
 use crate::config::{BindingsLocation, Config, OnStall, ProbeMode, StoreLocation};
 use crate::data_dir::DataDir;
-use crate::handover::{self, Predecessor};
+use crate::handover::{self, Predecessor, state};
 use crate::housekeeping::Housekeeping;
 use crate::inventory;
 use crate::metrics;
@@ -84,6 +84,7 @@ pub(crate) struct Server {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) bindings: Bindings,
     pub(crate) ledger: Ledger,
+    pub(crate) health: Arc<FleetHealth>,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) gateway_shutdown: Shutdown,
     pub(crate) control: Arc<Control>,
@@ -218,7 +219,7 @@ pub(crate) async fn build(
         ledger: ledger.clone(),
         hosts: hosts.clone(),
         managed,
-        health,
+        health: Arc::clone(&health),
         prices,
         probe: probe_settings(&config),
         clock,
@@ -240,6 +241,7 @@ pub(crate) async fn build(
         store,
         bindings,
         ledger,
+        health,
         gateway,
         gateway_shutdown,
         control,
@@ -265,6 +267,31 @@ impl Server {
 }
 
 impl Server {
+    /// Leaves what is known of the fleet's health for the process after this one.
+    pub(crate) fn leave_health(&self) {
+        let carried = self.health.carry(Instant::now(), SystemClock.now());
+        state::leave(self.data_dir.path(), state::HEALTH, &carried);
+    }
+
+    /// Goes on with what the process before this one knew of it.
+    pub(crate) fn take_health(&self) {
+        if let Some(carried) = state::take(self.data_dir.path(), state::HEALTH) {
+            self.health.take_over(&carried, Instant::now(), SystemClock.now());
+        }
+    }
+
+    /// Leaves the rates of the last minute.
+    pub(crate) fn leave_limits(&self) {
+        state::leave(self.data_dir.path(), state::LIMITS, &self.gateway.carry_limits());
+    }
+
+    /// Adds the rates that the process before this one has counted.
+    pub(crate) fn take_limits(&self) {
+        if let Some(carried) = state::take(self.data_dir.path(), state::LIMITS) {
+            self.gateway.take_over_limits(&carried);
+        }
+    }
+
     /// The rounds beside requests.
     pub(crate) fn housekeeping(&self) -> Housekeeping {
         Housekeeping {
@@ -395,6 +422,7 @@ fn gateway_options(config: &Config) -> GatewayOptions {
         attempts: config.retry.attempts,
         retry_percent: config.retry.budget_percent,
         managed_wait: config.managed.wait,
+        access_log: config.access_log,
         ..GatewayOptions::default()
     }
 }
@@ -453,7 +481,7 @@ pub(crate) fn serve_admin(
         reason.into_iter().collect()
     });
     let scrape = metrics::scrape(Arc::clone(&server.gateway), Arc::clone(&server.control));
-    let process = Process { unready, scrape };
+    let process = Process { unready, scrape, keep_alive: relay_admin::KEEP_ALIVE };
     let api = relay_admin::router(Arc::clone(&server.control), process, cancelled.clone());
     let process = relay_console::Process {
         gateway: format!("http://{}", addresses.gateway).into(),

@@ -9,18 +9,21 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use relay_testkit::{FakeHost, Gate, Reply};
+use relay_testkit::{FakeHost, Gate, Reply, errors};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify;
 use serde_json::Value;
 use support::http::{chat, chat_body, get};
 use support::{CONSUMER_KEY, PATIENCE, Server, fleet, run, stderr, stdout};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 /// A client that keeps its connection, as long as the server does.
 struct KeptConnection {
@@ -68,6 +71,8 @@ impl KeptConnection {
 #[derive(Default)]
 struct Seen {
     answered: Mutex<Vec<String>>,
+    /// How many those are.
+    count: watch::Sender<usize>,
     failures: Mutex<Vec<String>>,
     stop: AtomicBool,
 }
@@ -83,7 +88,10 @@ async fn load(address: SocketAddr, client: usize, fresh: usize, seen: Arc<Seen>)
             connection = KeptConnection::new(address);
         }
         match connection.ask(&format!("c-{client}-{}", turn % 5)).await {
-            Ok(id) => seen.answered.lock().unwrap().push(id),
+            Ok(id) => {
+                seen.answered.lock().unwrap().push(id);
+                seen.count.send_modify(|count| *count += 1);
+            }
             Err(failure) => {
                 connection = KeptConnection::new(address);
                 seen.failures.lock().unwrap().push(failure);
@@ -95,12 +103,10 @@ async fn load(address: SocketAddr, client: usize, fresh: usize, seen: Arc<Seen>)
 impl Seen {
     /// Waits until so many more requests have been answered.
     async fn more(&self, count: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        let wanted = self.answered.lock().unwrap().len() + count;
-        while self.answered.lock().unwrap().len() < wanted {
-            assert!(Instant::now() < deadline, "answers come");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let mut answered = self.count.subscribe();
+        let wanted = *answered.borrow() + count;
+        let answers = answered.wait_for(|count| *count >= wanted);
+        tokio::time::timeout(PATIENCE, answers).await.expect("answers come").unwrap();
     }
 }
 
@@ -112,15 +118,23 @@ fn restart(server: &Server) -> Value {
 
 /// Waits until the processes before the present one have ended and all their rows are in the log.
 async fn others_have_ended(directory: &Path) {
-    let deadline = Instant::now() + PATIENCE;
-    let beside = || {
-        let names = std::fs::read_dir(directory.join("data/log")).unwrap().map(|entry| entry.unwrap().file_name());
-        names.filter(|name| name.to_string_lossy().starts_with("aside-")).count()
-    };
-    while beside() > 0 {
-        assert!(Instant::now() < deadline, "an old process does not end");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let log = directory.join("data/log");
+    tokio::task::spawn_blocking(move || {
+        let changes = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).unwrap();
+        inotify::add_watch(&changes, &log, inotify::WatchFlags::DELETE).unwrap();
+        let is_beside = || {
+            let mut names = std::fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().file_name());
+            names.any(|name| name.to_string_lossy().starts_with("aside-"))
+        };
+        let patience = Timespec::try_from(PATIENCE).unwrap();
+        while is_beside() {
+            let heard = poll(&mut [PollFd::new(&changes, PollFlags::IN)], Some(&patience)).unwrap();
+            assert_eq!(heard, 1, "an old process ends");
+            rustix::io::read(&changes, &mut [0; 4096]).unwrap();
+        }
+    })
+    .await
+    .unwrap();
 }
 
 /// Ends the process that serves by now, which is not a child of the test, and reads all of the log.
@@ -265,6 +279,44 @@ async fn connections_and_bindings_outlive_a_restart() {
     assert!(!directory.path().join("data/bindings-handover.db").exists());
     others_have_ended(directory.path()).await;
     assert_eq!(get(server.admin, "/readyz").await.status, 200);
+    stop(server);
+}
+
+/// A host that fails, another on which the key's money is used up, and a consumer that has used its rate.
+#[tokio::test(flavor = "multi_thread")]
+async fn breakers_cool_downs_and_rates_outlive_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let failing = FakeHost::builder().name("tokyo").default_reply(Reply::error(errors::UPSTREAM_FAILED)).start().await;
+    let poor =
+        FakeHost::builder().name("osaka").default_reply(Reply::error(errors::INSUFFICIENT_BALANCE)).start().await;
+    // Longer than the test takes on any machine.
+    let server = Server::start_with(directory.path(), |command| command.env("RELAY_MANAGER_BREAKER_FIRST_OPEN", "2m"));
+    let fleet = fleet(&[("tokyo", &failing.base_url()), ("osaka", &poor.base_url())]);
+    let limited = fleet.replace("key_id = \"team-a\"", "key_id = \"team-a\"\nlimits = { rpm = 6 }");
+    assert!(server.apply(&limited).status.success());
+    for request in 0..6 {
+        let answer = chat(server.gateway, &format!("c-{request}"), false).await;
+        assert!(answer.status.is_server_error(), "{}", answer.status);
+    }
+    assert_eq!(chat(server.gateway, "c-7", false).await.status, 429);
+    let troubled = |server: &Server| {
+        let health = server.json(&["health"]);
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let route = |route: &Value| {
+            let cooling = route["credentials"].as_array().unwrap().iter().map(|key| word(&key["quota"]));
+            [word(&route["route_id"]), word(&route["state"]), word(&route["class"]), cooling.collect()].join(" ")
+        };
+        health["routes"].as_array().unwrap().iter().map(route).collect::<Vec<_>>()
+    };
+    let known = ["gpt-osaka closed  balance", "gpt-tokyo open gateway_5xx "];
+    assert_eq!(troubled(&server), known);
+    restart(&server);
+    assert_eq!(troubled(&server), known);
+    assert_eq!(chat(server.gateway, "c-8", false).await.status, 429, "the minute is not over");
+    for file in ["health-handover.json", "limits-handover.json"] {
+        assert!(!directory.path().join("data").join(file).exists(), "{file} was taken");
+    }
+    others_have_ended(directory.path()).await;
     stop(server);
 }
 

@@ -8,52 +8,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use relay_testkit::FakeHost;
-use support::{Server, TOKEN, command, fleet, run, stderr, stdout};
-
-/// Runs a command on a terminal of so many columns.
-fn on_terminal(server: &Server, columns: u16, variables: &[(&str, &str)], arguments: &str) -> String {
-    let program = env!("CARGO_BIN_EXE_relay-manager");
-    let mut script = Command::new("script");
-    script.args(["-qec", &format!("stty cols {columns} rows 40; exec '{program}' {arguments}"), "/dev/null"]);
-    script.current_dir(&server.directory).env("RELAY_MANAGER_SERVER", format!("http://{}", server.admin));
-    script
-        .env("RELAY_MANAGER_ADMIN_TOKEN", TOKEN)
-        .env("TERM", "xterm")
-        .env_remove("NO_COLOR")
-        .envs(variables.iter().copied());
-    let output = script.output().expect("script(1) runs");
-    String::from_utf8_lossy(&output.stdout).replace('\r', "")
-}
-
-/// What a person sees: without control sequences, and without what was written over.
-fn bare(text: &str) -> String {
-    let mut bare = String::new();
-    let mut in_escape = false;
-    for character in text.chars() {
-        match character {
-            '\u{1b}' => in_escape = true,
-            'A'..='Z' | 'a'..='z' if in_escape => {
-                in_escape = false;
-                if character == 'K' {
-                    // The line is erased.
-                    bare.truncate(bare.rfind('\n').map_or(0, |at| at + 1));
-                }
-            }
-            _ if in_escape => {}
-            other => bare.push(other),
-        }
-    }
-    let lines = bare.lines().map(|line| line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default());
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Whether there is a color in it; a line of progress moves the cursor and has none.
-fn is_colored(text: &str) -> bool {
-    text.split("\u{1b}[").skip(1).any(|rest| {
-        let parameters = rest.trim_start_matches(|character: char| character.is_ascii_digit() || character == ';');
-        parameters.starts_with('m')
-    })
-}
+use support::terminal::{bare, check_width, is_colored, on_terminal};
+use support::{Server, command, fleet, run, stderr, stdout};
 
 #[test]
 fn every_command_of_the_contract_is_there_and_takes_json() {
@@ -93,10 +49,7 @@ async fn tables_fit_the_terminal() {
         for list in lists {
             let shown = bare(&on_terminal(&server, columns, &[], list));
             assert!(!shown.trim().is_empty(), "{list} shows nothing");
-            // Prose is the terminal's to wrap; a table has two blanks between its columns.
-            for line in shown.lines().filter(|line| line.contains("  ")) {
-                assert!(line.chars().count() <= usize::from(columns), "{list} on {columns} columns: {line:?}");
-            }
+            check_width(&shown, columns, list);
         }
     }
 }

@@ -1,14 +1,26 @@
-//! `GET /api/v1/prices`: the price table, `model` narrowing it to names that begin so.
+//! `GET /api/v1/prices`: the price table.
 
 use axum::Json;
 use axum::extract::State;
 use relay_control::page::Page;
-use relay_control::prices::PriceView;
+use relay_control::prices::{PriceFilter, PriceView};
+use utoipa::ToSchema;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
+
+/// Whose prices.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes what is read by hand")]
+enum PriceTableName {
+    /// The operator's.
+    Own,
+    /// Those that ship with the product.
+    List,
+}
 
 /// Lists the price table.
 #[utoipa::path(
@@ -16,7 +28,11 @@ use crate::state::AdminState;
     path = "/prices",
     operation_id = "listPrices",
     tag = "usage",
-    params(("model" = Option<String>, Query, description = "Only names that begin so")),
+    params(
+        PageQuery,
+        ("model" = Option<String>, Query, description = "Only names that begin so"),
+        ("table" = inline(Option<PriceTableName>), Query, description = "Only the operator's own, or those that ship with the product"),
+    ),
     responses(
         (status = 200, description = "Lines by model and date, the operator's own first", body = Page<PriceView>),
     ),
@@ -27,8 +43,10 @@ pub(crate) async fn handle(
     _: Viewer,
     params: Params,
 ) -> ApiResult<Json<Page<PriceView>>> {
-    let mut filters = params.filters(&["model"]);
-    let model = filters.text("model");
+    let mut filters = params.list(&["model", "table"]);
+    let page = filters.page();
+    let is_own = filters.choice("table", &[("own", true), ("list", false)]);
+    let filter = PriceFilter { model: filters.text("model"), is_own };
     filters.finish()?;
-    Ok(Json(Page { items: state.control.prices(model.as_deref()), next_cursor: None }))
+    Ok(Json(state.control.prices(&filter, &page)?))
 }

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
 
 const FILTERS: [&str; 9] =
@@ -50,19 +50,21 @@ enum Format {
 }
 
 /// Adds up what was used and what it cost.
+///
+/// A CSV is the whole table: `limit` and `cursor` are for JSON.
 #[utoipa::path(
     get,
     path = "/usage",
     operation_id = "getUsage",
     tag = "usage",
-    params(UsageParams),
+    params(PageQuery, UsageParams),
     responses(
         (status = 200, description = "The sums", content((UsageReport = "application/json"), (String = "text/csv"))),
     ),
     extensions(("x-role" = json!("viewer"))),
 )]
 pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Response> {
-    let mut filters = params.filters(&FILTERS);
+    let mut filters = params.list(&FILTERS);
     let time = |text: &str| text.parse::<Timestamp>().map_err(|_| "must be a time such as 2026-10-01T12:00:00Z");
     let now = state.control.now();
     let from = filters.parsed("from", time).unwrap_or(Period::Month.around(now).0);
@@ -73,6 +75,17 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: P
         "csv" => Ok(Format::Csv),
         _ => Err("must be json or csv"),
     });
+    let is_csv = format == Some(Format::Csv);
+    let page = if is_csv {
+        for name in ["limit", "cursor"] {
+            if filters.text(name).is_some() {
+                filters.fault(name, "is for JSON; a CSV is the whole table");
+            }
+        }
+        None
+    } else {
+        Some(filters.page())
+    };
     let filter = RollupFilter {
         consumer: filters.text("consumer"),
         logical_group_id: filters.text("logical_group_id"),
@@ -81,11 +94,11 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: P
         host_id: filters.text("host_id"),
     };
     filters.finish()?;
-    let report = state.control.usage(UsageQuery { from, to, by: by.clone(), filter }).await?;
-    Ok(match format {
-        Some(Format::Csv) => ([(CONTENT_TYPE, "text/csv; charset=utf-8")], report.to_csv(&by)).into_response(),
-        _ => Json(report).into_response(),
-    })
+    let report = state.control.usage(UsageQuery { from, to, by: by.clone(), filter, page }).await?;
+    if is_csv {
+        return Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], report.to_csv(&by)).into_response());
+    }
+    Ok(Json(report).into_response())
 }
 
 fn dimensions(text: &str) -> Result<Vec<Dimension>, UnknownDimension> {

@@ -7,7 +7,9 @@
 //! request's id, the faults of extractors, and that unknown fields are refused.
 
 pub(crate) mod bodies;
+mod links;
 pub(crate) mod responses;
+mod security;
 
 use std::collections::BTreeSet;
 
@@ -54,28 +56,32 @@ pub(crate) fn complete(collected: &OpenApi) -> Value {
     });
     document["tags"] =
         TAGS.iter().map(|(name, description)| json!({ "name": name, "description": description })).collect();
-    document["security"] = json!([{ "bearer": [] }]);
-    document["components"]["securitySchemes"] = json!({ "bearer": {
-        "type": "http", "scheme": "bearer", "description": "An admin token, `rma-…`.",
-    }});
+    document["security"] = security::requirement("get");
+    document["components"]["securitySchemes"] = security::schemes();
     document["components"]["responses"] = responses::shared();
     responses::add_schemas(&mut document["components"]["schemas"]);
     refer_to_entries(&mut document["components"]["schemas"]);
     open_objects(&mut document["components"]["schemas"]);
     let mut bodies = BTreeSet::new();
-    for_each_operation(&mut document, |operation| {
+    for_each_operation(&mut document, |method, operation| {
         tell_what_is_common(operation);
+        if operation[ROLE].is_string() {
+            operation["security"] = security::requirement(method);
+        }
         take_no_null(operation);
         note_references(&operation["requestBody"], &mut bodies);
     });
     refuse_unknown_members(&mut document, bodies);
+    links::add(&mut document);
     document
 }
 
-/// Calls `visit` with every operation.
-fn for_each_operation(document: &mut Value, visit: impl FnMut(&mut Value)) {
+/// Calls `visit` with every operation and its method.
+fn for_each_operation(document: &mut Value, mut visit: impl FnMut(&str, &mut Value)) {
     let paths = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
-    paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut).for_each(visit);
+    for (method, operation) in paths.filter_map(Value::as_object_mut).flatten() {
+        visit(method, operation);
+    }
 }
 
 /// A page's schema holds that of its entries; the entries have one of their own.

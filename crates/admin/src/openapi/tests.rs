@@ -88,3 +88,29 @@ fn every_property_is_described() {
         }
     }
 }
+
+#[test]
+fn a_session_changes_things_only_with_its_token() {
+    let document = document();
+    let schemes = &document["components"]["securitySchemes"];
+    for (name, operation) in operations(&document) {
+        for way in operation["security"].as_array().into_iter().flatten().filter_map(|way| way.as_object()) {
+            assert!(way.keys().all(|scheme| schemes.get(scheme).is_some()), "{name}");
+            let is_safe = name.starts_with("get ") || !way.contains_key("session");
+            assert!(is_safe || way.contains_key("csrf"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_made_or_listed_leads_to_what_can_be_done_with_it() {
+    let document = document();
+    let link = |path: &str, method: &str, status: &str, name: &str| {
+        document["paths"][path][method]["responses"][status]["links"][name]["parameters"].clone()
+    };
+    let host = |place: &str| serde_json::json!({ "host_id": format!("$response.body#{place}/host_id") });
+    assert_eq!(link("/api/v1/hosts", "post", "201", "deleteHost"), host(""));
+    assert_eq!(link("/api/v1/hosts", "get", "200", "probeHost"), host("/items/0"));
+    let channel = serde_json::json!({ "channel_id": "$response.body#/id" });
+    assert_eq!(link("/api/v1/notifications/channels", "post", "201", "getChannel"), channel);
+}

@@ -4,13 +4,11 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use relay_testkit::{FakeGroup, FakeHost, Personality, Reply};
+use relay_testkit::Reply;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, OPERATOR, Server, VIEWER, tiers};
-
-const ADMIN_KEY: &str = "admin-canary-0123456789abcdef0123456789";
-const USER: &str = "team-a@relay.example";
+use crate::furnished::{filled, server, unnamed};
+use crate::support::{ADMIN, OPERATOR, Server, VIEWER};
 
 /// Every endpoint below `/api/v1`, with the least role that may call it.
 const ENDPOINTS: &str = "
@@ -89,6 +87,7 @@ POST   operator /notifications/channels/{id}/test
 GET    viewer   /notifications/deliveries
 GET    admin    /tokens
 POST   admin    /tokens
+GET    admin    /tokens/{id}
 DELETE admin    /tokens/{id}
 GET    viewer   /whoami
 GET    viewer   /verify-log
@@ -103,46 +102,9 @@ fn endpoints() -> impl Iterator<Item = (Method, &'static str, &'static str)> {
     })
 }
 
-/// The path with names of what is there in [`server`]'s fleet.
-fn filled(path: &str) -> String {
-    let id = match path.split('/').nth(1) {
-        Some("groups") => "gpt",
-        Some("routes") => "gpt-a",
-        Some("keys") => "team-a",
-        Some("generations" | "tokens") => "1",
-        Some("notifications") => "ops",
-        _ => "a",
-    };
-    let path = path.replace("{host}/{user}/{group}", "a/team-a%40relay.example/7");
-    format!("/api/v1{}", path.replace("{id}", id))
-}
-
-/// A sub2api host with a route, a consumer with a subscription user, and a channel.
-async fn server() -> (FakeHost, Server) {
-    let host = FakeHost::builder().personality(Personality::N).admin_key(ADMIN_KEY);
-    let host = host.group(FakeGroup::new(7, "pool")).start().await;
-    host.panel(|panel| panel.clock_skew = crate::support::start_of_time().duration_since(jiff::Timestamp::now()));
-    let fields = format!("kind = \"sub2api\"\nadmin_key = \"{ADMIN_KEY}\"");
-    let fleet = tiers(&[("a", &host)]).replace("kind = \"openai\"", &fields).replace("sk-host-a", "sk-canary-host");
-    let fleet = fleet.replace("\"7\"", "\"pool\"\ncredential = \"managed\"");
-    let key = format!("[[key]]\nkey_id = \"team-a\"\nlogical_groups = [\"gpt\"]\nsubscription_user = \"{USER}\"\n");
-    let server = Server::with_fleet(&format!("{fleet}\n{key}")).await;
-    let channel = json!({
-        "id": "ops", "type": "dingtalk", "url": format!("{}/send?access_token=canary-token", host.base_url()),
-        "secret": "SEC-canary", "allow_private": true,
-    });
-    assert_eq!(server.post("/api/v1/notifications/channels", &channel).await.status, 201);
-    (host, server)
-}
-
 #[tokio::test]
 async fn the_table_has_every_endpoint_as_it_is_described() {
     let server = Server::empty().await;
-    // Parameters of a path have better names in the description.
-    let unnamed = |path: &str| {
-        let parts = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
-        parts.collect::<Vec<_>>().join("/")
-    };
     let told = endpoints().map(|(method, role, path)| (method.to_string(), role.to_owned(), unnamed(path)));
     let told: BTreeSet<_> = told.collect();
     let document = server.get("/api/v1/openapi.json").await.ok();

@@ -1,40 +1,18 @@
 //! `explain` over the API: a past request in the fleet of then, and requests that nobody has sent.
 
+use std::sync::LazyLock;
+
 use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Server};
+use crate::support::{ADMIN, Server, TWO_HOSTS};
 
-const FLEET: &str = r#"
-[[host]]
-host_id = "osaka"
-kind = "openai"
-base_url = "https://osaka.example"
-gateway_key = "sk-osaka"
-[[host]]
-host_id = "tokyo"
-kind = "openai"
-base_url = "https://tokyo.example"
-gateway_key = "sk-tokyo"
-[[group]]
-logical_group_id = "gpt"
-[[route]]
-route_id = "gpt-osaka"
-logical_group_id = "gpt"
-public_model = "gpt-5"
-shadow_host_id = "osaka"
-priority = 2
-[[route]]
-route_id = "gpt-tokyo"
-logical_group_id = "gpt"
-public_model = "gpt-5"
-shadow_host_id = "tokyo"
-[[key]]
-key_id = "team-a"
-secret = "rk-team-a-0123456789"
-logical_groups = ["gpt"]
-"#;
+/// The second host's route is a tier below.
+static FLEET: LazyLock<String> = LazyLock::new(|| {
+    let tiered = TWO_HOSTS.replace("shadow_host_id = \"osaka\"", "shadow_host_id = \"osaka\"\npriority = 2");
+    tiered + "[[key]]\nkey_id = \"team-a\"\nsecret = \"rk-team-a-0123456789\"\nlogical_groups = [\"gpt\"]\n"
+});
 
 async fn explain(server: &Server, query: &str) -> Value {
     server.get(&format!("/api/v1/explain?{query}")).await.ok()
@@ -42,7 +20,7 @@ async fn explain(server: &Server, query: &str) -> Value {
 
 #[tokio::test]
 async fn a_past_request_is_planned_again_in_the_fleet_of_then_or_of_another_time() {
-    let server = Server::with_fleet(FLEET).await;
+    let server = Server::with_fleet(&FLEET).await;
     server.resolve(&json!({})).await.ok();
     server.publish(&FLEET.replace("priority = 2", "priority = 0")).await;
     let explained = server.get("/api/v1/decisions/r-1/explain").await.ok();
@@ -66,7 +44,7 @@ async fn a_past_request_is_planned_again_in_the_fleet_of_then_or_of_another_time
 
 #[tokio::test]
 async fn a_customer_is_told_without_names_of_ours() {
-    let server = Server::with_fleet(FLEET).await;
+    let server = Server::with_fleet(&FLEET).await;
     server.resolve(&json!({})).await.ok();
     let explained = server.get("/api/v1/decisions/r-1/explain").await.ok();
     let text = explained["customer_text"].as_str().expect("text");
@@ -78,7 +56,7 @@ async fn a_customer_is_told_without_names_of_ours() {
 
 #[tokio::test]
 async fn a_request_that_nobody_has_sent_is_planned_and_binds_nothing() {
-    let server = Server::with_fleet(FLEET).await;
+    let server = Server::with_fleet(&FLEET).await;
     let told = explain(&server, "logical_group_id=gpt&public_model=gpt-5&conversation=thread-1").await;
     assert_eq!((&told["route_id"], &told["sticky_action"]), (&json!("gpt-tokyo"), &json!("bind")));
     assert_eq!(told["binding"], Value::Null);
@@ -101,7 +79,7 @@ async fn a_request_that_nobody_has_sent_is_planned_and_binds_nothing() {
 
 #[tokio::test]
 async fn what_would_be_refused_says_why() {
-    let server = Server::with_fleet(FLEET).await;
+    let server = Server::with_fleet(&FLEET).await;
     let error = async |query: &str| {
         let (status, _, message) = server.get(&format!("/api/v1/explain?{query}")).await.error();
         (status, message)
@@ -132,7 +110,7 @@ async fn what_would_be_refused_says_why() {
 
 #[tokio::test]
 async fn a_fleet_that_is_forgotten_does_not_hide_the_decision() {
-    let server = Server::with_fleet(FLEET).await;
+    let server = Server::with_fleet(&FLEET).await;
     server.resolve(&json!({})).await.ok();
     server.publish(&FLEET.replace("priority = 2", "priority = 3")).await;
     server.clock.advance(SignedDuration::from_hours(24 * 60));

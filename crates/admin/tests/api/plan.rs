@@ -6,38 +6,13 @@ use http_body_util::Full;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Server, VIEWER};
-
-const FLEET: &str = r#"
-[[host]]
-host_id = "osaka"
-kind = "openai"
-base_url = "https://osaka.example"
-gateway_key = "sk-osaka"
-[[host]]
-host_id = "tokyo"
-kind = "openai"
-base_url = "https://tokyo.example"
-gateway_key = "sk-tokyo"
-[[group]]
-logical_group_id = "gpt"
-[[route]]
-route_id = "gpt-osaka"
-logical_group_id = "gpt"
-public_model = "gpt-5"
-shadow_host_id = "osaka"
-[[route]]
-route_id = "gpt-tokyo"
-logical_group_id = "gpt"
-public_model = "gpt-5"
-shadow_host_id = "tokyo"
-"#;
+use crate::support::{ADMIN, Server, TWO_HOSTS, VIEWER};
 
 const CONVERSATIONS: usize = 20;
 
 /// A server that has resolved a turn of each of some conversations.
 async fn with_traffic() -> Server {
-    let server = Server::with_fleet(FLEET).await;
+    let server = Server::with_fleet(TWO_HOSTS).await;
     for number in 0..CONVERSATIONS {
         let changes = json!({"request_id": format!("r-{number}"), "subject_id": format!("thread-{number}")});
         server.resolve(&changes).await.ok();
@@ -63,7 +38,7 @@ fn requests(blast: &Value, host: &str) -> (u64, u64) {
 #[tokio::test]
 async fn a_plan_tells_what_it_would_do_to_recent_traffic_and_the_same_each_time() {
     let server = with_traffic().await;
-    let removed = FLEET.replace("host_id = \"tokyo\"\nkind", "host_id = \"tokyo\"\nenabled = false\nkind");
+    let removed = TWO_HOSTS.replace("host_id = \"tokyo\"\nkind", "host_id = \"tokyo\"\nenabled = false\nkind");
     let planned = plan(&server, "", &removed).await;
     let blast = &planned["blast_radius"];
     let (before, after) = requests(blast, "tokyo");
@@ -85,7 +60,7 @@ async fn a_plan_tells_what_it_would_do_to_recent_traffic_and_the_same_each_time(
 #[tokio::test]
 async fn a_drain_breaks_no_conversation() {
     let server = with_traffic().await;
-    let drained = FLEET.replace("shadow_host_id = \"tokyo\"", "shadow_host_id = \"tokyo\"\nweight = 0");
+    let drained = TWO_HOSTS.replace("shadow_host_id = \"tokyo\"", "shadow_host_id = \"tokyo\"\nweight = 0");
     let blast = &plan(&server, "", &drained).await["blast_radius"];
     assert_eq!(
         (&blast["conversations"]["bound"], &blast["conversations"]["broken"]),
@@ -98,8 +73,8 @@ async fn a_drain_breaks_no_conversation() {
 #[tokio::test]
 async fn a_plan_without_changes_or_without_a_replay_looks_at_no_traffic() {
     let server = with_traffic().await;
-    assert_eq!(plan(&server, "", FLEET).await["blast_radius"], Value::Null);
-    let changed = FLEET.replace("tokyo.example", "tokyo2.example");
+    assert_eq!(plan(&server, "", TWO_HOSTS).await["blast_radius"], Value::Null);
+    let changed = TWO_HOSTS.replace("tokyo.example", "tokyo2.example");
     assert_eq!(plan(&server, "?replay=false", &changed).await["blast_radius"], Value::Null);
     assert_eq!(plan(&server, "", &changed).await["blast_radius"]["traffic"]["moved"], 0);
 }
@@ -107,7 +82,7 @@ async fn a_plan_without_changes_or_without_a_replay_looks_at_no_traffic() {
 #[tokio::test]
 async fn the_window_is_what_was_asked_for() {
     let server = with_traffic().await;
-    let changed = FLEET.replace("tokyo.example", "tokyo2.example");
+    let changed = TWO_HOSTS.replace("tokyo.example", "tokyo2.example");
     let decisions = async |query: &str| plan(&server, query, &changed).await["blast_radius"]["covered"].clone();
     assert_eq!(decisions("?since=30s").await["decisions"], 0);
     assert_eq!(decisions("?since=2026-11-01T11:00:00Z&until=2026-11-01T12:00:30Z").await["decisions"], CONVERSATIONS);
@@ -115,7 +90,7 @@ async fn the_window_is_what_was_asked_for() {
     assert_eq!((&capped["decisions"], &capped["truncated"]), (&json!(5), &json!("decisions")));
     let faults = ["?since=soon", "?since=1h&until=2h", "?at_most=0", "?time_limit=1h", "?replay=perhaps", "?sinc=1h"];
     for query in faults {
-        let answer = server.send(ADMIN, Method::POST, &format!("/api/v1/plan{query}"), FLEET).await;
+        let answer = server.send(ADMIN, Method::POST, &format!("/api/v1/plan{query}"), TWO_HOSTS).await;
         assert_eq!(answer.error().0, 400, "{query}: {}", answer.text);
     }
 }
@@ -132,7 +107,7 @@ async fn who_accepts_lines_is_told_how_far_it_is() {
         assert_eq!(answer.header("content-type"), "application/x-ndjson");
         answer.text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>()
     };
-    let changed = FLEET.replace("tokyo.example", "tokyo2.example");
+    let changed = TWO_HOSTS.replace("tokyo.example", "tokyo2.example");
     let lines = send("plan", &changed).await;
     let (last, before) = lines.split_last().expect("lines");
     assert_eq!(last["result"], plan(&server, "", &changed).await);
@@ -145,7 +120,7 @@ async fn who_accepts_lines_is_told_how_far_it_is() {
 async fn a_simulation_of_a_host_that_is_down_is_a_plan_without_it() {
     let server = with_traffic().await;
     let simulated = server.post("/api/v1/simulate", &json!({"down": ["tokyo"]})).await.ok();
-    let removed = FLEET.replace("host_id = \"tokyo\"\nkind", "host_id = \"tokyo\"\nenabled = false\nkind");
+    let removed = TWO_HOSTS.replace("host_id = \"tokyo\"\nkind", "host_id = \"tokyo\"\nenabled = false\nkind");
     let planned = plan(&server, "", &removed).await;
     for part in ["traffic", "hosts", "flows", "refused"] {
         assert_eq!(simulated["blast_radius"][part], planned["blast_radius"][part], "{part}");

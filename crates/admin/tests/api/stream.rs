@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use relay_testkit::FakeHost;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Server, VIEWER, process, tiers};
@@ -179,18 +180,35 @@ async fn a_place_that_is_none_is_refused() {
     assert_eq!(answer.error().2, "Last-Event-ID is not one that the stream gave");
 }
 
+/// Another server over the same control plane, and a stream of it that stands.
+async fn another(server: &Server, keep_alive: Duration, ending: &CancellationToken) -> (JoinHandle<()>, Events) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let process = relay_admin::Process { keep_alive, ..process(&server.unready) };
+    let router = relay_admin::router(Arc::clone(&server.control), process, ending.clone());
+    let served = tokio::spawn(relay_admin::serve(listener, router, ending.clone().cancelled_owned()));
+    let request = Request::get(format!("{url}{PATH}")).header("authorization", format!("Bearer {VIEWER}"));
+    let response = server.open(request.body(Full::default()).expect("a request")).await;
+    let mut events = Events { body: response.into_body(), buffer: String::new() };
+    events.block().await.expect("it stands");
+    (served, events)
+}
+
+#[tokio::test]
+async fn a_silent_stream_is_kept_alive_by_comments_that_are_no_events() {
+    let (_host, server) = server().await;
+    let (_served, mut events) = another(&server, Duration::from_millis(10), &CancellationToken::new()).await;
+    for _ in 0..2 {
+        assert_eq!(events.block().await.as_deref(), Some(": keep-alive"));
+    }
+    assert_eq!(relay_admin::KEEP_ALIVE, Duration::from_secs(15), "what is documented");
+}
+
 #[tokio::test]
 async fn a_stream_does_not_keep_the_server_from_ending() {
     let (_host, server) = server().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let ending = CancellationToken::new();
-    let router = relay_admin::router(Arc::clone(&server.control), process(&server.unready), ending.clone());
-    let served = tokio::spawn(relay_admin::serve(listener, router, ending.clone().cancelled_owned()));
-    let request = Request::get(format!("{url}{PATH}")).header("authorization", format!("Bearer {VIEWER}"));
-    let response = server.open(request.body(Full::default()).unwrap()).await;
-    let mut events = Events { body: response.into_body(), buffer: String::new() };
-    events.block().await.expect("it stands");
+    let (served, mut events) = another(&server, relay_admin::KEEP_ALIVE, &ending).await;
     ending.cancel();
     assert_eq!(events.block().await, None, "it ends");
     tokio::time::timeout(PATIENCE, served).await.expect("the server ends").unwrap();

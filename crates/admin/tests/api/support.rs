@@ -96,6 +96,7 @@ pub(crate) fn process(unready: &Arc<Mutex<Vec<String>>>) -> relay_admin::Process
     relay_admin::Process {
         unready: Arc::new(move || told.lock().expect("unpoisoned").clone()),
         scrape: Arc::new(|| Box::pin(async { "relay_generation 7\n".to_owned() })),
+        keep_alive: relay_admin::KEEP_ALIVE,
     }
 }
 
@@ -343,3 +344,29 @@ priority = {}
     }
     fleet
 }
+
+/// A group over two hosts by name alone, its routes in one tier.
+pub(crate) const TWO_HOSTS: &str = r#"
+[[host]]
+host_id = "osaka"
+kind = "openai"
+base_url = "https://osaka.example"
+gateway_key = "sk-osaka"
+[[host]]
+host_id = "tokyo"
+kind = "openai"
+base_url = "https://tokyo.example"
+gateway_key = "sk-tokyo"
+[[group]]
+logical_group_id = "gpt"
+[[route]]
+route_id = "gpt-osaka"
+logical_group_id = "gpt"
+public_model = "gpt-5"
+shadow_host_id = "osaka"
+[[route]]
+route_id = "gpt-tokyo"
+logical_group_id = "gpt"
+public_model = "gpt-5"
+shadow_host_id = "tokyo"
+"#;

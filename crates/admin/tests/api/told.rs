@@ -2,6 +2,7 @@
 //! webhook is read. Those that last are told again when they are over.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use relay_health::{CredentialId, Selection};
 use relay_ledger::Intent;
 use relay_routing::{AnswerHead, Ending, Outcome, classify};
 use relay_store::{Event, Severity};
-use relay_testkit::{FakeGroup, FakeHost, FakeKey, FakeUser, Personality, Reply};
+use relay_testkit::{FakeAccount, FakeGroup, FakeHost, FakeKey, FakeUser, Personality, Reply};
 use serde_json::{Value, json};
 
 use crate::support::{Server, tiers};
@@ -231,9 +232,29 @@ async fn price_changed_each_time() {
     assert_eq!((&last["facts"]["price_before"], &last["facts"]["price"]), (&json!(2.0), &json!(0.5)));
 }
 
-/// What puts it on record is shown in `relay-control`, where a subscription of somebody else ends.
 #[tokio::test]
-async fn subscription_expiring() {
+async fn accounts_unavailable_and_its_end() {
+    let (host, mut world) = with_panel().await;
+    host.panel(|panel| panel.accounts = vec![FakeAccount::new(1, 7)]);
+    for (status, told) in [("active", &[][..]), ("error", &["accounts_unavailable/firing a, group:7"])] {
+        host.panel(|panel| status.clone_into(&mut panel.accounts[0].status));
+        world.server.control.watch_host("a", WatchSettings::now(10)).await.unwrap();
+        // What is on record is looked up once a minute.
+        world.pass(Duration::from_mins(1));
+        assert_eq!(world.hears().await, told, "{status}");
+    }
+    host.panel(|panel| "active".clone_into(&mut panel.accounts[0].status));
+    world.server.control.watch_host("a", WatchSettings::now(10)).await.unwrap();
+    world.pass(Duration::from_mins(1));
+    assert_eq!(world.hears().await, Vec::<String>::new(), "it may come again");
+    world.pass(Duration::from_mins(1));
+    assert_eq!(world.hears().await, ["accounts_unavailable/recovered a, group:7"]);
+}
+
+/// What puts them on record is shown in `relay-control`: where a subscription of somebody else ends, where a key is gone
+/// from its host, and where an adopted one is exchanged.
+#[tokio::test]
+async fn subscription_expiring_key_lost_and_key_to_delete() {
     let mut world = of_hosts(&["a"]).await;
     let ends = |kind: &str, at: Timestamp| Event {
         id: 0,
@@ -246,14 +267,18 @@ async fn subscription_expiring() {
         details: json!({ "expires_at": "2026-11-04T12:00:00Z" }),
     };
     let now = world.server.control.now();
+    let store = Arc::clone(&world.server.store);
     let record = async |kind: &str| {
         use relay_store::EventStore as _;
-        world.server.store.record_events(&[ends(kind, now)]).await.unwrap();
+        store.record_events(&[ends(kind, now)]).await.unwrap();
     };
-    record("key_to_delete").await;
-    record("subscription_ends").await;
-    assert_eq!(world.hears().await, ["subscription_expiring/firing a, team-a@relay.example/7"]);
-    assert_eq!(world.hears().await, Vec::<String>::new(), "told once");
+    for (recorded, told) in
+        [("subscription_ends", "subscription_expiring"), ("key_lost", "key_lost"), ("key_to_delete", "key_to_delete")]
+    {
+        record(recorded).await;
+        assert_eq!(world.hears().await, [format!("{told}/firing a, team-a@relay.example/7")]);
+        assert_eq!(world.hears().await, Vec::<String>::new(), "told once");
+    }
 }
 
 #[tokio::test]

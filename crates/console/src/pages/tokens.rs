@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use relay_control::access::Role;
+use relay_control::expected::Expected;
 use relay_control::page::{Page, PageRequest};
 use relay_control::tokens::{IssuedToken, TokenError, TokenView};
 
@@ -104,7 +105,7 @@ pub(crate) async fn remove(
     Form(_): Form,
 ) -> PageResult {
     let actor = visit.acting(Role::Admin)?;
-    match console.control.delete_token(id, actor).await {
+    match console.control.delete_token(id, &Expected::default(), actor).await {
         Ok(()) => Ok(see_other(&address("/tokens", [("done", "deleted")]))),
         Err(TokenError::Unknown(_)) => Err(Fault::NotFound),
         Err(TokenError::Store(error)) => Err(error.into()),

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::HostError;
 use crate::Control;
+use crate::page::{Page, PageRequest};
 
 /// Work under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -78,15 +79,26 @@ impl Control {
         self.under_way.begin(host, work)
     }
 
-    /// The long work on a host that is under way.
+    /// The long work on a host that is under way, in the order of its beginning; `work` narrows to one kind.
     ///
     /// # Errors
-    /// When there is no such host.
-    pub fn work_on_host(&self, id: &str) -> Result<Vec<WorkProgress>, HostError> {
+    /// When there is no such host, or the cursor is none of this list.
+    pub fn work_on_host(
+        &self,
+        id: &str,
+        work: Option<&str>,
+        request: &PageRequest,
+    ) -> Result<Page<WorkProgress>, HostError> {
         if self.snapshot().host(id).is_none() {
             return Err(HostError::Unknown(id.to_owned()));
         }
+        let after: u64 = request.number().map_err(|_| HostError::Cursor)?.unwrap_or(0);
         let works = lock(&self.under_way.works);
-        Ok(works.of.iter().filter(|((of, _), _)| of.as_str() == id).map(|(_, progress)| progress.clone()).collect())
+        let fits = |(of, begun): &(HostId, u64), progress: &WorkProgress| {
+            of.as_str() == id && *begun > after && work.is_none_or(|work| work == progress.work)
+        };
+        let found = works.of.iter().filter(|(key, progress)| fits(key, progress));
+        let found = found.map(|((_, begun), progress)| (*begun, progress.clone())).collect();
+        Ok(Page::of(found, request.limit, |(begun, _): &(u64, _)| begun.to_string()).map(|(_, progress)| progress))
     }
 }

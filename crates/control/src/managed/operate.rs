@@ -19,6 +19,7 @@ use super::table::{Entry, State};
 use super::view::GrantView;
 use super::{EnsureError, ManagedAccess};
 use crate::Control;
+use crate::expected::{Expected, Outdated};
 use crate::page::{Page, PageRequest, QueryError};
 
 /// What an operator asked for cannot be done.
@@ -37,6 +38,9 @@ pub enum AccessError {
         /// The group, as it was asked for.
         group: String,
     },
+    /// It has changed since it was read.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
     /// It cannot be told which group is meant.
     #[error(transparent)]
     Group(#[from] GroupError),
@@ -160,12 +164,21 @@ impl Control {
     pub async fn ensure_access(
         &self,
         (host, user, group): (&str, &str, &str),
+        expected: &Expected,
         limit: Duration,
         actor: &str,
     ) -> Result<GrantView, AccessError> {
         let name = self.grant_name(host, user, group).await?;
         let managed = &self.parts.managed;
+        let asking = self.publishing.lock().await;
+        match managed.grant_view(&name).await? {
+            Some(known) => expected.check("access", self.version_of(&known))?,
+            // Whoever has seen a version has seen another grant.
+            None if !expected.admits("") => return Err(unknown(host, user, group)),
+            None => {}
+        }
         self.parts.store.ask_for_grants(std::slice::from_ref(&name), true, self.now()).await?;
+        drop(asking);
         managed.forgive(&name);
         let details = json!({ "host_id": host, "subscription_user": user, "group_id": name.group_id });
         self.audit(actor, "access.ensure", format!("asked for access {name}"), details).await?;
@@ -245,6 +258,7 @@ impl Control {
     pub async fn revoke_access(
         &self,
         (host, user, group): (&str, &str, &str),
+        expected: &Expected,
         limit: Duration,
         actor: &str,
     ) -> Result<GrantView, AccessError> {
@@ -256,10 +270,11 @@ impl Control {
             state: None,
         };
         let managed = &self.parts.managed;
-        if managed.store.grant(&name).await?.is_none() {
-            return Err(unknown(host, user, group));
-        }
+        let asking = self.publishing.lock().await;
+        let known = managed.grant_view(&name).await?.ok_or_else(|| unknown(host, user, group))?;
+        expected.check("access", self.version_of(&known))?;
         self.parts.store.ask_for_revocation(&filter, self.now()).await?;
+        drop(asking);
         managed.revoke_in_memory(&name);
         let details = json!({ "host_id": host, "subscription_user": user, "group_id": name.group_id });
         self.audit(actor, "access.revoke", format!("took access {name} away"), details).await?;

@@ -84,6 +84,15 @@ pub enum ChannelError {
     Store(#[from] StoreError),
 }
 
+/// Which channels to list; an absent field admits all.
+#[derive(Clone, Debug, Default)]
+pub struct ChannelFilter {
+    /// Of this type, such as `dingtalk`.
+    pub kind: Option<String>,
+    /// Whether anything is sent to them.
+    pub enabled: Option<bool>,
+}
+
 /// What became of a test message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = TestDelivery)]
@@ -154,9 +163,17 @@ impl Control {
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn notification_channels(&self, request: &PageRequest) -> Result<Page<Fields>, QueryError> {
+    pub async fn notification_channels(
+        &self,
+        filter: &ChannelFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Fields>, QueryError> {
         let mut records = self.parts.store.notification_channels().await?;
-        records.retain(|record| request.cursor.as_ref().is_none_or(|cursor| record.id > *cursor));
+        records.retain(|record| {
+            request.cursor.as_ref().is_none_or(|cursor| record.id > *cursor)
+                && filter.kind.as_ref().is_none_or(|kind| record.kind == *kind)
+                && filter.enabled.is_none_or(|enabled| record.enabled == enabled)
+        });
         Ok(Page::of(records, request.limit, |record| record.id.clone()).map(|record| channel::view(&record)))
     }
 

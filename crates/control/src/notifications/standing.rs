@@ -1,4 +1,4 @@
-//! What lasts by the record of hosts: balances and quotas that are low, access that is refused. Looked
+//! What lasts by the record of hosts: balances and quotas that are low, groups without an account, access that is refused. Looked
 //! up once a minute, for what the health of the fleet cannot know.
 
 use std::collections::BTreeSet;
@@ -20,6 +20,7 @@ impl Control {
     pub(super) async fn standing(&self, now: Timestamp) -> Result<Vec<Event>, StoreError> {
         let mut events = self.low_balances(now).await?;
         events.extend(self.low_quotas(now).await?);
+        events.extend(self.unavailable_accounts(now).await?);
         events.extend(self.refused_access(now).await?);
         Ok(events)
     }
@@ -61,6 +62,34 @@ impl Control {
             let facts = json!({ "host_id": name.host.as_str(), "left_usd": usage.document["left_usd"] });
             let subject = format!("{}, {}", name.host, became.subject);
             events.push(event(Kind::BalanceLow, Severity::Warning, &subject, facts, became.at, now));
+        }
+        Ok(events)
+    }
+
+    /// Of the groups that were without a usable account, those that still are by the last look.
+    async fn unavailable_accounts(&self, now: Timestamp) -> Result<Vec<Event>, StoreError> {
+        let store = &self.parts.store;
+        let filter = EventFilter { kind: Some("accounts_unavailable".to_owned()), ..EventFilter::default() };
+        let (mut events, mut seen) = (Vec::new(), BTreeSet::new());
+        for became in store.events(&filter, None, MOST).await? {
+            let Some(host) = became.host.clone().filter(|host| seen.insert((host.to_string(), became.subject.clone())))
+            else {
+                continue;
+            };
+            let filter = ObservationFilter {
+                kind: Some("availability".to_owned()),
+                host: Some(host.clone()),
+                subject: Some(became.subject.clone()),
+            };
+            let last = store.observations(&filter, None, 1).await?.pop();
+            let Some(last) = last.filter(|last| last.value["available"] == 0 && last.value["total"] != 0) else {
+                continue;
+            };
+            let facts = json!({
+                "host_id": host.as_str(), "total": last.value["total"], "rate_limited": last.value["rate_limited"],
+            });
+            let subject = format!("{host}, {}", became.subject);
+            events.push(event(Kind::AccountsUnavailable, Severity::Warning, &subject, facts, became.at, now));
         }
         Ok(events)
     }

@@ -45,6 +45,8 @@ fn of_record(recorded: &relay_store::Event) -> Option<Event> {
     let kind = match recorded.kind.as_str() {
         "price_change" => Kind::PriceChanged,
         "subscription_ends" => Kind::SubscriptionExpiring,
+        "key_lost" => Kind::KeyLost,
+        "key_to_delete" => Kind::KeyToDelete,
         _ => return None,
     };
     let mut facts = match &recorded.details {

@@ -35,10 +35,11 @@ struct Open {
 }
 
 /// Kinds that are noticed by looking. What others raise is theirs to end.
-const WATCHED: [Kind; 7] = [
+const WATCHED: [Kind; 8] = [
     Kind::HostDown,
     Kind::CredentialDead,
     Kind::BalanceLow,
+    Kind::AccountsUnavailable,
     Kind::Drift,
     Kind::LogStalled,
     Kind::PanicMode,

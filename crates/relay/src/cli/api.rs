@@ -65,6 +65,25 @@ impl List {
 }
 
 impl Client {
+    /// The whole of a list, with what its first page says beside the entries.
+    pub(crate) async fn all(&self, path: &str, query: &[(&str, Option<String>)]) -> Result<Value, ClientError> {
+        let mut query = query.to_vec();
+        query.push(("limit", Some(MOST_AT_ONCE.to_string())));
+        let mut whole = self.get(&with_query(path, &query)).await?;
+        query.push(("cursor", None));
+        while let Some(cursor) = whole["next_cursor"].as_str() {
+            if let Some((_, last)) = query.last_mut() {
+                *last = Some(cursor.to_owned());
+            }
+            let mut page = self.get(&with_query(path, &query)).await?;
+            if let (Value::Array(items), Value::Array(more)) = (&mut whole["items"], page["items"].take()) {
+                items.extend(more);
+            }
+            whole["next_cursor"] = page["next_cursor"].take();
+        }
+        Ok(whole)
+    }
+
     /// One page of a list. The server gives what it found in a short time, which
     /// may be less than asked for, so this asks on until the page is full.
     pub(crate) async fn page(

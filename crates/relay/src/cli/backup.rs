@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use relay_backup::{ArchiveKey, Source};
+use relay_backup::{ArchiveKey, Copied, Source};
 use relay_domain::{Clock as _, SystemClock};
 use relay_store::MasterKey;
 use serde_json::json;
@@ -54,7 +54,10 @@ fn back_up(args: BackupArgs, output: Output) -> anyhow::Result<Exit> {
         tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
     let progress = Progress::start(output, "backing up");
     let to = BufWriter::new(draft.as_file());
-    let copying = |file: &str| progress.say(&format!("copying {file}"));
+    let copying = |copied: Copied<'_>| {
+        progress.say(&format!("copying {}", copied.file));
+        progress.at(copied.bytes, copied.of);
+    };
     let (manifest, bytes) = relay_backup::write(&source, &key, to, SystemClock.now(), copying)?;
     drop(progress);
     draft.as_file().sync_all()?;

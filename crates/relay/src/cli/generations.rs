@@ -57,7 +57,10 @@ pub(super) async fn run(command: GenerationsCommand, output: Output) -> anyhow::
         GenerationsCommand::Diff { from, to, api } => {
             let to = to.map_or_else(String::new, |to| format!("?to={to}"));
             let shown = api.client()?.get(&format!("/api/v1/generations/{from}/diff{to}")).await?;
-            output.value(&shown, || changes(&shown["diff"]))?;
+            output.value(&shown, || match changes(&shown["diff"]) {
+                text if text.is_empty() => "nothing differs".to_owned(),
+                text => text,
+            })?;
         }
         GenerationsCommand::Rollback { generation, api } => {
             let path = format!("/api/v1/generations/{generation}/rollback");

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::Exit;
 use super::api::Api;
-use crate::client::with_query;
 use crate::output::{self, Output, field};
 
 /// What is asked about prices.
@@ -31,7 +30,7 @@ const COLUMNS: [(&str, &str); 10] = [
 ];
 
 pub(super) async fn run(args: PricesArgs, output: Output) -> anyhow::Result<Exit> {
-    let prices = args.api.client()?.get(&with_query("/api/v1/prices", &[("model", args.model)])).await?;
+    let prices = args.api.client()?.all("/api/v1/prices", &[("model", args.model)]).await?;
     output.value(&prices, || {
         let row = |item: &Value| COLUMNS.iter().map(|(_, name)| field(item, name)).collect();
         let items = prices["items"].as_array().into_iter().flatten();

@@ -54,6 +54,8 @@ enum Format {
     Json,
 }
 
+const PATH: &str = "/api/v1/usage";
+
 const DIMENSIONS: [&str; 7] = ["day", "hour", "consumer", "logical_group_id", "public_model", "route_id", "host_id"];
 
 pub(super) async fn run(args: UsageArgs, output: Output) -> anyhow::Result<Exit> {
@@ -70,12 +72,11 @@ pub(super) async fn run(args: UsageArgs, output: Output) -> anyhow::Result<Exit>
         ("host_id", args.host),
         ("format", csv.then(|| "csv".to_owned())),
     ];
-    let path = with_query("/api/v1/usage", &query);
     if csv {
-        output::text_out(&client.get_text(&path, "text/csv").await?)?;
+        output::text_out(&client.get_text(&with_query(PATH, &query), "text/csv").await?)?;
         return Ok(Exit::Done);
     }
-    let usage = client.get(&path).await?;
+    let usage = client.all(PATH, &query).await?;
     let output = Output { json: output.json || args.format == Format::Json };
     output.value(&usage, || table(&usage))?;
     Ok(Exit::Done)

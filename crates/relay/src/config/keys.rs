@@ -295,6 +295,12 @@ pub(crate) const TELEMETRY_SAMPLE_PERCENT: Key = Key {
     ..key("telemetry.sample_percent", "", Form::Count { least: 0, most: 100 })
 };
 
+pub(crate) const TELEMETRY_ACCESS_LOG: Key = Key {
+    meaning: "Whether each request that has ended is a line of the process's log, beside its row in the decision log. See `tracing-and-logs.md`.",
+    reason: "The decision log has all of it, and more.",
+    ..key("telemetry.access_log", "false", Form::Flag)
+};
+
 pub(crate) const LOG_RETENTION: Key = Key {
     meaning: "Age at which a day of the decision log is deleted; the hourly roll-ups stay.",
     reason: "A billing month.",
@@ -352,6 +358,7 @@ pub(crate) const ALL: &[Key] = &[
     MANAGED_LOW_PERCENT,
     TELEMETRY_OTLP_ENDPOINT,
     TELEMETRY_SAMPLE_PERCENT,
+    TELEMETRY_ACCESS_LOG,
     LOG_RETENTION,
     LOG_ON_STALL,
 ];

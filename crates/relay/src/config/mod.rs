@@ -77,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) managed: ManagedConfig,
     /// `[telemetry]`: where traces go; `None` traces nothing.
     pub(crate) traces: Option<Settings>,
+    /// `[telemetry]`: whether requests are lines of the log.
+    pub(crate) access_log: bool,
     /// `[log]`
     pub(crate) log: LogConfig,
     /// Where all of this came from.
@@ -182,6 +184,7 @@ impl Config {
             probe: ProbeConfig::read(&mut reader),
             managed: ManagedConfig::read(&mut reader),
             traces: telemetry::read(&mut reader, &of_opentelemetry),
+            access_log: reader.flag(&keys::TELEMETRY_ACCESS_LOG),
             log: LogConfig::read(&mut reader),
             provenance: Provenance { file, keys: reader.told(&data_dir) },
             data_dir,

@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 
 use super::keys::{ALL, Key, OTHER_ENV};
 use super::value::{Form, show_size, show_span};
+use crate::generated;
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
 const BEGIN: &str = "<!-- generated: keys -->\n";
-const END: &str = "<!-- end of generated -->";
 
 /// A file that holds every key at its default.
 pub(super) fn default_file() -> String {
@@ -76,15 +75,7 @@ fn reference() -> String {
 
 #[test]
 fn the_reference_lists_every_key_as_it_is() {
-    let document = std::fs::read_to_string(DOCUMENT).expect("docs/configuration.md is there");
-    let (head, rest) = document.split_once(BEGIN).expect("it has the generated part");
-    let (table, tail) = rest.split_once(END).expect("the generated part ends");
-    let expected = reference();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(DOCUMENT, format!("{head}{BEGIN}{expected}{END}{tail}")).expect("it can be written");
-        return;
-    }
-    assert_eq!(table, expected, "run UPDATE_DOCS=1 cargo test -p relay-manager reference");
+    generated::check("configuration.md", BEGIN, &reference());
 }
 
 #[test]

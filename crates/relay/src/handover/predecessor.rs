@@ -1,7 +1,7 @@
 //! The new process's side: what it gets from the one before it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -28,6 +28,7 @@ pub(crate) struct Predecessor {
     gateway: TcpListener,
     admin: TcpListener,
     lock: Option<File>,
+    given: bool,
 }
 
 impl Predecessor {
@@ -44,19 +45,26 @@ impl Predecessor {
 
     fn on_stdin() -> io::Result<Self> {
         let stream = StdUnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-        let [gateway, admin, lock] = wire::receive_descriptors(&stream, FIRST_WORD)?;
+        let (word, [gateway, admin, lock]) = wire::receive_descriptors(&stream, FIRST_WORD)?;
+        (&stream).write_all(&std::process::id().to_be_bytes())?;
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream: UnixStream::from_std(stream)?,
             gateway: gateway.into(),
             admin: admin.into(),
             lock: Some(lock.into()),
+            given: word == Word::TakeGiven,
         })
     }
 
     /// The lock of the data directory; given once.
     pub(crate) fn take_lock(&mut self) -> Option<File> {
         self.lock.take()
+    }
+
+    /// Whether its listeners are a service manager's.
+    pub(crate) fn has_given_listeners(&self) -> bool {
+        self.given
     }
 
     /// Both listeners, gateway first.

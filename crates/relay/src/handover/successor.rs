@@ -1,15 +1,18 @@
 //! The old process's side: starting the new one and letting go.
 
 use std::fs::File;
+use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::net::UnixStream;
 
+use super::between::BETWEEN;
 use super::{VARIABLE, Word, wire};
 
 /// How long a new process may take from its start until it serves: it opens the database, files what is left of
@@ -22,13 +25,17 @@ pub(crate) struct Inheritance {
     pub(crate) gateway: TcpListener,
     pub(crate) admin: TcpListener,
     pub(crate) lock: File,
+    /// The listeners are a service manager's.
+    pub(crate) given: bool,
 }
 
 /// A new process of this program that is to follow this one. Killed when it is dropped before it serves.
 #[derive(Debug)]
 pub(crate) struct Successor {
-    child: Child,
     stream: UnixStream,
+    /// Its number and a descriptor of it, once it has said who it is. Before that it ends by itself when this process
+    /// lets go of the stream.
+    process: Option<(u32, OwnedFd)>,
     serving: bool,
 }
 
@@ -37,22 +44,28 @@ impl Successor {
     ///
     /// # Errors
     /// It cannot be started.
-    pub(crate) fn start(gives: &Inheritance) -> anyhow::Result<Self> {
+    pub(crate) async fn start(gives: &Inheritance) -> anyhow::Result<Self> {
         let mut arguments = std::env::args_os();
         let program = arguments.next().context("this process does not know what it was started as")?;
         let (ours, theirs) = StdUnixStream::pair()?;
-        wire::send_descriptors(&ours, [gives.gateway.as_fd(), gives.admin.as_fd(), gives.lock.as_fd()])?;
+        let word = if gives.given { Word::TakeGiven } else { Word::Take };
+        wire::send_descriptors(&ours, word, [gives.gateway.as_fd(), gives.admin.as_fd(), gives.lock.as_fd()])?;
         ours.set_nonblocking(true)?;
         let stream = UnixStream::from_std(ours)?;
         let mut command = Command::new(&program);
-        command.args(arguments).env(VARIABLE, "1").stdin(Stdio::from(OwnedFd::from(theirs)));
-        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self { child, stream, serving: false })
+        command.args(arguments).env(VARIABLE, BETWEEN).stdin(Stdio::from(OwnedFd::from(theirs)));
+        // Their end of the pair goes with the command: then the end of the new process is the end of the stream.
+        let between = tokio::task::spawn_blocking(move || command.status()).await?;
+        let between = between.with_context(|| format!("cannot start {}", program.display()))?;
+        if !between.success() {
+            bail!("{} could not be started again ({between}); its log says why", program.display());
+        }
+        Ok(Self { stream, process: None, serving: false })
     }
 
-    /// Its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    /// Its process, once it is known.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(|(number, _)| *number)
     }
 
     /// Brings it to where it serves; `let_go_of_log` is called when it asks for the log.
@@ -64,6 +77,7 @@ impl Successor {
         let_go_of_log: impl Future<Output = anyhow::Result<()>>,
     ) -> anyhow::Result<()> {
         let brought_up = tokio::time::timeout(START, async {
+            self.meet().await?;
             wire::expect(&mut self.stream, Word::Log).await?;
             let_go_of_log.await?;
             wire::say(&mut self.stream, Word::Log).await?;
@@ -75,12 +89,18 @@ impl Successor {
                 self.serving = true;
                 Ok(())
             }
-            Ok(Err(error)) => match self.child.try_wait() {
-                Ok(Some(status)) => bail!("the new process ended before it served ({status}); its log says why"),
-                _ => Err(error.context("the new process did not come to serve; its log says why")),
-            },
+            Ok(Err(error)) if has_ended(&error) => bail!("the new process ended before it served; its log says why"),
+            Ok(Err(error)) => Err(error.context("the new process did not come to serve; its log says why")),
             Err(_) => bail!("the new process did not serve within {} s", START.as_secs()),
         }
+    }
+
+    async fn meet(&mut self) -> io::Result<()> {
+        let number = wire::hear_number(&mut self.stream).await?;
+        let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+        self.process = Some((number, pidfd_open(pid, PidfdFlags::empty())?));
+        Ok(())
     }
 
     /// Says that this process accepts nothing more and does nothing by itself.
@@ -91,12 +111,15 @@ impl Successor {
     }
 }
 
+fn has_ended(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+}
+
 impl Drop for Successor {
     fn drop(&mut self) {
-        if !self.serving {
+        if let Some((_, process)) = self.process.as_ref().filter(|_| !self.serving) {
             // It has no socket of its own that anybody waits at.
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            let _ = pidfd_send_signal(process, Signal::KILL);
         }
     }
 }

@@ -18,18 +18,22 @@ use super::Word;
 const DESCRIPTORS: usize = 3;
 
 /// Sends the first word with what goes over.
-pub(super) fn send_descriptors(to: &StdUnixStream, descriptors: [BorrowedFd<'_>; DESCRIPTORS]) -> io::Result<()> {
+pub(super) fn send_descriptors(
+    to: &StdUnixStream,
+    word: Word,
+    descriptors: [BorrowedFd<'_>; DESCRIPTORS],
+) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
         return Err(io::Error::other("there is no room for the descriptors"));
     }
-    rustix::net::sendmsg(to, &[IoSlice::new(&[Word::Take as u8])], &mut ancillary, SendFlags::empty())?;
+    rustix::net::sendmsg(to, &[IoSlice::new(&[word as u8])], &mut ancillary, SendFlags::empty())?;
     Ok(())
 }
 
 /// Receives the first word with what came over. Blocks, at most for `limit`.
-pub(super) fn receive_descriptors(from: &StdUnixStream, limit: Duration) -> io::Result<[OwnedFd; DESCRIPTORS]> {
+pub(super) fn receive_descriptors(from: &StdUnixStream, limit: Duration) -> io::Result<(Word, [OwnedFd; DESCRIPTORS])> {
     from.set_read_timeout(Some(limit))?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -41,10 +45,15 @@ pub(super) fn receive_descriptors(from: &StdUnixStream, limit: Duration) -> io::
             received.extend(descriptors);
         }
     }
-    if word != [Word::Take as u8] {
-        return Err(unexpected(word[0]));
-    }
-    received.try_into().map_err(|_| io::Error::other("the sockets did not come over"))
+    let known = [Word::Take, Word::TakeGiven].into_iter().find(|known| word == [*known as u8]);
+    let word = known.ok_or_else(|| unexpected(word[0]))?;
+    let received = received.try_into().map_err(|_| io::Error::other("the sockets did not come over"))?;
+    Ok((word, received))
+}
+
+/// Waits for the number of the process on the other side.
+pub(super) async fn hear_number(stream: &mut UnixStream) -> io::Result<u32> {
+    stream.read_u32().await
 }
 
 /// Says a word.
@@ -74,12 +83,13 @@ mod tests {
         let (ours, theirs) = StdUnixStream::pair().unwrap();
         let [gateway, admin] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let lock = tempfile::tempfile().unwrap();
-        send_descriptors(&ours, [gateway.as_fd(), admin.as_fd(), lock.as_fd()]).unwrap();
+        send_descriptors(&ours, Word::TakeGiven, [gateway.as_fd(), admin.as_fd(), lock.as_fd()]).unwrap();
         let address = gateway.local_addr().unwrap();
         // A connection that nobody has accepted yet …
         let client = TcpStream::connect(address).unwrap();
         drop(gateway);
-        let [gateway, _, _] = receive_descriptors(&theirs, Duration::from_secs(10)).unwrap();
+        let (word, [gateway, _, _]) = receive_descriptors(&theirs, Duration::from_secs(10)).unwrap();
+        assert_eq!(word, Word::TakeGiven);
         let gateway = TcpListener::from(gateway);
         assert_eq!(gateway.local_addr().unwrap(), address);
         // … is accepted by whoever has the socket then.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub mod http;
+pub mod terminal;
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use utoipa::IntoParams;
+
 pub(crate) mod counts;
 pub(crate) mod ensure;
 pub(crate) mod ensure_fleet;
@@ -12,3 +14,16 @@ pub(crate) mod show;
 
 /// How long an answer waits for what was asked for; it is worked on all the same.
 const WAIT: Duration = Duration::from_secs(30);
+
+/// Which grant.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes what `GrantPath` reads")]
+struct GrantNames {
+    /// The host.
+    host_id: String,
+    /// The user on the host.
+    subscription_user: String,
+    /// The group on the host: its id or name.
+    group: String,
+}

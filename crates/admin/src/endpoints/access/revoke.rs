@@ -2,14 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use relay_control::managed::GrantView;
 
 use super::WAIT;
 use crate::body::GrantPath;
 use crate::caller::Operator;
+use crate::conditions::{IfMatch, IfMatchHeader, tagged};
 use crate::error::ApiResult;
-use crate::openapi::responses::{Conflict, HostFailed, NotFound};
-use crate::query::Params;
+use crate::openapi::responses::{Conflict, HostFailed, NotFound, Outdated};
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Takes access away.
@@ -20,20 +22,17 @@ use crate::state::AdminState;
     path = "/access/{host_id}/{subscription_user}/{group}",
     operation_id = "revokeGrant",
     tag = "access",
-    params(
-        ("host_id" = String, Path, description = "The host"),
-        ("subscription_user" = String, Path, description = "The user on the host"),
-        ("group" = String, Path, description = "The group on the host: its id or name"),
-    ),
-    responses((status = 200, description = "The grant", body = GrantView), NotFound, Conflict, HostFailed),
+    params(super::GrantNames, IfMatchHeader),
+    responses((status = 200, description = "The grant", body = GrantView, headers(("ETag" = String, description = "Its version"))), NotFound, Conflict, Outdated, HostFailed),
     extensions(("x-role" = json!("operator"))),
 )]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
     GrantPath([host, user, group]): GrantPath,
-    params: Params,
-) -> ApiResult<Json<GrantView>> {
-    params.none()?;
-    Ok(Json(state.control.revoke_access((&host, &user, &group), WAIT, &access.actor).await?))
+    _: NoParams,
+    IfMatch(expected): IfMatch,
+) -> ApiResult<Response> {
+    let grant = state.control.revoke_access((&host, &user, &group), &expected, WAIT, &access.actor).await?;
+    Ok(tagged(&state.control.version_of(&grant), Json(grant)))
 }

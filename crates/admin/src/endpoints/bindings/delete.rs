@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use relay_control::binding_list::BindingFilter;
 
 use super::Purged;
 use crate::body::Id;
 use crate::caller::Operator;
-use crate::error::{ApiError, ApiResult};
-use crate::openapi::responses::NotFound;
-use crate::query::Params;
+use crate::conditions::{IfMatch, IfMatchHeader};
+use crate::error::ApiResult;
+use crate::openapi::responses::{NotFound, Outdated};
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Removes a binding.
@@ -20,21 +20,17 @@ use crate::state::AdminState;
     path = "/bindings/{sticky_key}",
     operation_id = "deleteBinding",
     tag = "bindings",
-    params(("sticky_key" = String, Path, description = "The binding's key")),
-    responses((status = 200, description = "It is gone", body = Purged), NotFound),
+    params(("sticky_key" = String, Path, description = "The binding's key"), IfMatchHeader),
+    responses((status = 200, description = "It is gone", body = Purged), NotFound, Outdated),
     extensions(("x-role" = json!("operator"))),
 )]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
     Id(id): Id,
-    params: Params,
+    _: NoParams,
+    IfMatch(expected): IfMatch,
 ) -> ApiResult<Json<Purged>> {
-    params.none()?;
-    let key = super::sticky_key(&id)?;
-    let filter = BindingFilter { sticky_key: Some(key), ..BindingFilter::default() };
-    match state.control.purge_bindings(&filter, &access.actor).await? {
-        0 => Err(ApiError::no_such("binding", &id)),
-        purged => Ok(Json(Purged { purged })),
-    }
+    state.control.delete_binding(super::sticky_key(&id)?, &expected, &access.actor).await?;
+    Ok(Json(Purged { purged: 1 }))
 }

@@ -1,14 +1,15 @@
 //! `GET /api/v1/bindings/{sticky_key}`
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use relay_control::binding_list::BindingView;
 
 use crate::body::Id;
 use crate::caller::Viewer;
+use crate::conditions::{IfNoneMatch, IfNoneMatchHeader};
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::responses::NotFound;
-use crate::query::Params;
+use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Shows a binding.
@@ -17,17 +18,18 @@ use crate::state::AdminState;
     path = "/bindings/{sticky_key}",
     operation_id = "getBinding",
     tag = "bindings",
-    params(("sticky_key" = String, Path, description = "The binding's key")),
-    responses((status = 200, description = "The binding", body = BindingView), NotFound),
+    params(("sticky_key" = String, Path, description = "The binding's key"), IfNoneMatchHeader),
+    responses((status = 200, description = "The binding", body = BindingView, headers(("ETag" = String, description = "Its version"))), (status = 304, description = "It is as it was"), NotFound),
     extensions(("x-role" = json!("viewer"))),
 )]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
     Id(id): Id,
-    params: Params,
-) -> ApiResult<Json<BindingView>> {
-    params.none()?;
+    _: NoParams,
+    known: IfNoneMatch,
+) -> ApiResult<Response> {
     let found = state.control.binding(super::sticky_key(&id)?).await;
-    found.map(Json).ok_or_else(|| ApiError::no_such("binding", &id))
+    let found = found.ok_or_else(|| ApiError::no_such("binding", &id))?;
+    Ok(known.answer(&state.control.version_of(&found), found))
 }

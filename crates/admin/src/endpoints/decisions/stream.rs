@@ -1,7 +1,6 @@
 //! `GET /api/v1/decisions/stream`: decisions as they end, as server-sent events.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -18,9 +17,6 @@ use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
 use crate::query::Params;
 use crate::state::AdminState;
-
-/// Proxies cut silent connections after a minute or two (spec §6 has the same for the gateway).
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -79,8 +75,8 @@ pub(crate) async fn handle(
         let _ = &place;
         event
     });
-    let mut response =
-        Sse::new(opening.chain(events)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let keep_alive = KeepAlive::new().interval(state.process.keep_alive).text("keep-alive");
+    let mut response = Sse::new(opening.chain(events)).keep_alive(keep_alive).into_response();
     response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     Ok(response)
 }

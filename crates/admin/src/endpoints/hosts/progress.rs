@@ -3,22 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use relay_control::hosts::WorkProgress;
-use serde::Serialize;
-use utoipa::ToSchema;
+use relay_control::page::Page;
 
 use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::ApiResult;
 use crate::openapi::responses::NotFound;
-use crate::query::NoParams;
+use crate::query::{PageQuery, Params};
 use crate::state::AdminState;
-
-/// Work under way.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct UnderWay {
-    /// All of it, in the order of its beginning.
-    items: Vec<WorkProgress>,
-}
 
 /// Tells how far a sync or a reconciliation of a host is that somebody waits for.
 #[utoipa::path(
@@ -26,15 +18,22 @@ pub(crate) struct UnderWay {
     path = "/hosts/{host_id}/progress",
     operation_id = "getHostProgress",
     tag = "hosts",
-    params(("host_id" = String, Path, description = "The host")),
-    responses((status = 200, description = "Work under way", body = UnderWay), NotFound),
+    params(
+        PageQuery,
+        ("host_id" = String, Path, description = "The host"),
+        ("work" = Option<String>, Query, description = "Only `sync` or `reconcile`"),
+    ),
+    responses((status = 200, description = "Work under way, in the order of its beginning", body = Page<WorkProgress>), NotFound),
     extensions(("x-role" = json!("viewer"))),
 )]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
     Id(id): Id,
-    _: NoParams,
-) -> ApiResult<Json<UnderWay>> {
-    Ok(Json(UnderWay { items: state.control.work_on_host(&id)? }))
+    params: Params,
+) -> ApiResult<Json<Page<WorkProgress>>> {
+    let mut filters = params.list(&["work"]);
+    let (page, work) = (filters.page(), filters.text("work"));
+    filters.finish()?;
+    Ok(Json(state.control.work_on_host(&id, work.as_deref(), &page)?))
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use http::StatusCode;
 use relay_control::records::{ResourceKind, ResourceName, ResourceView};
 use relay_domain::HostId;
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::body::{Members, RawBody};
 use crate::caller::Operator;
+use crate::conditions::tagged;
 use crate::error::ApiResult;
 use crate::openapi::responses::{Conflict, NotFound};
 use crate::query::NoParams;
@@ -37,7 +39,7 @@ pub(crate) struct ResourceBody {
     operation_id = "createManagedResource",
     tag = "managed-resources",
     request_body = ResourceBody,
-    responses((status = 201, description = "What is recorded", body = ResourceView), NotFound, Conflict),
+    responses((status = 201, description = "What is recorded", body = ResourceView, headers(("ETag" = String, description = "Its version"))), NotFound, Conflict),
     extensions(("x-role" = json!("operator"))),
 )]
 pub(crate) async fn handle(
@@ -45,7 +47,7 @@ pub(crate) async fn handle(
     Operator(access): Operator,
     _: NoParams,
     RawBody(body): RawBody,
-) -> ApiResult<(StatusCode, Json<ResourceView>)> {
+) -> ApiResult<Response> {
     let mut members = Members::read(&body)?;
     let host = members.required("host_id", HostId::new);
     let kind = members.required("type", str::parse::<ResourceKind>);
@@ -53,5 +55,5 @@ pub(crate) async fn handle(
     let (host, kind) = members.finish_with(host.zip(kind))?;
     let named = ResourceName { host, kind, name };
     let recorded = state.control.record_resource(named, &remote_id, &access.actor).await?;
-    Ok((StatusCode::CREATED, Json(recorded)))
+    Ok(tagged(&state.control.version_of(&recorded), (StatusCode::CREATED, Json(recorded))))
 }

@@ -8,8 +8,9 @@ use relay_domain::HostId;
 
 use super::ManagedType;
 use crate::caller::Operator;
+use crate::conditions::{IfMatch, IfMatchHeader};
 use crate::error::{ApiError, ApiResult};
-use crate::openapi::responses::NotFound;
+use crate::openapi::responses::{NotFound, Outdated};
 use crate::query::Params;
 use crate::state::AdminState;
 
@@ -25,14 +26,16 @@ use crate::state::AdminState;
         ("host_id" = String, Query, description = "On this host"),
         ("type" = ManagedType, Query, description = "Of this type"),
         ("name" = String, Query, description = "With this name"),
+        IfMatchHeader,
     ),
-    responses((status = 204, description = "It is forgotten"), NotFound),
+    responses((status = 204, description = "It is forgotten"), NotFound, Outdated),
     extensions(("x-role" = json!("operator"))),
 )]
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
     params: Params,
+    IfMatch(expected): IfMatch,
 ) -> ApiResult<StatusCode> {
     let mut filters = params.filters(&["host_id", "type", "name"]);
     let host = filters.parsed("host_id", HostId::new);
@@ -46,7 +49,7 @@ pub(crate) async fn handle(
         ));
     };
     let named = ResourceName { host, kind, name };
-    if state.control.forget_resource(&named, &access.actor).await? {
+    if state.control.forget_resource(&named, &expected, &access.actor).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(ApiError::no_such("managed resource", &named.name))

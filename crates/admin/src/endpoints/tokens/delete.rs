@@ -5,8 +5,9 @@ use http::StatusCode;
 
 use crate::body::Id;
 use crate::caller::Admin;
+use crate::conditions::{IfMatch, IfMatchHeader};
 use crate::error::{ApiError, ApiResult};
-use crate::openapi::responses::{Conflict, NotFound};
+use crate::openapi::responses::{Conflict, NotFound, Outdated};
 use crate::query::NoParams;
 use crate::state::AdminState;
 
@@ -18,8 +19,8 @@ use crate::state::AdminState;
     path = "/tokens/{token_id}",
     operation_id = "deleteToken",
     tag = "tokens",
-    params(("token_id" = i64, Path, description = "The number of the token")),
-    responses((status = 204, description = "It is gone"), NotFound, Conflict),
+    params(("token_id" = i64, Path, description = "The number of the token"), IfMatchHeader),
+    responses((status = 204, description = "It is gone"), NotFound, Conflict, Outdated),
     extensions(("x-role" = json!("admin"))),
 )]
 pub(crate) async fn handle(
@@ -27,8 +28,9 @@ pub(crate) async fn handle(
     Admin(access): Admin,
     Id(id): Id,
     _: NoParams,
+    IfMatch(expected): IfMatch,
 ) -> ApiResult<StatusCode> {
     let number = id.parse().map_err(|_| ApiError::no_such("token", &id))?;
-    state.control.delete_token(number, &access.actor).await?;
+    state.control.delete_token(number, &expected, &access.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,6 +7,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use relay_control::access::Role;
 use relay_control::hosts::WorkProgress;
+use relay_control::page::PageRequest;
 use relay_domain::{Host, Timestamp};
 
 use super::host_results::{ResultWords, parts};
@@ -134,7 +135,9 @@ pub(crate) async fn show(
     Path((id, ask)): Path<(String, String)>,
 ) -> PageResult {
     let ask = asked(&ask)?;
-    let under_way = console.control.work_on_host(&id).map_err(|_| Fault::NotFound)?;
+    // A host has a few at most.
+    let request = PageRequest { limit: 100, cursor: None };
+    let under_way = console.control.work_on_host(&id, None, &request).map_err(|_| Fault::NotFound)?.items;
     let shown = work_page(&visit, &id, ask, console.works.of(&id, ask), &under_way);
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }

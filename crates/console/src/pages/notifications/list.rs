@@ -1,7 +1,7 @@
 //! The channels, and what was sent to them.
 
 use axum::extract::{Path, State};
-use relay_control::notifications::{DeliveryFilter, DeliveryState, DeliveryView};
+use relay_control::notifications::{ChannelFilter, DeliveryFilter, DeliveryState, DeliveryView};
 use relay_control::page::{Page, PageRequest};
 use relay_control::view::Fields;
 
@@ -60,7 +60,9 @@ const CHANNELS: usize = 500;
 /// `GET /notifications`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit) -> PageResult {
     let control = &console.control;
-    let channels = control.notification_channels(&PageRequest { limit: CHANNELS, cursor: None }).await?;
+    let channels = control
+        .notification_channels(&ChannelFilter::default(), &PageRequest { limit: CHANNELS, cursor: None })
+        .await?;
     let latest = PageRequest { limit: 10, cursor: None };
     let deliveries = control.notification_deliveries(&DeliveryFilter::default(), &latest).await?;
     Ok(page(&overview(&visit, &channels.items, &deliveries.items)))

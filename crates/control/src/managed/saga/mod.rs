@@ -20,7 +20,8 @@ use jiff::SignedDuration;
 use relay_domain::{Host, Timestamp};
 use relay_hosts::admin::{AdminClient, Capabilities, RemoteGroupId};
 use relay_hosts::managed::{ManagedKey, Why};
-use relay_store::{AccessChange, AccessKey, Grant, GrantState, KeyState, ResourceKind, Step, Want};
+use relay_store::{AccessChange, AccessKey, Grant, GrantState, KeyState, ResourceKind, Severity, Step, Want};
+use serde_json::json;
 
 use super::ManagedAccess;
 use super::fault::EnsureError;
@@ -113,7 +114,8 @@ impl<'a> Saga<'a> {
         let mut changed = self.put_aside(key.generation, now);
         let is_outdated = |key: &AccessKey| key.state == KeyState::Retiring;
         self.grant.leaked &= changed.iter().chain(&self.keys).any(is_outdated);
-        if self.keys.iter().all(|known| *known != key) {
+        let is_new = self.keys.iter().all(|known| *known != key);
+        if is_new {
             changed.push(key.clone());
         }
         let grant = &mut self.grant;
@@ -126,9 +128,24 @@ impl<'a> Saga<'a> {
         grant.problem = None;
         self.grant.due_at = self.next_look(&changed, now);
         let resources = self.resources(&key);
+        if is_new {
+            self.tell_of_new(&key).await;
+        }
         self.save(Step::Idle, &changed, &resources).await?;
         let shown = self.access.show(&self.grant, Some(&key));
         shown.ok_or_else(|| EnsureError::NotServed("no header can carry the key".to_owned()))
+    }
+
+    /// What is on a host now because of us is on record, whoever's request it was made for.
+    async fn tell_of_new(&self, key: &AccessKey) {
+        let Grant { name, user_id, subscription_id, subscription_made, .. } = &self.grant;
+        let details = json!({
+            "managed_user_id": user_id, "subscription_id": subscription_id, "subscription_made": subscription_made,
+            "key_id": key.remote_id, "key_made": key.made, "generation": key.generation, "fingerprint": &*key.fingerprint,
+        });
+        let how = if key.made { "made" } else { "adopted" };
+        let message = format!("access {name} has a new key: issue {} was {how}", key.generation);
+        self.access.tell("access_granted", Severity::Info, name, message, details).await;
     }
 
     /// Every other issue that is not gone, now on its way out.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use relay_control::notifications::ChannelFilter;
 use relay_control::notifications::schema::Channel;
 use relay_control::page::Page;
 use relay_control::view::Fields;
@@ -19,7 +20,11 @@ use crate::state::AdminState;
     path = "/notifications/channels",
     operation_id = "listChannels",
     tag = "notifications",
-    params(PageQuery),
+    params(
+        PageQuery,
+        ("type" = Option<String>, Query, description = "Of this type"),
+        ("enabled" = Option<bool>, Query, description = "Whether anything is sent to them"),
+    ),
     responses((status = 200, description = "Channels by id", body = Page<Channel>)),
     extensions(("x-role" = json!("viewer"))),
 )]
@@ -28,8 +33,9 @@ pub(crate) async fn handle(
     _: Viewer,
     params: Params,
 ) -> ApiResult<Json<Page<Fields>>> {
-    let mut filters = params.list(&[]);
+    let mut filters = params.list(&["type", "enabled"]);
     let page = filters.page();
+    let filter = ChannelFilter { kind: filters.text("type"), enabled: filters.flag("enabled") };
     filters.finish()?;
-    Ok(Json(state.control.notification_channels(&page).await?))
+    Ok(Json(state.control.notification_channels(&filter, &page).await?))
 }
