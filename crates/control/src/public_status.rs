@@ -148,8 +148,12 @@ impl Control {
         let counted = self.read_log(move |log| past.read(log, from, now)).await?;
         let health = self.parts.health.at(std::time::Instant::now(), now);
         let mut board = Board::new(&snapshot, query, now);
-        counted.iter().for_each(|counted| board.count(counted));
-        decisions.iter().for_each(|decision| board.look_at(decision));
+        for counted in &counted {
+            board.count(counted);
+        }
+        for decision in &decisions {
+            board.look_at(decision);
+        }
         let is_well = |route: &relay_routing::RouteEntry| {
             let host = snapshot.host_at(route.host);
             let is_available = matches!(health.route(route, now), RouteHealth::Available | RouteHealth::Busy);

@@ -56,7 +56,7 @@ impl<'t> Found<'t> {
             parts.push(&rest[..at]);
             rest = &rest[at + piece.len()..];
         }
-        rest.is_empty().then(|| Self { chinese, parts, fixed: english.len() })
+        rest.is_empty().then_some(Self { chinese, parts, fixed: english.len() })
     }
 
     fn filled(&self) -> String {

@@ -91,7 +91,7 @@ fn read(
     ];
     for (column, wanted) in filters {
         if let Some(wanted) = wanted {
-            sql.push_str(&format!(" AND {column} = ?"));
+            sql = format!("{sql} AND {column} = ?");
             values.push(SqlValue::Text(wanted.clone()));
         }
     }

@@ -105,7 +105,7 @@ fn database_bytes(path: &Path) -> u64 {
 /// The log is one flat directory.
 fn directory_bytes(path: &Path) -> u64 {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.metadata().ok()).filter(|metadata| metadata.is_file()).map(|file| file.len()).sum()
+    entries.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).map(|file| file.len()).sum()
 }
 
 fn free_bytes(path: &Path) -> Option<u64> {

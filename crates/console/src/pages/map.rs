@@ -251,13 +251,17 @@ impl<'a> Stacks<'a> {
         let ends = |route: &&'a Route| [("group", route.group.as_str()), ("host", route.host.as_str())];
         let mut counts: HashMap<(&'static str, &'a str), i64> = HashMap::new();
         for route in routes {
-            ends(route).into_iter().for_each(|end| *counts.entry(end).or_default() += requests(route));
+            for end in ends(route) {
+                *counts.entry(end).or_default() += requests(route);
+            }
         }
         let busiest = counts.values().copied().max().unwrap_or(0).max(1) as f64;
         let mut stacks = Self { scale: WIDEST / busiest, next: HashMap::new() };
         for route in routes {
             let half = stacks.width(requests(route)) / 2.0;
-            ends(route).into_iter().for_each(|end| *stacks.next.entry(end).or_default() -= half);
+            for end in ends(route) {
+                *stacks.next.entry(end).or_default() -= half;
+            }
         }
         stacks
     }

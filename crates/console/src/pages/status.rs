@@ -63,7 +63,7 @@ pub(crate) async fn on_admin_json(State(console): State<Console>) -> Response {
 
 /// The page's own style and picture; of the console's other files the public gets none.
 pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    if name.ends_with(".js") {
+    if std::path::Path::new(&name).extension().is_some_and(|extension| extension == "js") {
         return StatusCode::NOT_FOUND.into_response();
     }
     assets::serve(Path(name), headers).await

@@ -158,7 +158,7 @@ impl Console {
         };
         let api = Router::new().route("/api/v1/who", any(api)).route("/api/v1/resolve-route", post(echo));
         let router = relay_console::router(Arc::clone(&control), process, api);
-        Self { control, store, clock, router, sent, keyring, directory }
+        Self { control, store, clock, sent, router, keyring, directory }
     }
 
     pub(crate) async fn with_fleet(fleet: &str) -> Self {

@@ -116,11 +116,15 @@ impl OverTime {
                 own.add(sums);
             }
         };
-        match stretch.of_dimension(query.by) {
-            Some(shares) if query.by != Dimension::Route || !query.filter.is_all() => {
-                shares.iter().for_each(|(name, sums)| add(Some(name), sums))
+        let has_routes = query.by != Dimension::Route || !query.filter.is_all();
+        if let Some(shares) = stretch.of_dimension(query.by).filter(|_| has_routes) {
+            for (name, sums) in shares {
+                add(Some(name), sums);
             }
-            _ => stretch.hours.values().for_each(|sums| add(None, sums)),
+        } else {
+            for sums in stretch.hours.values() {
+                add(None, sums);
+            }
         }
     }
 }

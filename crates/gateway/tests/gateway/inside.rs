@@ -25,7 +25,7 @@ async fn a_request_from_inside_is_the_consumers_in_log_limits_and_stickiness() {
     let decision = rig.decision(&answer.request_id()).await;
     let told = (decision.consumer.as_deref(), decision.scope.as_str(), decision.sticky_source.as_deref());
     assert_eq!(told, (Some("team-a"), "conversation", Some("header:x-relay-conversation")));
-    assert_eq!(rig.bound().await[0].consumer.as_ref().map(|key| key.to_string()).as_deref(), Some("team-a"));
+    assert_eq!(rig.bound().await[0].consumer.as_ref().map(ToString::to_string).as_deref(), Some("team-a"));
     assert_eq!(connection.call(call).await.status, 429, "its limits hold");
     assert_eq!(rig.say("hello").send().await.status, 429, "and it was counted for everybody with that key");
 }

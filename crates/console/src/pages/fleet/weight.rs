@@ -329,15 +329,15 @@ pub(super) fn sample(language: Language) -> Vec<Part> {
     };
     let radius = |truncated: Option<&str>, decisions| BlastRadius {
         covered: Covered { from: now(), to: now(), decisions, truncated: truncated.map(str::to_owned), not_planned: 0 },
-        traffic: Default::default(),
+        traffic: relay_control::replay::Traffic::default(),
         hosts: vec![host.clone()],
         flows: Vec::new(),
         refused: vec![refused.clone()],
         conversations: Conversations { bound: 3, broken: 1, cache_lost_nanos: 5, hosts: vec![held.clone()], kept: 2 },
         cost: Cost { priced: 2, before_nanos: 5, after_nanos: 9, change_nanos: 4, change_share: Some(0.8) },
-        latency: Default::default(),
+        latency: relay_control::replay::Latency::default(),
         capacity: vec![over.clone()],
-        fidelity: Default::default(),
+        fidelity: relay_control::replay::Fidelity::default(),
     };
     let dead = DeadRoute {
         route_id: text(),

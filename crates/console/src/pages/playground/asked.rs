@@ -118,7 +118,7 @@ impl Asked {
     }
 
     fn body(&self, temperature: Option<f64>, max_tokens: Option<f64>) -> Bytes {
-        let system = (!self.system.is_empty()).then(|| ("system", self.system.as_str()));
+        let system = (!self.system.is_empty()).then_some(("system", self.system.as_str()));
         let before = self.history.iter().map(|turn| (turn.role.as_str(), turn.content.as_str()));
         let turns = system.into_iter().chain(before).chain([("user", self.message.as_str())]);
         let messages: Vec<Value> = turns.map(|(role, content)| json!({ "role": role, "content": content })).collect();

@@ -143,7 +143,7 @@ impl ChatPage {
     pub(super) fn new(console: &Console, visit: &Visit, asked: Asked) -> Self {
         let snapshot = console.control.snapshot();
         let exact = snapshot.routes().iter().filter_map(|entry| match &entry.route.public_model {
-            ModelPattern::Exact(model) => Some(model.to_string()),
+            ModelPattern::Exact(model) => Some(model.clone()),
             ModelPattern::Prefix(_) => None,
         });
         let models: std::collections::BTreeSet<String> = exact.collect();

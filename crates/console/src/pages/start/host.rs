@@ -1,6 +1,7 @@
 //! Step 1: a host. It is tried before it is saved.
 
 use axum::extract::State;
+use axum::response::Response;
 use relay_control::access::Role;
 use relay_control::edit::{Edit, EditError, Noun};
 use relay_control::hosts::HostTrial;
@@ -51,21 +52,21 @@ pub(super) async fn save(State(console): State<Console>, visit: Visit, Form(form
     let mut shown = shown(&visit, counts(&console), Some(&form));
     let tried = match control.try_edited_host(&edit).await {
         Ok(tried) => tried,
-        Err(error) => return refused(shown, error),
+        Err(error) => return Ok(refused(shown, error)),
     };
     if tried.models.is_ok() || form.flag("anyway") {
         return match control.edit(&[edit], actor).await {
             Ok(_) => Ok(see_other(Step::next(counts(&console)).path())),
-            Err(error) => refused(shown, error),
+            Err(error) => Ok(refused(shown, error)),
         };
     }
     failed(&mut shown, &visit, &tried);
     Ok(page(&shown))
 }
 
-fn refused(mut shown: StepPage, error: EditError) -> PageResult {
+fn refused(mut shown: StepPage, error: EditError) -> Response {
     shown.refuse(error);
-    Ok(page(&shown))
+    page(&shown)
 }
 
 fn failed(shown: &mut StepPage, visit: &Visit, tried: &HostTrial) {
