@@ -88,7 +88,7 @@ fn text(raw: &Raw, example: &str) -> Result<String, Complaint> {
         Raw::Untyped(text) | Raw::Text(text) if text.trim().is_empty() => Err(format!("is empty; write {example}")),
         Raw::Untyped(text) | Raw::Text(text) => Ok(text.trim().to_owned()),
         Raw::Integer(number) => Err(format!("{number} is a number; write text in quotes, such as {example}")),
-        Raw::Flag(flag) => Err(format!("is {flag}; write text in quotes, such as {example}")),
+        Raw::Flag(_) => Err(format!("is true or false; write text in quotes, such as {example}")),
         Raw::Other(kind) => Err(format!("is {kind}; write text in quotes, such as {example}")),
     }
 }
@@ -191,7 +191,7 @@ pub(crate) fn count(raw: &Raw, least: u64, most: u64) -> Result<u64, Complaint> 
             return Err(format!("{text:?} is text; write the number without quotes: {}", text.trim()));
         }
         Raw::Text(text) => return Err(format!("{text:?} is text; {range}")),
-        Raw::Flag(flag) => return Err(format!("is {flag}; {range}")),
+        Raw::Flag(_) => return Err(format!("is true or false; {range}")),
         Raw::Other(kind) => return Err(format!("is {kind}; {range}")),
     };
     u64::try_from(number)
