@@ -19,7 +19,7 @@ pub use self::over_time::{OverTime, OverTimeQuery};
 pub(crate) use self::stretches::Remembered;
 use self::stretches::{ROUTES, Stretch};
 pub(crate) use self::timings::RememberedTimings;
-pub use self::timings::StepTimings;
+pub use self::timings::{StepTimings, StepsTimed};
 use crate::Control;
 use crate::page::QueryError;
 

@@ -6,7 +6,9 @@ use askama::Template;
 use axum::extract::State;
 use relay_control::fleet_health::{FleetHealthView, HealthFilter};
 use relay_control::status::{FleetCounts, Health};
-use relay_control::traffic::{Recent, RollupFilter, RollupSums, Share, Step, StepTimings, Traffic, TrafficQuery};
+use relay_control::traffic::{
+    Recent, RollupFilter, RollupSums, Share, Step, StepTimings, StepsTimed, Traffic, TrafficQuery,
+};
 use relay_domain::Timestamp;
 
 use crate::chart::{Chart, Ink, Plot, Series, Shape};
@@ -147,9 +149,10 @@ pub(crate) struct Overview {
     pub(crate) charts: Vec<Chart>,
     pub(crate) lists: Vec<ShareList>,
     pub(crate) note: Option<String>,
-    pub(crate) is_empty: bool,
-    /// The address that the live part is asked again at; none for a span that has passed.
-    pub(crate) refresh: Option<String>,
+    /// Where the live part is asked for again, and when.
+    pub(crate) refresh: Option<(String, &'static str)>,
+    /// Neither of the ranges to choose from.
+    pub(crate) is_own_span: bool,
 }
 
 /// What is asked for.
@@ -190,7 +193,7 @@ struct Seen {
     traffic: Traffic,
     recent: Recent,
     /// Of each step that is drawn.
-    timings: Vec<StepTimings>,
+    timings: StepsTimed,
     health: Health,
     fleet: FleetHealthView,
 }
@@ -259,7 +262,7 @@ impl Overview {
         let (t, format) = (OverviewWords(language), visit.format());
         let Seen { traffic, recent, timings, health, fleet } = seen;
         let total = if asked.is_recent() { &recent.total } else { &traffic.total };
-        let drawn = Drawn { t, format, timings, steps: asked.steps(traffic, recent) };
+        let drawn = Drawn { t, format, timings: &timings.steps, steps: asked.steps(traffic, recent) };
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
         let is_cut = asked.is_recent() && recent.is_cut;
         Self {
@@ -277,9 +280,20 @@ impl Overview {
             tiles: tiles(t, format, total, recent),
             charts: drawn.charts(),
             lists: lists(t, format, asked, traffic),
-            note: is_cut.then(|| t.cut(format.number(recent.total.requests))),
-            is_empty: total.requests == 0,
-            refresh: asked.range.map(|_| asked.address(&[])),
+            note: match (is_cut, total.requests) {
+                (true, _) => Some(t.cut(format.number(recent.total.requests))),
+                (false, 0) => Some(t.no_traffic().to_owned()),
+                (false, _) => None,
+            },
+            // What has passed does not change; what could not be read in time is asked for soon.
+            refresh: match (asked.range, timings.is_cut) {
+                (Some(_), false) => Some("every 10s"),
+                (Some(_), true) => Some("every 10s, load delay:1s"),
+                (None, true) => Some("load delay:1s"),
+                (None, false) => None,
+            }
+            .map(|when| (asked.address(&[]), when)),
+            is_own_span: asked.range.is_none(),
         }
     }
 }
@@ -499,7 +513,10 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let full = Seen {
         traffic: traffic((0..24).map(|hour| step(hour, sums)).collect(), sums, &shares),
         recent: recent(sums, true),
-        timings: vec![StepTimings { overhead_us: Some((90, 200)), first_output_us: None }; 24],
+        timings: StepsTimed {
+            steps: vec![StepTimings { overhead_us: Some((90, 200)), first_output_us: None }; 24],
+            is_cut: true,
+        },
         health,
         fleet,
     };
@@ -507,7 +524,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let empty = Seen {
         traffic: traffic(vec![step(0, RollupSums::default())], RollupSums::default(), &[]),
         recent: Recent { overhead_us: None, first_output_us: None, ..recent(RollupSums::default(), false) },
-        timings: Vec::new(),
+        timings: StepsTimed::default(),
         health,
         fleet,
     };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use relay_domain::Timestamp;
-use relay_ledger::{ReadError, RollupFilter, Timings};
+use relay_ledger::{RollupFilter, Timings};
 
 use crate::Control;
 use crate::page::QueryError;
@@ -34,6 +34,15 @@ pub struct StepTimings {
     pub first_output_us: Option<(u64, u64)>,
 }
 
+/// The timings of the steps of a chart.
+#[derive(Clone, Debug, Default)]
+pub struct StepsTimed {
+    /// In the order of the steps.
+    pub steps: Vec<StepTimings>,
+    /// Some were left out for want of time: the next look has more of them.
+    pub is_cut: bool,
+}
+
 /// Steps that are over, by start, length and filter.
 type Name = (i64, u64, [Option<String>; 5]);
 
@@ -52,30 +61,32 @@ impl Control {
         steps: Vec<Timestamp>,
         step: Duration,
         filter: RollupFilter,
-    ) -> Result<Vec<StepTimings>, QueryError> {
+    ) -> Result<StepsTimed, QueryError> {
         let (remembered, now) = (Arc::clone(&self.remembered_timings), self.now());
         self.read_log(move |log| {
             let most = (SAMPLED / (steps.len() as u64).max(1)).max(OF_STEP);
             let begun = Instant::now();
-            let of_step = |at: &Timestamp| {
+            let mut timed = StepsTimed::default();
+            for at in steps.iter().rev() {
                 let name = name(*at, step, &filter);
-                if let Some(known) = remembered.get(&name) {
-                    return Ok(known);
-                }
-                if begun.elapsed() > BUDGET {
-                    return Ok(StepTimings::default());
+                let known = remembered.get(&name);
+                if known.is_none() && begun.elapsed() > BUDGET {
+                    timed.is_cut = true;
+                    timed.steps.push(StepTimings::default());
+                    continue;
                 }
                 let end = at.saturating_add(step).unwrap_or(Timestamp::MAX);
-                let found = StepTimings::of(log.timings(*at, end, &filter, most)?);
+                let found = match known {
+                    Some(known) => known,
+                    None => StepTimings::of(log.timings(*at, end, &filter, most)?),
+                };
                 if end.as_second() + FINAL_AFTER < now.as_second() {
                     remembered.put(name, found);
                 }
-                Ok(found)
-            };
-            let newest_first: Result<Vec<StepTimings>, ReadError> = steps.iter().rev().map(of_step).collect();
-            let mut newest_first = newest_first?;
-            newest_first.reverse();
-            Ok(newest_first)
+                timed.steps.push(found);
+            }
+            timed.steps.reverse();
+            Ok(timed)
         })
         .await
     }
@@ -93,7 +104,7 @@ impl RememberedTimings {
 
     fn put(&self, name: Name, timings: StepTimings) {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= MOST_REMEMBERED {
+        if remembered.len() >= MOST_REMEMBERED && !remembered.contains_key(&name) {
             remembered.clear();
         }
         remembered.insert(name, timings);

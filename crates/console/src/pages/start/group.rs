@@ -73,7 +73,7 @@ fn shown(visit: &Visit, fleet: FleetCounts, form: Option<&form::Fields>) -> Step
 }
 
 #[cfg(test)]
-pub(super) fn samples(language: crate::words::Language) -> Vec<String> {
+pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     use crate::pages::rendering::{render, visit};
     let fleet = FleetCounts { hosts: 1, groups: 1, routes: 0, keys: 0 };
     vec![render(&shown(&visit(language), fleet, None))]

@@ -110,7 +110,7 @@ fn shown(visit: &Visit, fleet: FleetCounts, form: Option<&form::Fields>) -> Step
 }
 
 #[cfg(test)]
-pub(super) fn samples(language: crate::words::Language) -> Vec<String> {
+pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     use std::time::Duration;
 
     use relay_control::hosts::TrialFault;

@@ -87,7 +87,7 @@ fn shown(visit: &Visit, fleet: FleetCounts, groups: Vec<String>, form: Option<&f
 }
 
 #[cfg(test)]
-pub(super) fn samples(language: crate::words::Language) -> Vec<String> {
+pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     use crate::pages::rendering::{HOSTILE, render, visit};
     let fleet = FleetCounts { hosts: 1, groups: 1, routes: 1, keys: 1 };
     vec![render(&shown(&visit(language), fleet, vec![HOSTILE.into()], None))]

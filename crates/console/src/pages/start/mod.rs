@@ -1,11 +1,11 @@
 //! First run: from an empty installation to the first request, one step a page. Each step is tried at once, and
 //! says what is wrong and what to do when it fails. What is entered here is an edit like any other.
 
-mod group;
-mod host;
-mod key;
-mod request;
-mod route;
+pub(crate) mod group;
+pub(crate) mod host;
+pub(crate) mod key;
+pub(crate) mod request;
+pub(crate) mod route;
 pub(crate) mod steps;
 
 use askama::Template;
@@ -152,13 +152,4 @@ pub(crate) fn routes() -> Router<Console> {
 async fn go_on(State(console): State<Console>, visit: Visit) -> PageResult {
     visit.acting(Role::Admin)?;
     Ok(see_other(Step::next(counts(&console)).path()))
-}
-
-#[cfg(test)]
-pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
-    [host::samples(language), group::samples(language), route::samples(language), key::samples(language)]
-        .into_iter()
-        .chain([request::samples(language)])
-        .flatten()
-        .collect()
 }

@@ -208,7 +208,7 @@ fn remedy(t: RequestWords, class: &str) -> &'static str {
 }
 
 #[cfg(test)]
-pub(super) fn samples(language: Language) -> Vec<String> {
+pub(crate) fn samples(language: Language) -> Vec<String> {
     use crate::pages::rendering::{HOSTILE, decisions, render, visit};
     let visit = visit(language);
     let fleet = FleetCounts { hosts: 1, groups: 1, routes: 1, keys: 1 };

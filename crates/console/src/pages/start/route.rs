@@ -163,7 +163,7 @@ fn shown(
 }
 
 #[cfg(test)]
-pub(super) fn samples(language: crate::words::Language) -> Vec<String> {
+pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     use std::time::Duration;
 
     use crate::pages::rendering::{HOSTILE, render, visit};
