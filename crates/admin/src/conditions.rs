@@ -25,7 +25,7 @@ pub(crate) fn entity_tag(version: &str) -> String {
 #[expect(dead_code, reason = "describes what `IfMatch` reads")]
 pub(crate) struct IfMatchHeader {
     /// Entity tags of versions, as `ETag` has them: 412 when the present one is another. `*` or nothing means any.
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", pattern = r#"^(\*|(W/)?"[!#-+.-~-]*"(, ?(W/)?"[!#-+.-~-]*")*)$"#)]
     if_match: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct IfMatchHeader {
 #[expect(dead_code, reason = "describes what `IfNoneMatch` reads")]
 pub(crate) struct IfNoneMatchHeader {
     /// Entity tags of versions, as `ETag` has them: 304 when the present one is among them.
-    #[param(rename = "If-None-Match")]
+    #[param(rename = "If-None-Match", pattern = r#"^(\*|(W/)?"[!#-+.-~-]*"(, ?(W/)?"[!#-+.-~-]*")*)$"#)]
     if_none_match: Option<String>,
 }
 

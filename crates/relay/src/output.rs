@@ -68,6 +68,31 @@ pub(crate) fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
+/// Prose that begins at some column of the terminal and goes on there, line by line.
+pub(crate) fn hanging(text: &str, indent: usize) -> String {
+    let columns = Table::new().width().map_or(usize::MAX, usize::from);
+    hanging_within(columns.saturating_sub(indent), text, indent)
+}
+
+fn hanging_within(room: usize, text: &str, indent: usize) -> String {
+    let mut told = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > room {
+            told.push('\n');
+            told.push_str(&" ".repeat(indent));
+            used = 0;
+        } else if used > 0 {
+            told.push(' ');
+            used += 1;
+        }
+        told.push_str(word);
+        used += length;
+    }
+    told
+}
+
 /// Two columns of names and values, for one object. A value that does not fit beside the names stands below its own.
 pub(crate) fn facts(facts: &[(&str, String)]) -> String {
     // The terminal's width; none where nobody looks.
@@ -156,6 +181,13 @@ pub(crate) fn bold(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prose_goes_on_below_where_it_began() {
+        assert_eq!(hanging_within(9, "one two three", 4), "one two\n    three");
+        assert_eq!(hanging_within(3, "longer than that", 1), "longer\n than\n that");
+        assert_eq!(hanging_within(usize::MAX, "as  it is", 4), "as  it is");
+    }
 
     #[test]
     fn a_fact_that_does_not_fit_beside_the_names_stands_below_its_own() {

@@ -83,10 +83,10 @@ impl Line {
             },
         );
         let blank = " ".repeat(4 - self.verdict.as_str().len());
-        let found = output::printable(&self.found);
+        let found = output::hanging(&output::printable(&self.found), 21);
         let mut line = format!("{verdict}{blank}  {:<14} {found}", self.check);
         if !self.remedy.is_empty() {
-            let _ = write!(line, "\n      {:<14} -> {}", "", output::printable(&self.remedy));
+            let _ = write!(line, "\n      {:<14} -> {}", "", output::hanging(&output::printable(&self.remedy), 24));
         }
         line
     }

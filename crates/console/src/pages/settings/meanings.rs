@@ -56,6 +56,7 @@ pub fn meaning(key: &str) -> Option<&'static str> {
             "追踪数据的去向：接收 OTLP over HTTP 的 OpenTelemetry collector 的根地址，会附加 /v1/traces。"
         }
         "telemetry.sample_percent" => "客户端未说明是否记录追踪时，采样的百分比。",
+        "telemetry.access_log" => "是否在进程日志中为每个结束的请求写一行，决策日志之外另记。",
         "log.retention" => "决策日志按天删除的期限，小时汇总会保留。",
         "log.on_stall" => "日志一秒内无法写入时：refuse 以 503 拒绝请求，continue 继续服务并统计缺失。",
         _ => return None,
