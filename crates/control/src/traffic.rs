@@ -120,7 +120,8 @@ impl Control {
             let read = |from, to| Stretch::read(log, from, to, &filter);
             let mut whole = remembered.read((from, to), &filter, now, read)?;
             if routes && filter.is_all() {
-                whole.by[ROUTES] = log.totals(from, to, relay_ledger::Dimension::Route)?;
+                let read = |from, to| log.totals(from, to, relay_ledger::Dimension::Route);
+                whole.by[ROUTES] = remembered.routes(from, to, now, read)?;
             }
             Ok(Traffic::new(whole, from, to))
         })

@@ -103,11 +103,52 @@ impl Stretch {
 /// Which stretch: from, to, and the filter.
 type Name = (i64, i64, [Option<String>; 5]);
 
+/// Sums by route.
+type OfRoutes = HashMap<String, RollupSums>;
+
+/// Spans whose sums by route are remembered: those that people look at now.
+const ROUTE_SPANS: usize = 4;
+
 /// Sums of stretches that are over.
 #[derive(Debug, Default)]
-pub(crate) struct Remembered(Mutex<HashMap<Name, Arc<Stretch>>>);
+pub(crate) struct Remembered {
+    stretches: Mutex<HashMap<Name, Arc<Stretch>>>,
+    /// Of all requests, by the seconds from and to which they are; the last one used is last.
+    routes: Mutex<Vec<((i64, i64), Arc<OfRoutes>)>>,
+}
 
 impl Remembered {
+    /// The sums by route of all requests from an hour on to before `to`. What is over is remembered as one piece, since each
+    /// hour may have thousands of them.
+    pub(super) fn routes<E>(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        now: Timestamp,
+        read: impl Fn(Timestamp, Timestamp) -> Result<OfRoutes, E>,
+    ) -> Result<OfRoutes, E> {
+        let over = to.as_second().min(now.as_second() - FINAL_AFTER);
+        let over = over - over.rem_euclid(HOUR);
+        let Ok(rest) = Timestamp::from_second(over.max(from.as_second())) else { return read(from, to) };
+        let span = (from.as_second(), rest.as_second());
+        let remembered = || self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = remembered().iter().find(|(known, _)| *known == span).map(|(_, sums)| Arc::clone(sums));
+        let past = match known {
+            Some(past) => past,
+            None => Arc::new(read(from, rest)?),
+        };
+        let mut whole = (*past).clone();
+        for (route, sums) in read(rest, to)? {
+            whole.entry(route).or_default().add(&sums);
+        }
+        let mut spans = remembered();
+        spans.retain(|(known, _)| *known != span);
+        spans.push((span, past));
+        let surplus = spans.len().saturating_sub(ROUTE_SPANS);
+        spans.drain(..surplus);
+        Ok(whole)
+    }
+
     /// The sums from an hour on to before `to`; `read` is asked for what is not remembered.
     pub(super) fn read<E>(
         &self,
@@ -137,7 +178,7 @@ impl Remembered {
         let (over, mut rest) = cut((from.as_second(), to.as_second()), now.as_second() - FINAL_AFTER, longest);
         for (from, to) in over {
             let name = (from, to, filter.clone());
-            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&name).map(Arc::clone);
+            let known = self.stretches.lock().unwrap_or_else(PoisonError::into_inner).get(&name).map(Arc::clone);
             let stretch = match known {
                 Some(stretch) => stretch,
                 None => self.remember(name, read(time(from), time(to))?),
@@ -154,7 +195,7 @@ impl Remembered {
 
     fn remember(&self, name: Name, stretch: Stretch) -> Arc<Stretch> {
         let stretch = Arc::new(stretch);
-        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = self.stretches.lock().unwrap_or_else(PoisonError::into_inner);
         let sums: usize = remembered.values().map(|stretch| stretch.sums()).sum();
         if sums + stretch.sums() > MAX_SUMS {
             remembered.clear();
@@ -251,6 +292,27 @@ mod tests {
     }
 
     #[test]
+    fn routes_of_what_is_over_are_read_once_for_each_span() {
+        let remembered = Remembered::default();
+        let asked = RefCell::new(Vec::new());
+        let now = at("2026-11-26T03:30:00Z");
+        let read = |from: Timestamp, to: Timestamp| {
+            asked.borrow_mut().push((from, to));
+            let sums = RollupSums { requests: (to.as_second() - from.as_second()) / 60, ..RollupSums::default() };
+            Ok::<_, Infallible>(HashMap::from([("r".to_owned(), sums)]))
+        };
+        let (from, over) = (at("2026-11-25T04:00:00Z"), at("2026-11-26T01:00:00Z"));
+        for _ in 0..2 {
+            assert_eq!(remembered.routes(from, now, now, read).unwrap()["r"].requests, 23 * 60 + 30);
+        }
+        assert_eq!(asked.take(), [(from, over), (over, now), (over, now)]);
+        for hour in 0..10 {
+            remembered.routes(from + jiff::SignedDuration::from_hours(hour), now, now, read).unwrap();
+        }
+        assert_eq!(remembered.routes.lock().unwrap().len(), ROUTE_SPANS);
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
         let remembered = Remembered::default();
         let many = |offset: usize| {
@@ -262,7 +324,7 @@ mod tests {
         for number in 0..10 {
             remembered.remember((number, number + 1, Default::default()), many(number as usize));
         }
-        let sums: usize = remembered.0.lock().unwrap().values().map(|stretch| stretch.sums()).sum();
+        let sums: usize = remembered.stretches.lock().unwrap().values().map(|stretch| stretch.sums()).sum();
         assert!(sums <= MAX_SUMS && sums > 0);
     }
 }
