@@ -338,3 +338,20 @@ fn suggestion(wrong: &str, known: &[&str]) -> String {
         _ => "; docs/configuration.md lists what there is".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys;
+
+    #[test]
+    fn a_password_in_a_url_is_not_told() {
+        let told = |key: &'static Key, value: &str| without_password(key, value.to_owned());
+        assert_eq!(
+            told(&keys::STORE, "postgres://ops:hunter2@db.example/relay?x=@"),
+            "postgres://…@db.example/relay?x=@"
+        );
+        assert_eq!(told(&keys::STORE, "sqlite:data/relay.db"), "sqlite:data/relay.db");
+        assert_eq!(told(&keys::DATA_DIR, "a://b@c"), "a://b@c");
+    }
+}
