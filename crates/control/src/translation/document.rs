@@ -73,7 +73,7 @@ pub(super) const LINES: &[Line] = &[
     ("correct it, or add a [[group]] \"{}\"", "请更正，或添加分组 “{0}”"),
     ("shadow_host_id \"{}\" is no host of this document{}", "shadow_host_id “{0}” 不是已有的主机{1}"),
     ("correct it, or add a [[host]] \"{}\"", "请更正，或添加主机 “{0}”"),
-    ("public_model \"{}\" {}", "public_model（模型）“{0}” {1}"),
+    ("public_model \"{}\" {}", "公开模型名 “{0}” {1}"),
     ("write a name such as gpt-5, or a prefix such as gpt-5*", "填写名称（例如 gpt-5）或前缀（例如 gpt-5*）"),
     (
         "credential \"host_key\" needs a gateway_key, and host \"{}\" has none",
