@@ -59,7 +59,7 @@ pub use look::{LogFiles, look};
 pub use reader::{LedgerReader, Page, ReadError};
 pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict};
 pub use rollup::{Dimension, RollupSums, is_refusal};
-pub use sums::{Marginal, Rollup, RollupFilter};
+pub use sums::{Marginal, ModelSums, Rollup, RollupFilter};
 pub use tail::{Behind, Ended, Follower, NoTailCursor, TailCursor};
 pub use timings::Timings;
 pub use traffic::{Passage, PassageEnd, Traffic, TrafficWindow};

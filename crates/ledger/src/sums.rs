@@ -67,6 +67,19 @@ pub struct Marginal {
     pub sums: RollupSums,
 }
 
+/// The requests of one hour that asked one group for one model.
+#[derive(Clone, Debug)]
+pub struct ModelSums {
+    /// When the hour began.
+    pub hour: Timestamp,
+    /// The logical group.
+    pub logical_group_id: String,
+    /// The model as asked for.
+    pub public_model: String,
+    /// The counts and sums.
+    pub sums: RollupSums,
+}
+
 impl LedgerReader {
     /// Roll-ups of the hours from `from` to before `to`, oldest first, deleted segments' included.
     pub fn rollups(&self, from: Timestamp, to: Timestamp, filter: &RollupFilter) -> Result<Vec<Rollup>, ReadError> {
@@ -149,6 +162,31 @@ impl LedgerReader {
             let mut rows = statement.query((by as i64, from.as_microsecond(), to.as_microsecond()))?;
             while let Some(row) = rows.next()? {
                 found.entry(row.get(0)?).or_default().add(&sums_from(row, 1)?);
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The sums of each hour from `from` to before `to` by logical group and model, oldest first; requests that
+    /// were of no group are left out.
+    pub fn by_group_and_model(&self, from: Timestamp, to: Timestamp) -> Result<Vec<ModelSums>, ReadError> {
+        let mut found = Vec::new();
+        self.each_file(from, to, |connection, not_twice| {
+            let sql = format!(
+                "SELECT hour, logical_group_id, public_model, {} FROM rollups \
+                 WHERE hour >= ?1 AND hour < ?2 AND logical_group_id <> '' {not_twice} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+                added_up()
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query((from.as_microsecond(), to.as_microsecond()))?;
+            while let Some(row) = rows.next()? {
+                found.push(ModelSums {
+                    hour: timestamp(row.get(0)?),
+                    logical_group_id: row.get(1)?,
+                    public_model: row.get(2)?,
+                    sums: sums_from(row, 3)?,
+                });
             }
             Ok(())
         })?;

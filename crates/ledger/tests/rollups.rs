@@ -57,10 +57,26 @@ fn added_up(rollups: &[Rollup], value: impl Fn(&Rollup) -> &String) -> HashMap<(
 
 type Value = fn(&Rollup) -> &String;
 
+/// By group and model as the roll-ups have them, too.
+fn assert_models_agree(log: &LedgerReader, from: Timestamp, to: Timestamp, rollups: &[Rollup]) {
+    let mut expected: HashMap<_, RollupSums> = HashMap::new();
+    for rollup in rollups.iter().filter(|rollup| !rollup.logical_group_id.is_empty()) {
+        let key = (rollup.hour, rollup.logical_group_id.clone(), rollup.public_model.clone());
+        expected.entry(key).or_default().add(&rollup.sums);
+    }
+    let found = log.by_group_and_model(from, to).expect("reads");
+    assert_eq!(found.len(), expected.len(), "one row for each");
+    for one in found {
+        let key = (one.hour, one.logical_group_id, one.public_model);
+        assert_eq!(Some(&one.sums), expected.get(&key), "{key:?}");
+    }
+}
+
 fn assert_dimensions_agree(log: &LedgerReader, requests: i64) {
     let (from, to) = (noon() - 30.hours(), noon() + 30.hours());
     let rollups = log.rollups(from, to, &RollupFilter::default()).expect("reads");
     assert_eq!(rollups.iter().map(|rollup| rollup.sums.requests).sum::<i64>(), requests);
+    assert_models_agree(log, from, to, &rollups);
     let dimensions: [(Dimension, Value); 5] = [
         (Dimension::Consumer, |rollup| &rollup.consumer),
         (Dimension::Group, |rollup| &rollup.logical_group_id),
@@ -90,6 +106,8 @@ async fn the_sums_by_each_dimension_are_those_of_the_roll_ups_before_and_after_r
     for (number, at) in [(0, noon() - 24.hours()), (1, noon() - 1.hour()), (2, noon()), (3, noon()), (4, noon())] {
         let mut intent = intent(&format!("r-{number}"), at);
         intent.consumer = Some(format!("team-{}", number % 2).into());
+        intent.public_model = format!("gpt-{}", number % 2).into();
+        intent.logical_group_id = ["gpt", ""][usize::from(number == 3)].into();
         let ticket = ledger.intent(intent).await.expect("is taken");
         let mut outcome = outcome(Verdict::Complete, at);
         (outcome.latency_us, outcome.host_id) = (number * 1_000, Some(format!("host-{}", number % 3).into()));
