@@ -114,8 +114,8 @@ pub struct RollupSums {
     pub cost_nanos: i64,
     /// How much more that would have been without hosts' prompt caches, likewise.
     pub cache_saved_nanos: i64,
-    /// Of those that failed, how many failed by themselves: the request was wrong, or over a limit of its key or
-    /// group. They say nothing of whether others are served. Not known before schema 4.
+    /// Of those that failed, how many failed by themselves ([`is_refusal`]): the request was wrong, or over a limit
+    /// of its key or group. They say nothing of whether others are served. Not known before schema 4.
     pub refused: i64,
 }
 
@@ -263,9 +263,14 @@ impl RollupSums {
     }
 }
 
-/// Whether a request that failed would have failed on any host. Of 429 the class tells whose limit it was:
-/// those of hosts begin with `gateway_`.
+/// Whether a request that failed would have failed on any host. What a host said is told by its class (spec §5):
+/// only `gateway_<status>` of a 4xx may blame the request, and a 404 or 405 says that the host lacks what its route
+/// promises, whatever status the client got. What was said here is told by the status.
 pub fn is_refusal(client_status: i64, class: Option<&str>) -> bool {
-    let is_hosts = client_status == 429 && class.is_some_and(|class| class.starts_with("gateway_"));
-    (400..500).contains(&client_status) && !is_hosts
+    let is_clients = |status: i64| (400..500).contains(&status);
+    match class.and_then(|class| class.strip_prefix("gateway_")) {
+        Some("404" | "405" | "429" | "499") => false,
+        Some(status) => status.parse().is_ok_and(is_clients),
+        None => is_clients(client_status),
+    }
 }

@@ -130,10 +130,20 @@ async fn requests_that_failed_by_themselves_are_counted_apart() {
     let dir = tempfile::tempdir().expect("makes a directory");
     let ledger = open(dir.path());
     for (number, (status, class)) in [
+        // The request's own doing, as a host said in a stream whose 200 was out, too.
         (400, Some("gateway_400")),
+        (200, Some("gateway_422")),
+        (403, Some("gateway_403")),
         (429, Some("rate_limited")),
         (404, Some("model_not_found")),
+        // The host's, or the route's that promises what the host does not have.
+        (404, Some("gateway_404")),
+        (405, Some("gateway_405")),
+        (403, Some("gateway_not_offered")),
+        (502, Some("gateway_auth_error")),
         (429, Some("gateway_rate_limited")),
+        (429, Some("gateway_busy")),
+        (429, Some("gateway_429")),
         (503, None),
         (502, Some("transport_error")),
     ]
@@ -148,6 +158,6 @@ async fn requests_that_failed_by_themselves_are_counted_apart() {
     ledger.settle().await;
     let all = ledger.reader().rollups(noon() - 1.hour(), noon() + 1.hour(), &RollupFilter::default()).expect("reads");
     let sum = |of: fn(&relay_ledger::Rollup) -> i64| all.iter().map(of).sum::<i64>();
-    assert_eq!((sum(|line| line.sums.failed), sum(|line| line.sums.refused)), (6, 3));
+    assert_eq!((sum(|line| line.sums.failed), sum(|line| line.sums.refused)), (14, 5));
     ledger.close().await;
 }

@@ -106,6 +106,9 @@ type Name = (i64, i64, [Option<String>; 5]);
 /// Sums by route.
 type OfRoutes = HashMap<String, RollupSums>;
 
+/// From, to, and the sums between.
+type RouteSpan = ((i64, i64), Arc<OfRoutes>);
+
 /// Spans whose sums by route are remembered: those that people look at now.
 const ROUTE_SPANS: usize = 4;
 
@@ -114,7 +117,7 @@ const ROUTE_SPANS: usize = 4;
 pub(crate) struct Remembered {
     stretches: Mutex<HashMap<Name, Arc<Stretch>>>,
     /// Of all requests, by the seconds from and to which they are; the last one used is last.
-    routes: Mutex<Vec<((i64, i64), Arc<OfRoutes>)>>,
+    routes: Mutex<Vec<RouteSpan>>,
 }
 
 impl Remembered {
