@@ -265,7 +265,8 @@ impl RollupSums {
 
 /// Whether a request that failed would have failed on any host. What a host said is told by its class (spec §5):
 /// only `gateway_<status>` of a 4xx may blame the request, and a 404 or 405 says that the host lacks what its route
-/// promises, whatever status the client got. What was said here is told by the status.
+/// promises, whatever status the client got. A `gateway_403` may be either and is taken for a refused content. What was said
+/// here is told by the status.
 pub fn is_refusal(client_status: i64, class: Option<&str>) -> bool {
     let is_clients = |status: i64| (400..500).contains(&status);
     match class.and_then(|class| class.strip_prefix("gateway_")) {

@@ -182,7 +182,7 @@ fn error_status(status: u16, wait: Option<Wait>, body: &ErrorBody) -> Outcome {
         400 if body.says_bad_key() => auth(),
         403 if body.says_content_policy() => for_the_client(status),
         403 if body.says_wrong_client() => wrong_client(),
-        403 if body.says_not_offered() => not_offered(status),
+        403 if body.says_not_offered() => Outcome { reply: NOT_OFFERED, ..drift(status) },
         401 | 403 => auth(),
         405 | 501 => drift(status),
         // A 404 that is not the API's is the host's router: it does not have the path.
@@ -205,11 +205,6 @@ fn for_the_client(status: u16) -> Outcome {
 /// The host does not offer what the route promises.
 fn drift(status: u16) -> Outcome {
     refused(gateway_status(status), Fault::Relay, Effect::Drift, Reply::Relayed)
-}
-
-/// Has a class of its own: `gateway_403` is a refusal of the request, which this is not.
-fn not_offered(status: u16) -> Outcome {
-    Outcome { class: Some("gateway_not_offered"), reply: NOT_OFFERED, ..drift(status) }
 }
 
 /// A group or account that takes only certain programs (Claude Code, Codex). It is well

@@ -63,7 +63,7 @@ pub(crate) const AUTH: Judgement =
 pub(crate) const WRONG_CLIENT: Judgement =
     refused("gateway_403", Fault::Client, Effect::None, (403, "upstream_client_refused"));
 pub(crate) const NOT_OFFERED: Judgement =
-    refused("gateway_not_offered", Fault::Relay, Effect::Drift, (403, "upstream_not_offered"));
+    refused("gateway_403", Fault::Relay, Effect::Drift, (403, "upstream_not_offered"));
 
 pub(crate) const fn quota(quota: Quota) -> Judgement {
     refused("gateway_quota_exhausted", Fault::Credential, Effect::Quota(quota), (503, "upstream_quota"))
