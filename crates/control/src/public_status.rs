@@ -6,12 +6,12 @@
 //! nothing of whether others are served.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use relay_domain::Timestamp;
-use relay_ledger::{Decision, LedgerReader, ReadError, Rollup, RollupFilter, RollupSums};
-use relay_routing::{HealthView as _, RouteHealth, Snapshot};
+use relay_ledger::{Decision, LedgerReader, ModelSums, ReadError, RollupSums};
+use relay_routing::{HealthView as _, RouteEntry, RouteHealth, RouteIndex, Snapshot};
 
 use crate::Control;
 use crate::page::QueryError;
@@ -135,31 +135,34 @@ pub struct PublicStatus {
 
 impl Control {
     /// How the models of the fleet in force do. Reads up to 90 days of roll-ups: to be remembered for some seconds by
-    /// whoever shows it to the public.
+    /// whoever shows it to the public. Dropping the future does not end the reading; whoever lets strangers do that has
+    /// to see to it that no other one begins meanwhile.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn public_status(&self, query: &PublicQuery) -> Result<PublicStatus, QueryError> {
+    pub async fn public_status(&self, query: PublicQuery) -> Result<PublicStatus, QueryError> {
         let (snapshot, now) = (self.snapshot(), self.now());
         let days = SPANS.into_iter().max().unwrap_or(1).max(query.days);
         let from = ago(now, i64::from(days) * DAY);
         let (decisions, _) = self.newest(ago(now, DAY)).await?;
-        let past = Arc::clone(&self.past_days);
-        let counted = self.read_log(move |log| past.read(log, from, now)).await?;
-        let health = self.parts.health.at(std::time::Instant::now(), now);
-        let mut board = Board::new(&snapshot, query, now);
-        for counted in &counted {
-            board.count(counted);
-        }
-        for decision in &decisions {
-            board.look_at(decision);
-        }
-        let is_well = |route: &relay_routing::RouteEntry| {
-            let host = snapshot.host_at(route.host);
-            let is_available = matches!(health.route(route, now), RouteHealth::Available | RouteHealth::Busy);
-            route.route.enabled && host.enabled && is_available
-        };
-        Ok(board.told(is_well))
+        let (past, health) = (Arc::clone(&self.past_days), Arc::clone(&self.parts.health));
+        self.read_log(move |log| {
+            let counted = past.read(log, from, now)?;
+            let health = health.at(std::time::Instant::now(), now);
+            let mut board = Board::new(&snapshot, &query, now);
+            for counted in &counted {
+                board.count(counted);
+            }
+            for decision in &decisions {
+                board.look_at(decision);
+            }
+            Ok(board.told(|route| {
+                let host = snapshot.host_at(route.host);
+                let is_available = matches!(health.route(route, now), RouteHealth::Available | RouteHealth::Busy);
+                route.route.enabled && host.enabled && is_available
+            }))
+        })
+        .await
     }
 }
 
@@ -198,44 +201,61 @@ impl PastDays {
             let of_day = match days.entry(day) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => {
-                    let rollups = log.rollups(begin(day), begin(day + 1), &RollupFilter::default())?;
-                    unknown.insert(add_up(&rollups, |_| begin(day)))
+                    let hourly = log.by_group_and_model(begin(day), begin(day + 1))?;
+                    unknown.insert(whole_day(hourly, begin(day)))
                 }
             };
             counted.extend(of_day.iter().cloned());
         }
-        let lately = log.rollups(begin(hourly), after(now), &RollupFilter::default())?;
-        counted.extend(add_up(&lately, |rollup| rollup.hour));
+        let lately = log.by_group_and_model(begin(hourly), after(now))?;
+        counted.extend(lately.into_iter().map(Counted::from));
         Ok(counted)
     }
 }
 
-fn add_up(rollups: &[Rollup], at: impl Fn(&Rollup) -> Timestamp) -> Vec<Counted> {
-    let mut sums: BTreeMap<(Timestamp, &str, &str), Tally> = BTreeMap::new();
-    for rollup in rollups.iter().filter(|rollup| !rollup.logical_group_id.is_empty()) {
-        let key = (at(rollup), rollup.logical_group_id.as_str(), rollup.public_model.as_str());
-        sums.entry(key).or_default().add(Tally::of(&rollup.sums));
+impl From<ModelSums> for Counted {
+    fn from(sums: ModelSums) -> Self {
+        let ModelSums { hour: at, logical_group_id: group, public_model: model, sums } = sums;
+        Self { at, group, model, tally: Tally::of(&sums) }
     }
-    let counted = sums.into_iter().map(|((at, group, model), tally)| Counted {
-        at,
-        group: group.to_owned(),
-        model: model.to_owned(),
-        tally,
-    });
-    counted.collect()
+}
+
+fn whole_day(hourly: Vec<ModelSums>, at: Timestamp) -> Vec<Counted> {
+    let mut tallies: HashMap<(String, String), Tally> = HashMap::new();
+    for Counted { group, model, tally, .. } in hourly.into_iter().map(Counted::from) {
+        tallies.entry((group, model)).or_default().add(tally);
+    }
+    tallies.into_iter().map(|((group, model), tally)| Counted { at, group, model, tally }).collect()
 }
 
 /// What is known of one model while it is added up.
-struct Line {
+struct Line<'s> {
     status: ModelStatus,
+    routes: Vec<&'s RouteEntry>,
     lately: Tally,
     first_outputs: Vec<u64>,
+}
+
+impl<'s> Line<'s> {
+    fn new(group: &str, model: String, routes: Vec<&'s RouteEntry>, bars: Vec<Bar>) -> Self {
+        let status = ModelStatus {
+            group: group.to_owned(),
+            model,
+            state: State::Operational,
+            availability: [Tally::default(); SPANS.len()],
+            first_output_us: None,
+            bars,
+        };
+        Self { status, routes, lately: Tally::default(), first_outputs: Vec::new() }
+    }
 }
 
 /// The models by group and pattern.
 struct Board<'s> {
     snapshot: &'s Snapshot,
-    lines: BTreeMap<(String, String), Line>,
+    lines: Vec<Line<'s>>,
+    /// Which line a route is of: its position in `lines`.
+    of_route: HashMap<RouteIndex, usize>,
     now: Timestamp,
     /// Seconds of a bar.
     step: i64,
@@ -252,27 +272,25 @@ impl<'s> Board<'s> {
         let last = now.as_second() - now.as_second().rem_euclid(step);
         let starts = (0..bars).rev().filter_map(|back| Timestamp::from_second(last - back * step).ok());
         let bars: Vec<Bar> = starts.map(|at| Bar { at, tally: Tally::default() }).collect();
-        let routes = snapshot.routes().iter().filter(|entry| is_shown(entry.route.group.as_str()));
-        let lines = routes.map(|entry| {
-            let (group, model) = (entry.route.group.to_string(), entry.route.public_model.to_string());
-            let status = ModelStatus {
-                group: group.clone(),
-                model: model.clone(),
-                state: State::Operational,
-                availability: [Tally::default(); SPANS.len()],
-                first_output_us: None,
-                bars: bars.clone(),
-            };
-            ((group, model), Line { status, lately: Tally::default(), first_outputs: Vec::new() })
-        });
-        Self { snapshot, lines: lines.collect(), now, step }
+        let mut by_pattern: BTreeMap<(&str, String), Vec<&RouteEntry>> = BTreeMap::new();
+        for entry in snapshot.routes().iter().filter(|entry| is_shown(entry.route.group.as_str())) {
+            let key = (entry.route.group.as_str(), entry.route.public_model.to_string());
+            by_pattern.entry(key).or_default().push(entry);
+        }
+        let lines =
+            by_pattern.into_iter().map(|((group, model), routes)| Line::new(group, model, routes, bars.clone()));
+        let lines: Vec<Line<'_>> = lines.collect();
+        let positions = lines.iter().enumerate();
+        let of_route =
+            positions.flat_map(|(at, line)| line.routes.iter().map(move |entry| (entry.index, at))).collect();
+        Self { snapshot, lines, of_route, now, step }
     }
 
     /// The line of a model that was asked for. What no route is for is nobody's business.
-    fn line(&mut self, group: &str, model: &str) -> Option<&mut Line> {
+    fn line(&mut self, group: &str, model: &str) -> Option<&mut Line<'s>> {
         let pool = self.snapshot.locate_in(group, model).ok()?;
-        let pattern = self.snapshot.route(*pool.routes.first()?).route.public_model.to_string();
-        self.lines.get_mut(&(group.to_owned(), pattern))
+        let at = self.of_route.get(pool.routes.first()?)?;
+        self.lines.get_mut(*at)
     }
 
     fn count(&mut self, counted: &Counted) {
@@ -305,13 +323,9 @@ impl<'s> Board<'s> {
         }
     }
 
-    fn told(self, is_well: impl Fn(&relay_routing::RouteEntry) -> bool) -> PublicStatus {
-        let snapshot = self.snapshot;
-        let models = self.lines.into_values().map(|mut line| {
-            let routes = snapshot.routes().iter().filter(|entry| {
-                entry.route.group.as_str() == line.status.group
-                    && entry.route.public_model.to_string() == line.status.model
-            });
+    fn told(self, is_well: impl Fn(&RouteEntry) -> bool) -> PublicStatus {
+        let models = self.lines.into_iter().map(|mut line| {
+            let routes = line.routes.iter();
             let best = routes.clone().filter(|entry| entry.route.enabled && entry.route.weight > 0);
             let best = best.map(|entry| entry.route.priority).min();
             let well: Vec<u32> = routes.filter(|entry| is_well(entry)).map(|entry| entry.route.priority).collect();

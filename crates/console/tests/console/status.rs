@@ -1,6 +1,7 @@
 //! The public status page: what anybody may know, and nothing else.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::Router;
 use axum::body::Body;
@@ -114,4 +115,20 @@ async fn what_the_public_asks_again_is_not_read_again() {
     console.clock.advance(jiff::SignedDuration::from_hours(1));
     console.publish(&FLEET.replace("gpt-5-mini", "gpt-6")).await;
     assert_eq!(get(&alone, "/status.json").await.2, before, "within half a minute it is what was seen");
+}
+
+#[tokio::test]
+async fn a_look_goes_on_and_is_remembered_when_whoever_asked_has_left() {
+    let console = Console::with_fleet(FLEET).await;
+    let alone = relay_console::status_router(Arc::clone(&console.control), page());
+    let asked = console.control.now();
+    {
+        let mut leaves = Box::pin(get(&alone, "/status.json"));
+        assert!(std::future::poll_fn(|context| Poll::Ready(leaves.as_mut().poll(context).is_pending())).await);
+    }
+    // The look that was asked for begins, at the time that it will tell.
+    tokio::task::yield_now().await;
+    console.clock.advance(jiff::SignedDuration::from_hours(1));
+    let shown: serde_json::Value = serde_json::from_str(&get(&alone, "/status.json").await.2).unwrap();
+    assert_eq!(shown["at"], asked.to_string(), "nobody looked again");
 }

@@ -7,6 +7,7 @@ use askama::Template;
 use relay_control::Control;
 use relay_control::public_status::{ModelStatus, PublicQuery, PublicStatus, SPANS, State, Tally};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::assets::{self, AssetUrls};
 use crate::format::{Format, Moment};
@@ -48,13 +49,20 @@ const FRESH: Duration = Duration::from_secs(30);
 pub(crate) struct Board {
     control: Arc<Control>,
     page: StatusPage,
-    /// Held while somebody looks, so that of many who ask at once one does.
-    seen: tokio::sync::Mutex<Option<(Instant, Arc<PublicStatus>)>>,
+    /// Held by the one who looks; everybody else waits for it.
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// When somebody looked last, whether or not anything was seen.
+    looked: Option<Instant>,
+    status: Option<Arc<PublicStatus>>,
 }
 
 impl Board {
     pub(crate) fn new(control: Arc<Control>, page: StatusPage) -> Self {
-        Self { control, page, seen: tokio::sync::Mutex::new(None) }
+        Self { control, page, seen: Arc::default() }
     }
 
     pub(crate) fn settings(&self) -> &StatusPage {
@@ -62,19 +70,25 @@ impl Board {
     }
 
     /// How everything is, at most half a minute ago; older when the log cannot be read, and `None` when it never could.
+    ///
+    /// Of many who ask at once one looks. Dropping the future gives up the waiting alone: a look that has begun goes on
+    /// and is remembered, or strangers who ask and leave could have one read the log after the other.
     pub(crate) async fn look(&self) -> Option<Arc<PublicStatus>> {
-        let mut seen = self.seen.lock().await;
-        if let Some((at, status)) = &*seen
-            && at.elapsed() < FRESH
-        {
-            return Some(Arc::clone(status));
+        let mut seen = Arc::clone(&self.seen).lock_owned().await;
+        if seen.looked.is_some_and(|at| at.elapsed() < FRESH) {
+            return seen.status.clone();
         }
         let query = PublicQuery { groups: self.page.groups.clone(), days: self.page.days };
-        match self.control.public_status(&query).await {
-            Ok(status) => *seen = Some((Instant::now(), Arc::new(status))),
-            Err(error) => tracing::warn!(%error, "the status page shows what was read last"),
-        }
-        seen.as_ref().map(|(_, status)| Arc::clone(status))
+        let control = Arc::clone(&self.control);
+        let look = tokio::spawn(async move {
+            match control.public_status(query).await {
+                Ok(status) => seen.status = Some(Arc::new(status)),
+                Err(error) => tracing::warn!(%error, "the status page shows what was read last"),
+            }
+            seen.looked = Some(Instant::now());
+            seen.status.clone()
+        });
+        look.await.unwrap_or_default()
     }
 }
 
