@@ -5,8 +5,9 @@
 //! arrives on the listener can claim to be one.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpStream as StdTcpStream};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use relay_domain::{KeyId, Scope, Secret};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +21,9 @@ use crate::serving::Serving;
 /// Connections that may wait to be taken in: operators try one request at a time.
 const WAITING: usize = 16;
 
+/// How long a connection waits to be taken in, which takes microseconds while the gateway is well.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Whose requests come over a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InsideCaller {
@@ -29,8 +33,9 @@ pub struct InsideCaller {
     pub scope: Option<Scope>,
 }
 
-/// A connection to be served.
-pub(crate) type Entrant = (TcpStream, InsideCaller);
+/// A connection to be served. Its socket belongs to no runtime yet: who connects may be on another one than the
+/// gateway, whose own has to drive it (`docs/decisions/0018`).
+pub(crate) type Entrant = (StdTcpStream, InsideCaller);
 
 /// Where connections from inside wait for [`Gateway::serve`].
 pub(crate) struct Entrance {
@@ -50,6 +55,19 @@ impl Entrance {
     pub(crate) fn open(&self) -> Option<mpsc::Receiver<Entrant>> {
         self.entered.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+
+    async fn bring_in(&self, caller: InsideCaller) -> io::Result<TcpStream> {
+        let taken_in = tokio::time::timeout(PATIENCE, async {
+            let (ours, served) = pair().await?;
+            let closed = |_| io::Error::new(io::ErrorKind::ConnectionRefused, "the gateway does not serve");
+            self.enter.send((served.into_std()?, caller)).await.map_err(closed)?;
+            Ok(ours)
+        });
+        taken_in.await.unwrap_or_else(|_| {
+            let message = format!("the gateway did not take the connection in within {} s", PATIENCE.as_secs());
+            Err(io::Error::new(io::ErrorKind::TimedOut, message))
+        })
+    }
 }
 
 /// The next connection from inside; never, when there can be none.
@@ -67,12 +85,10 @@ impl Gateway {
     /// of any client: that the request is not waited for any longer.
     ///
     /// # Errors
-    /// When the gateway does not serve, or the system has no sockets left.
+    /// When the gateway does not serve, or does not take the connection in within 5 s, or the system has no sockets
+    /// left.
     pub async fn connect(&self, caller: InsideCaller) -> io::Result<TcpStream> {
-        let (ours, served) = pair().await?;
-        let closed = |_| io::Error::new(io::ErrorKind::ConnectionRefused, "the gateway does not serve");
-        self.entrance.enter.send((served, caller)).await.map_err(closed)?;
-        Ok(ours)
+        self.entrance.bring_in(caller).await
     }
 
     /// Who a connection from inside was opened for.
@@ -99,5 +115,24 @@ async fn pair() -> io::Result<(TcpStream, TcpStream)> {
             ours.set_nodelay(true)?;
             return Ok((ours, served));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_gateway_that_takes_nobody_in_is_not_waited_for_without_end() {
+        let entrance = Entrance::default();
+        let _never_read = entrance.open().expect("is opened once");
+        let caller = InsideCaller { key_id: KeyId::new("team-a").expect("is an id"), scope: None };
+        let mut waiting = Vec::new();
+        for _ in 0..WAITING {
+            waiting.push(entrance.bring_in(caller.clone()).await.expect("there is room to wait"));
+        }
+        tokio::time::pause();
+        let error = entrance.bring_in(caller).await.expect_err("there is none any more");
+        assert_eq!((error.kind(), error.to_string().contains("within 5 s")), (io::ErrorKind::TimedOut, true));
     }
 }

@@ -49,7 +49,13 @@ impl Gateway {
                 biased;
                 () = last_requests.cancelled() => break,
                 () = stop_accepting.cancelled() => break,
-                (socket, caller) = inside::next(entered.as_mut()) => (socket, Peer::Inside(caller)),
+                (socket, caller) = inside::next(entered.as_mut()) => match TcpStream::from_std(socket) {
+                    Ok(socket) => (socket, Peer::Inside(caller)),
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot take a connection in from inside");
+                        continue;
+                    }
+                },
                 accepted = listener.accept() => match accepted {
                     Ok((socket, address)) => (socket, Peer::Address(address.ip())),
                     Err(error) => {

@@ -91,3 +91,18 @@ async fn nobody_comes_in_once_the_gateway_has_stopped() {
     let caller = InsideCaller { key_id: KeyId::new("team-a").expect("is an id"), scope: None };
     assert!(rig.gateway.connect(caller).await.is_err());
 }
+
+#[tokio::test]
+async fn whoever_connects_may_be_on_a_runtime_that_has_ended_by_then() {
+    let rig = Setup::hosts(1).start().await;
+    let caller = InsideCaller { key_id: KeyId::new("team-a").expect("is an id"), scope: None };
+    let gateway = std::sync::Arc::clone(&rig.gateway);
+    let connect = move || {
+        let elsewhere = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("starts");
+        elsewhere.block_on(async { gateway.connect(caller).await?.into_std() })
+    };
+    let socket = tokio::task::spawn_blocking(connect).await.expect("runs").expect("is let in");
+    let socket = tokio::net::TcpStream::from_std(socket).expect("is of this runtime");
+    let call = rig.say("hello").without("authorization");
+    assert_eq!(Connection::over(socket, rig.address).await.call(call).await.status, 200);
+}
