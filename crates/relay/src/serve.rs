@@ -52,17 +52,20 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     /// Takes over the listeners of the process before this one, or of the service manager (socket activation: the
-    /// gateway's first, the admin API's second); what neither has is bound anew.
+    /// gateway's first, the admin API's second; the status page's is never its); what neither has is bound anew.
     ///
     /// # Errors
     /// When an address cannot be had.
     pub(crate) fn inherit_or_bind(config: &Config, predecessor: Option<&Predecessor>) -> anyhow::Result<Self> {
+        let status_at = config.status_page.as_ref().and_then(|page| page.listen);
+        let mut status = None;
         let (gateway, admin, given) = if let Some(predecessor) = predecessor {
-            let (gateway, admin) = predecessor.listeners()?;
+            let (gateway, admin, public) = predecessor.listeners()?;
+            // Its addresses are those of the configuration it was started with.
+            status = public.zip(status_at).and_then(|(listener, wanted)| same_address(listener, wanted));
             if predecessor.has_given_listeners() {
                 (Some(gateway), Some(admin), true)
             } else {
-                // Its addresses are those of the configuration it was started with.
                 (same_address(gateway, config.gateway.listen), same_address(admin, config.admin.listen), false)
             }
         } else {
@@ -75,7 +78,7 @@ impl Listeners {
         };
         let gateway = gateway.map_or_else(|| bind(config.gateway.listen, "the gateway", "--gateway-listen"), Ok)?;
         let admin = admin.map_or_else(|| bind(config.admin.listen, "the admin API", "--admin-listen"), Ok)?;
-        let status = bind_status(config)?;
+        let status = status.map_or_else(|| bind_status(config), |status| Ok(Some(status)))?;
         for listener in [&gateway, &admin].into_iter().chain(&status) {
             listener.set_nonblocking(true)?;
         }
@@ -104,22 +107,12 @@ fn same_address(listener: StdTcpListener, wanted: SocketAddr) -> Option<StdTcpLi
     (has.ip() == wanted.ip() && (wanted.port() == 0 || has.port() == wanted.port())).then_some(listener)
 }
 
-/// The address is shared with the process before this one until that ends: whoever answers says the same.
 fn bind_status(config: &Config) -> anyhow::Result<Option<StdTcpListener>> {
     let Some(address) = config.status_page.as_ref().and_then(|page| page.listen) else { return Ok(None) };
-    bind_with(address, "the status page", "status_page.listen", |socket| socket.set_reuseport(true)).map(Some)
+    bind(address, "the status page", "status_page.listen").map(Some)
 }
 
 fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<StdTcpListener> {
-    bind_with(address, what, flag, |_| Ok(()))
-}
-
-fn bind_with(
-    address: SocketAddr,
-    what: &str,
-    flag: &str,
-    prepare: impl Fn(&tokio::net::TcpSocket) -> std::io::Result<()>,
-) -> anyhow::Result<StdTcpListener> {
     let listen = || -> std::io::Result<StdTcpListener> {
         let socket = match address {
             SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
@@ -127,7 +120,6 @@ fn bind_with(
         };
         // A restarted server must not wait for the last one's connections to time out.
         socket.set_reuseaddr(true)?;
-        prepare(&socket)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)?.into_std()
     };
@@ -233,6 +225,14 @@ impl Task {
     }
 }
 
+/// How the task of a listener ended; never, where there is none.
+async fn end_of(task: Option<&mut Task>) -> Result<(), JoinError> {
+    match task {
+        Some(listener) => (&mut listener.task).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What listens where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Addresses {
@@ -258,6 +258,7 @@ pub(crate) async fn start(
     let inheritance = Inheritance {
         gateway: listeners.gateway.try_clone()?,
         admin: listeners.admin.try_clone()?,
+        status: listeners.status.as_ref().map(StdTcpListener::try_clone).transpose()?,
         lock: server.data_dir.lock()?,
         given: listeners.given,
     };
@@ -382,6 +383,7 @@ impl Running {
                 () = self.stop.orderly.cancelled() => return Ended::Asked,
                 ended = &mut self.gateway.task => return Ended::ByItself("gateway", ended),
                 ended = &mut self.admin.task => return Ended::ByItself("admin API", ended),
+                ended = end_of(self.status.as_mut()) => return Ended::ByItself("status page", ended),
                 () = self.stop.restart.notified() => {}
             }
             match self.hand_over().await {

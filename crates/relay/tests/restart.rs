@@ -321,6 +321,17 @@ async fn breakers_cool_downs_and_rates_outlive_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_public_status_page_outlives_a_restart_on_its_own_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, page) = Server::start_with_status_page(directory.path(), "127.0.0.1:0");
+    assert_eq!(get(page, "/status").await.status, 200);
+    restart(&server);
+    others_have_ended(directory.path()).await;
+    assert_eq!(get(page, "/status").await.status, 200, "the port was any: only the same socket is there");
+    stop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_process_that_cannot_start_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let host = FakeHost::builder().name("tokyo").start().await;

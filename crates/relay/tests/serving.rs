@@ -6,7 +6,7 @@ mod support;
 
 use relay_testkit::{FakeHost, Gate, Reply};
 use support::http::{admin_get, chat, get};
-use support::{CONSUMER_KEY, Process, Server, TOKEN, command, fleet, run, stderr, stdout};
+use support::{CONSUMER_KEY, Process, Server, TOKEN, command, fleet, run, stderr, stdout, with_status_page};
 
 #[test]
 fn the_first_start_shows_a_token_once_and_it_works() {
@@ -84,6 +84,19 @@ fn an_address_in_use_is_told_with_its_key() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("--gateway-listen"), "{}", stderr(&output));
     drop(holder);
+}
+
+#[test]
+fn the_address_of_another_installations_status_page_is_in_use_too() {
+    let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let (server, address) = Server::start_with_status_page(first.path(), "127.0.0.1:0");
+    let mut command = command(second.path());
+    command.args(["serve", "--gateway-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    with_status_page(&mut command, &address.to_string());
+    let refused = Process::spawn(command).wait();
+    assert_eq!(refused.0.code(), Some(1));
+    assert!(refused.1.contains("status_page.listen"), "{}", refused.1);
+    assert!(server.stop().0.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

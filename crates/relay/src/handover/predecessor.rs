@@ -27,6 +27,7 @@ pub(crate) struct Predecessor {
     stream: UnixStream,
     gateway: TcpListener,
     admin: TcpListener,
+    status: Option<TcpListener>,
     lock: Option<File>,
     given: bool,
 }
@@ -45,13 +46,14 @@ impl Predecessor {
 
     fn on_stdin() -> io::Result<Self> {
         let stream = StdUnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-        let (word, [gateway, admin, lock]) = wire::receive_descriptors(&stream, FIRST_WORD)?;
+        let (word, [gateway, admin, lock], status) = wire::receive_descriptors(&stream, FIRST_WORD)?;
         (&stream).write_all(&std::process::id().to_be_bytes())?;
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream: UnixStream::from_std(stream)?,
             gateway: gateway.into(),
             admin: admin.into(),
+            status: status.map(TcpListener::from),
             lock: Some(lock.into()),
             given: word == Word::TakeGiven,
         })
@@ -62,14 +64,15 @@ impl Predecessor {
         self.lock.take()
     }
 
-    /// Whether its listeners are a service manager's.
+    /// Whether its listeners are a service manager's; the status page's never is.
     pub(crate) fn has_given_listeners(&self) -> bool {
         self.given
     }
 
-    /// Both listeners, gateway first.
-    pub(crate) fn listeners(&self) -> io::Result<(TcpListener, TcpListener)> {
-        Ok((self.gateway.try_clone()?, self.admin.try_clone()?))
+    /// The listeners of the gateway, the admin API and, if it has one, the status page.
+    pub(crate) fn listeners(&self) -> io::Result<(TcpListener, TcpListener, Option<TcpListener>)> {
+        let status = self.status.as_ref().map(TcpListener::try_clone).transpose()?;
+        Ok((self.gateway.try_clone()?, self.admin.try_clone()?, status))
     }
 
     /// Has it save the bindings and let go of the log.

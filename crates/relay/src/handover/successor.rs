@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -24,6 +24,8 @@ const START: Duration = Duration::from_mins(2);
 pub(crate) struct Inheritance {
     pub(crate) gateway: TcpListener,
     pub(crate) admin: TcpListener,
+    /// Of the public status page, if it has an address of its own.
+    pub(crate) status: Option<TcpListener>,
     pub(crate) lock: File,
     /// The listeners are a service manager's.
     pub(crate) given: bool,
@@ -49,7 +51,8 @@ impl Successor {
         let program = arguments.next().context("this process does not know what it was started as")?;
         let (ours, theirs) = StdUnixStream::pair()?;
         let word = if gives.given { Word::TakeGiven } else { Word::Take };
-        wire::send_descriptors(&ours, word, [gives.gateway.as_fd(), gives.admin.as_fd(), gives.lock.as_fd()])?;
+        let always = [gives.gateway.as_fd(), gives.admin.as_fd(), gives.lock.as_fd()];
+        wire::send_descriptors(&ours, word, always, gives.status.as_ref().map(AsFd::as_fd))?;
         ours.set_nonblocking(true)?;
         let stream = UnixStream::from_std(ours)?;
         let mut command = Command::new(&program);

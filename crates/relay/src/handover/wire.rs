@@ -14,16 +14,21 @@ use tokio::net::UnixStream;
 
 use super::Word;
 
-/// How many descriptors go over: both listeners and the lock.
-const DESCRIPTORS: usize = 3;
+/// How many descriptors always go over: the gateway's and the admin API's listener, and the lock.
+const ALWAYS: usize = 3;
+
+/// And at most: the status page's listener too.
+const MOST: usize = ALWAYS + 1;
 
 /// Sends the first word with what goes over.
 pub(super) fn send_descriptors(
     to: &StdUnixStream,
     word: Word,
-    descriptors: [BorrowedFd<'_>; DESCRIPTORS],
+    always: [BorrowedFd<'_>; ALWAYS],
+    status: Option<BorrowedFd<'_>>,
 ) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let descriptors: Vec<BorrowedFd<'_>> = always.into_iter().chain(status).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
         return Err(io::Error::other("there is no room for the descriptors"));
@@ -33,9 +38,12 @@ pub(super) fn send_descriptors(
 }
 
 /// Receives the first word with what came over. Blocks, at most for `limit`.
-pub(super) fn receive_descriptors(from: &StdUnixStream, limit: Duration) -> io::Result<(Word, [OwnedFd; DESCRIPTORS])> {
+pub(super) fn receive_descriptors(
+    from: &StdUnixStream,
+    limit: Duration,
+) -> io::Result<(Word, [OwnedFd; ALWAYS], Option<OwnedFd>)> {
     from.set_read_timeout(Some(limit))?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut word = [0];
     rustix::net::recvmsg(from, &mut [IoSliceMut::new(&mut word)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
@@ -47,8 +55,9 @@ pub(super) fn receive_descriptors(from: &StdUnixStream, limit: Duration) -> io::
     }
     let known = [Word::Take, Word::TakeGiven].into_iter().find(|known| word == [*known as u8]);
     let word = known.ok_or_else(|| unexpected(word[0]))?;
-    let received = received.try_into().map_err(|_| io::Error::other("the sockets did not come over"))?;
-    Ok((word, received))
+    let status = (received.len() == MOST).then(|| received.pop()).flatten();
+    let always = received.try_into().map_err(|_| io::Error::other("the sockets did not come over"))?;
+    Ok((word, always, status))
 }
 
 /// Waits for the number of the process on the other side.
@@ -83,13 +92,13 @@ mod tests {
         let (ours, theirs) = StdUnixStream::pair().unwrap();
         let [gateway, admin] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let lock = tempfile::tempfile().unwrap();
-        send_descriptors(&ours, Word::TakeGiven, [gateway.as_fd(), admin.as_fd(), lock.as_fd()]).unwrap();
+        send_descriptors(&ours, Word::TakeGiven, [gateway.as_fd(), admin.as_fd(), lock.as_fd()], None).unwrap();
         let address = gateway.local_addr().unwrap();
         // A connection that nobody has accepted yet …
         let client = TcpStream::connect(address).unwrap();
         drop(gateway);
-        let (word, [gateway, _, _]) = receive_descriptors(&theirs, Duration::from_secs(10)).unwrap();
-        assert_eq!(word, Word::TakeGiven);
+        let (word, [gateway, _, _], status) = receive_descriptors(&theirs, Duration::from_secs(10)).unwrap();
+        assert!(word == Word::TakeGiven && status.is_none());
         let gateway = TcpListener::from(gateway);
         assert_eq!(gateway.local_addr().unwrap(), address);
         // … is accepted by whoever has the socket then.

@@ -35,6 +35,11 @@ pub fn command(directory: &Path) -> Command {
     command
 }
 
+/// Has a command serve the public status page on `listen`.
+pub fn with_status_page<'c>(command: &'c mut Command, listen: &str) -> &'c mut Command {
+    command.env("RELAY_MANAGER_STATUS_PAGE_ENABLED", "true").env("RELAY_MANAGER_STATUS_PAGE_LISTEN", listen)
+}
+
 /// Runs a command to its end.
 pub fn run(directory: &Path, args: &[&str]) -> Output {
     command(directory).args(args).output().expect("the binary starts")
@@ -159,6 +164,14 @@ impl Server {
         command.env("RELAY_MANAGER_ADMIN_TOKEN", TOKEN);
         change(&mut command);
         Self::of(Process::spawn(command), directory)
+    }
+
+    /// Starts with the public status page on `listen`; where it is then.
+    pub fn start_with_status_page(directory: &Path, listen: &str) -> (Self, SocketAddr) {
+        let mut server = Self::start_with(directory, |command| with_status_page(command, listen));
+        let line = server.process.wait_for_line("status page is at");
+        let address = line.rsplit("http://").next().unwrap().trim().trim_end_matches("/status").parse().unwrap();
+        (server, address)
     }
 
     /// Waits until a started process listens.
