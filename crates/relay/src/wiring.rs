@@ -1,11 +1,12 @@
 //! What a server is made of, and in which order it is put together: the one
 //! place that knows every crate.
 
+mod settings;
+
 use std::future::Future;
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use relay_admin::{Process, Unready};
@@ -13,18 +14,17 @@ use relay_bindings::{BindingStore, DEFAULT_CAPACITY, FlushError, MemoryBindings,
 use relay_console::StatusPage;
 use relay_control::fleet_document::{FleetDocument, ProcessSecrets, SecretResolver};
 use relay_control::hosts::WatchSettings;
-use relay_control::managed::{ManagedAccess, ManagedParts, Policy, Worker};
+use relay_control::managed::{ManagedAccess, ManagedParts, Worker};
 use relay_control::prices::PriceTable;
-use relay_control::probing::ProbeSettings;
 use relay_control::publication::Applied;
 use relay_control::usage::spent_in_present_periods;
 use relay_control::{BudgetUse, Control, ControlParts};
 use relay_domain::{Clock, Fleet, Money, Secret, SystemClock};
-use relay_gateway::{Gateway, GatewayOptions, GatewayParts, Shutdown, Used};
-use relay_health::{BreakerSettings, FleetHealth};
+use relay_gateway::{Gateway, GatewayParts, Shutdown, Used};
+use relay_health::FleetHealth;
 use relay_hosts::admin::AdminClients;
 use relay_hosts::{ClientOptions, HostClient};
-use relay_ledger::{Ledger, LedgerOptions};
+use relay_ledger::Ledger;
 use relay_routing::{Snapshot, StickySecret};
 use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, generate_admin_token, open_sqlite};
 use relay_traces::Exporter;
@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat;
-use crate::config::{BindingsLocation, Config, OnStall, ProbeMode, StoreLocation};
+use crate::config::{BindingsLocation, Config, StoreLocation};
 use crate::data_dir::DataDir;
 use crate::handover::{self, Predecessor, state};
 use crate::housekeeping::Housekeeping;
@@ -170,7 +170,7 @@ pub(crate) async fn build(
     register_admin_token(&*store, &keyring, given.admin_token, output).await?;
     let hosts = HostClient::new(ClientOptions { connect_timeout: config.timeouts.connect })
         .context("cannot set up TLS towards hosts")?;
-    let health = Arc::new(FleetHealth::new(breaker_settings(&config), Instant::now()));
+    let health = Arc::new(FleetHealth::new(settings::breaker(&config), Instant::now()));
     let prices = Arc::new(price_table(config.prices.as_deref())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let limits = relay_control::Limits::default();
@@ -179,7 +179,7 @@ pub(crate) async fn build(
         keyring: Arc::clone(&keyring),
         clients: AdminClients::new(hosts.clone()).at_most(limits.time_limit),
         clock: Arc::clone(&clock),
-        policy: managed_policy(&config),
+        policy: settings::managed(&config),
         jitter: relay_control::random_fraction,
     })
     .await
@@ -189,7 +189,7 @@ pub(crate) async fn build(
         predecessor.ask_for_log().await?;
     }
     let bindings = Bindings::open(&config)?;
-    let ledger = Ledger::open(ledger_options(&config), SystemClock.now())?;
+    let ledger = Ledger::open(settings::ledger(&config), SystemClock.now())?;
     let tracing = config.traces.clone().map(|settings| relay_traces::tracer(settings, hosts.clone()));
     let (tracer, exporter) = tracing.unzip();
     let gateway_shutdown = Shutdown::default();
@@ -208,7 +208,7 @@ pub(crate) async fn build(
             Arc::new(move |key| keyring.hash_key(key))
         },
         sticky_secret: StickySecret(keyring.sticky_secret()),
-        options: gateway_options(&config),
+        options: settings::gateway(&config),
         shutdown: gateway_shutdown.clone(),
     }));
     restore_spending(&gateway, &ledger)?;
@@ -221,7 +221,7 @@ pub(crate) async fn build(
         managed,
         health: Arc::clone(&health),
         prices,
-        probe: probe_settings(&config),
+        probe: settings::probe(&config),
         clock,
         resolver: secrets(data_dir.path()),
         budgets: budgets(Arc::clone(&gateway)),
@@ -396,76 +396,6 @@ fn restore_spending(gateway: &Gateway, ledger: &Ledger) -> anyhow::Result<()> {
         gateway.restore(&spent.consumer, &spent.group, spent.hour, used);
     }
     Ok(())
-}
-
-fn ledger_options(config: &Config) -> LedgerOptions {
-    LedgerOptions {
-        retention: config.log.retention,
-        on_stall: match config.log.on_stall {
-            OnStall::Refuse => relay_ledger::OnStall::Refuse,
-            OnStall::Continue => relay_ledger::OnStall::Continue,
-        },
-        ..LedgerOptions::new(config.log_dir())
-    }
-}
-
-fn gateway_options(config: &Config) -> GatewayOptions {
-    GatewayOptions {
-        max_body: config.gateway.max_body_bytes,
-        max_buffered: config.gateway.max_buffered_bytes,
-        max_connections: config.gateway.max_connections,
-        first_output: config.timeouts.first_output,
-        idle: config.timeouts.idle,
-        status_commit: config.timeouts.status_commit,
-        attempts_budget: config.timeouts.attempts,
-        client_stall: config.timeouts.client_stall,
-        attempts: config.retry.attempts,
-        retry_percent: config.retry.budget_percent,
-        managed_wait: config.managed.wait,
-        access_log: config.access_log,
-        ..GatewayOptions::default()
-    }
-}
-
-/// What a probe that has not reported may take before it counts as lost, beyond any attempt's own limits.
-const PROBE_SLACK: Duration = Duration::from_secs(15);
-
-fn breaker_settings(config: &Config) -> BreakerSettings {
-    let breaker = &config.breaker;
-    BreakerSettings {
-        consecutive_failures: breaker.consecutive_failures,
-        failure_percent: breaker.failure_percent,
-        minimum_requests: breaker.minimum_requests,
-        window: breaker.window,
-        first_open: breaker.first_open,
-        longest_open: breaker.longest_open,
-        probe_limit: config.timeouts.connect + config.timeouts.first_output + PROBE_SLACK,
-    }
-}
-
-fn managed_policy(config: &Config) -> Policy {
-    let managed = &config.managed;
-    Policy {
-        validity_days: managed.validity_days,
-        renew_ahead: managed.renew_ahead,
-        overlap: managed.overlap,
-        user_concurrency: NonZeroU32::new(managed.user_concurrency).unwrap_or(NonZeroU32::MIN),
-        keys_per_user: NonZeroU32::new(managed.keys_per_user),
-        jobs: managed.jobs,
-        ..Policy::default()
-    }
-}
-
-fn probe_settings(config: &Config) -> ProbeSettings {
-    ProbeSettings {
-        mode: match config.probe.mode {
-            ProbeMode::Off => relay_control::probing::ProbeMode::Off,
-            ProbeMode::Models => relay_control::probing::ProbeMode::Models,
-            ProbeMode::Completion => relay_control::probing::ProbeMode::Completion,
-        },
-        idle: config.probe.idle,
-        completions_per_day: config.probe.completions_per_day,
-    }
 }
 
 /// The admin listener's task: not ready once `draining`, ends after `cancelled`.
