@@ -94,37 +94,8 @@ pub(crate) struct Opening {
 impl Exchange {
     pub(crate) fn new(opening: Opening) -> Self {
         let Opening { ledger, clock, serving, surface, request_id, ticket, started, trace, access } = opening;
-        let outcome = Box::new(Outcome {
-            at: clock.now(),
-            verdict: Verdict::ClientGone,
-            error_class: None,
-            error_message: None,
-            route_id: None,
-            host_id: None,
-            shadow_group_id: None,
-            shadow_model: None,
-            // Until a host has served, stickiness did nothing.
-            sticky_action: "none",
-            sticky_hit: false,
-            fallback_used: false,
-            client_status: None,
-            upstream_status: None,
-            latency_us: 0,
-            first_output_us: None,
-            overhead_us: None,
-            request_bytes: 0,
-            response_bytes: 0,
-            usage: Usage::default(),
-            price_nanos: None,
-            cost_nanos: None,
-            cache_saved_nanos: None,
-            key_source: None,
-            key_fingerprint: None,
-            upstream_request_id: None,
-            possible_double_bill: false,
-            panic: false,
-            attempts: Vec::with_capacity(1),
-        });
+        // Until it has ended, whatever drops it is the client's leaving.
+        let outcome = Outcome { attempts: Vec::with_capacity(1), ..Outcome::new(clock.now(), Verdict::ClientGone) };
         Self {
             ledger,
             clock,
@@ -141,7 +112,7 @@ impl Exchange {
             charge: None,
             trace,
             access,
-            outcome: Some(outcome),
+            outcome: Some(Box::new(outcome)),
         }
     }
 

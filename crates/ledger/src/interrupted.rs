@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::codec::Value;
-use crate::record::{Outcome, Usage, Verdict};
+use crate::record::{Outcome, Verdict};
 use crate::schema;
 
 /// What an interrupted request was planned for: all that is known of where it went.
@@ -40,33 +40,12 @@ impl Planned {
 /// The outcome of a request whose process is gone.
 pub(crate) fn interrupted(at: Timestamp, planned: &Planned) -> Outcome {
     Outcome {
-        at,
-        verdict: Verdict::Interrupted,
-        error_class: None,
-        error_message: None,
         route_id: planned.route.clone(),
         host_id: planned.host.clone(),
         shadow_group_id: planned.shadow_group.clone(),
         shadow_model: planned.shadow_model.clone(),
-        sticky_action: "none",
         sticky_hit: planned.sticky_hit,
         fallback_used: planned.fallback_used,
-        client_status: None,
-        upstream_status: None,
-        latency_us: 0,
-        first_output_us: None,
-        overhead_us: None,
-        request_bytes: 0,
-        response_bytes: 0,
-        usage: Usage::default(),
-        price_nanos: None,
-        cost_nanos: None,
-        cache_saved_nanos: None,
-        key_source: None,
-        key_fingerprint: None,
-        upstream_request_id: None,
-        possible_double_bill: false,
-        panic: false,
-        attempts: Vec::new(),
+        ..Outcome::new(at, Verdict::Interrupted)
     }
 }

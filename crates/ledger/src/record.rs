@@ -145,6 +145,42 @@ pub struct Outcome {
     pub attempts: Vec<AttemptRecord>,
 }
 
+impl Outcome {
+    /// An end of which nothing is known but its time and verdict. Stickiness did nothing until a host has served.
+    pub fn new(at: Timestamp, verdict: Verdict) -> Self {
+        Self {
+            at,
+            verdict,
+            error_class: None,
+            error_message: None,
+            route_id: None,
+            host_id: None,
+            shadow_group_id: None,
+            shadow_model: None,
+            sticky_action: "none",
+            sticky_hit: false,
+            fallback_used: false,
+            client_status: None,
+            upstream_status: None,
+            latency_us: 0,
+            first_output_us: None,
+            overhead_us: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            usage: Usage::default(),
+            price_nanos: None,
+            cost_nanos: None,
+            cache_saved_nanos: None,
+            key_source: None,
+            key_fingerprint: None,
+            upstream_request_id: None,
+            possible_double_bill: false,
+            panic: false,
+            attempts: Vec::new(),
+        }
+    }
+}
+
 /// One try at one host.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Attempt)]
