@@ -59,7 +59,7 @@ impl BindingStore for MemoryBindings {
         self.0.put(entry);
     }
 
-    async fn bind_if_absent(&self, entry: BindingEntry, now: Timestamp) -> Binding {
+    async fn bind_if_absent(&self, entry: BindingEntry, now: Timestamp) -> Option<Binding> {
         self.0.bind_if_absent(entry, now)
     }
 

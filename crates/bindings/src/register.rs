@@ -71,15 +71,14 @@ impl Register {
         self.bindings.shard(key).insert(key, Kept::new(entry));
     }
 
-    pub(crate) fn bind_if_absent(&self, entry: BindingEntry, now: Timestamp) -> Binding {
+    pub(crate) fn bind_if_absent(&self, entry: BindingEntry, now: Timestamp) -> Option<Binding> {
         let key = number(entry.key);
         let mut shard = self.bindings.shard(key);
         match shard.entries.use_mut(key) {
-            Some(present) if present.entry.is_live(now) => present.entry.binding.clone(),
+            Some(present) if present.entry.is_live(now) => Some(present.entry.binding.clone()),
             _ => {
-                let binding = entry.binding.clone();
                 shard.insert(key, Kept::new(entry));
-                binding
+                None
             }
         }
     }

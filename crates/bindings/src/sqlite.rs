@@ -103,10 +103,10 @@ impl BindingStore for SqliteBindings {
         self.writer.wake();
     }
 
-    async fn bind_if_absent(&self, entry: BindingEntry, now: Timestamp) -> Binding {
-        let binding = self.register.bind_if_absent(entry, now);
+    async fn bind_if_absent(&self, entry: BindingEntry, now: Timestamp) -> Option<Binding> {
+        let present = self.register.bind_if_absent(entry, now);
         self.writer.wake();
-        binding
+        present
     }
 
     async fn touch(&self, key: &StickyKey, binding: &Binding) -> bool {

@@ -33,8 +33,8 @@ pub trait BindingStore: Send + Sync {
     async fn put(&self, entry: BindingEntry);
 
     /// Writes a binding unless there is one that has not expired, in one step, and
-    /// answers the one in force: of parallel first requests one decides for all.
-    async fn bind_if_absent(&self, entry: BindingEntry, now: Timestamp) -> Binding;
+    /// answers that one: of parallel first requests one gets `None` and decides for all.
+    async fn bind_if_absent(&self, entry: BindingEntry, now: Timestamp) -> Option<Binding>;
 
     /// Refreshes a binding: later `expires_at` and `last_used_at` are taken over.
     /// Nothing happens, and the answer is `false`, when it is gone or by now for

@@ -139,7 +139,7 @@ impl Control {
     }
 
     /// Settles on candidate `used` and writes its binding; gives the binding
-    /// that another request made in between, when that has another route.
+    /// that another request made in between.
     pub(super) async fn bind(
         &self,
         resolution: &mut Resolution<'_>,
@@ -172,11 +172,7 @@ impl Control {
                 bindings.put(entry(binding)).await;
                 None
             }
-            BindingChange::Insert(binding) => {
-                let route = binding.route_id.clone();
-                let in_force = bindings.bind_if_absent(entry(binding), now).await;
-                (in_force.route_id != route).then_some(in_force)
-            }
+            BindingChange::Insert(binding) => bindings.bind_if_absent(entry(binding), now).await,
         }
     }
 }
