@@ -46,7 +46,7 @@ pub enum PublishError {
     /// The fleet repeats an id or a secret, or refers to what it does not hold.
     #[error("the fleet is inconsistent: {reason}")]
     Inconsistent {
-        /// The broken rule, in the database's words.
+        /// The broken rule.
         reason: String,
     },
     /// The database failed.

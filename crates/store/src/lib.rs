@@ -23,6 +23,7 @@ pub mod keyring;
 pub mod managed;
 pub mod master_key;
 pub mod notification;
+mod packed;
 pub mod publication;
 mod records;
 pub mod session;

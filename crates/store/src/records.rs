@@ -1,16 +1,16 @@
 //! The fleet as it is stored, whatever the engine: one record per noun, secrets
-//! sealed. The same records are the rows of the current generation and the
-//! parts of the document kept of every generation.
+//! sealed, all of a generation in one document.
 //!
 //! Documents live for long: a field added later needs `#[serde(default)]`, and
 //! none may change its meaning.
 
+mod consistency;
 mod convert;
 
 use relay_domain::{Fleet, Generation};
 use serde::{Deserialize, Serialize};
 
-use crate::{Keyring, StoreError};
+use crate::{Keyring, PublishError, StoreError};
 
 /// A whole generation.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub(crate) struct FleetRecords {
 
 /// A host. Admin access is a login when there is an e-mail address, a key when
 /// there is only a secret.
-#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct HostRecord {
     pub(crate) host_id: String,
     pub(crate) kind: String,
@@ -44,7 +44,7 @@ fn yes() -> bool {
 }
 
 /// A logical group.
-#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct GroupRecord {
     pub(crate) logical_group_id: String,
     pub(crate) enabled: bool,
@@ -69,7 +69,7 @@ pub(crate) struct GroupRecord {
 }
 
 /// A route.
-#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RouteRecord {
     pub(crate) route_id: String,
     pub(crate) name: String,
@@ -88,15 +88,14 @@ pub(crate) struct RouteRecord {
     pub(crate) recharge_ratio: i64,
 }
 
-/// A consumer key. Its groups are rows of their own.
-#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
+/// A consumer key.
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct KeyRecord {
     pub(crate) key_id: String,
     pub(crate) hash: String,
     pub(crate) source: String,
     pub(crate) enabled: bool,
     pub(crate) expires_at: Option<i64>,
-    #[sqlx(skip)]
     pub(crate) groups: Vec<String>,
     pub(crate) subject_id: Option<String>,
     pub(crate) subscription_user: Option<String>,
@@ -146,6 +145,14 @@ fn empty_list() -> String {
 }
 
 impl FleetRecords {
+    /// Checks what must hold of every fleet on record.
+    ///
+    /// # Errors
+    /// [`PublishError::Inconsistent`] with the first fault.
+    pub(crate) fn check(&self) -> Result<(), PublishError> {
+        consistency::check(self)
+    }
+
     /// Seals a fleet.
     pub(crate) fn seal(fleet: &Fleet, keyring: &Keyring) -> Self {
         Self {

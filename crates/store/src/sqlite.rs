@@ -70,7 +70,7 @@ impl Store for SqliteStore {
     }
 
     async fn publish(&self, change: Publication) -> Result<Generation, PublishError> {
-        fleet::publish(&self.writer, &self.keyring, change).await
+        fleet::publish((&self.readers, &self.writer), &self.keyring, change).await
     }
 
     async fn generations(

@@ -6,8 +6,10 @@ use relay_domain::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
+use super::fleet;
 use super::open::{BUSY_TIMEOUT, known_schema};
 use crate::OpenError;
+use crate::records::HostRecord;
 
 /// What a database says of itself and holds that ages.
 #[derive(Clone, Debug, Default)]
@@ -65,17 +67,38 @@ async fn read(connection: &mut SqliteConnection) -> Result<Inspection, sqlx::Err
     inspection.schema = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success")
         .fetch_one(&mut *connection)
         .await?;
-    let hosts = "SELECT host_id, base_url, allow_private FROM hosts WHERE enabled ORDER BY position";
-    for row in sqlx::query(hosts).fetch_all(&mut *connection).await? {
-        let (host_id, base_url, allow_private) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        inspection.hosts.push(InspectedHost { host_id, base_url, allow_private });
+    if inspection.schema == inspection.known_schema {
+        take_fleet(connection, &mut inspection).await?;
     }
-    let keys =
-        "SELECT key_id, expires_at FROM consumer_keys WHERE enabled AND expires_at IS NOT NULL ORDER BY expires_at";
-    inspection.ending_keys = dated(connection, keys).await?;
     inspection.admin_tokens =
         dated(connection, "SELECT label, created_at FROM admin_tokens ORDER BY created_at").await?;
     Ok(inspection)
+}
+
+/// What the newest generation says without its secrets. Of a database of an older
+/// schema that is known when a server has brought it up to date.
+async fn take_fleet(connection: &mut SqliteConnection, inspection: &mut Inspection) -> Result<(), sqlx::Error> {
+    let generation: i64 =
+        sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM generations").fetch_one(&mut *connection).await?;
+    let records = match fleet::records(connection, generation.cast_unsigned()).await {
+        Ok(records) => records.unwrap_or_default(),
+        Err(error) => {
+            inspection.faults.push(error.to_string());
+            return Ok(());
+        }
+    };
+    let hosts = records.hosts.into_iter().filter(|host| host.enabled);
+    inspection.hosts = hosts
+        .map(|HostRecord { host_id, base_url, allow_private, .. }| InspectedHost { host_id, base_url, allow_private })
+        .collect();
+    let keys = records.keys.into_iter().filter(|key| key.enabled);
+    inspection.ending_keys = keys.filter_map(|key| Some((key.key_id, instant(key.expires_at?)))).collect();
+    inspection.ending_keys.sort_by_key(|(_, end)| *end);
+    Ok(())
+}
+
+fn instant(microseconds: i64) -> Timestamp {
+    Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 async fn dated(
@@ -85,7 +108,7 @@ async fn dated(
     let rows = sqlx::query(query).fetch_all(connection).await?;
     let read = |row: &sqlx::sqlite::SqliteRow| {
         let (name, at): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
-        Ok((name, Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH)))
+        Ok((name, instant(at)))
     };
     rows.iter().map(read).collect()
 }

@@ -3,7 +3,7 @@
 use relay_domain::Generation;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool, Transaction};
 
-use super::{corrupt, fault, timestamp};
+use super::{corrupt, fault, fleet, timestamp};
 use crate::{AuditEntry, AuditFilter, NewAuditEntry, Publication, StoreError};
 
 #[derive(sqlx::FromRow)]
@@ -14,12 +14,14 @@ struct Row {
     action: String,
     summary: String,
     generation: Option<i64>,
-    details: String,
+    details: Option<String>,
+    diff: Option<Vec<u8>>,
 }
 
+/// A publication from before entries had details of their own shows its generation's diff.
 const SELECT: &str = "
-    SELECT a.id, a.at, a.actor, a.action, a.summary, a.generation, COALESCE(a.details, g.diff, 'null') AS details
-    FROM audit AS a LEFT JOIN generations AS g ON g.number = a.generation
+    SELECT a.id, a.at, a.actor, a.action, a.summary, a.generation, a.details, d.diff
+    FROM audit AS a LEFT JOIN generation_diffs AS d ON d.generation = a.generation AND a.details IS NULL
     WHERE a.id < ";
 
 /// The statement has the conditions that are asked for and no others, so that each is met by its index.
@@ -53,14 +55,20 @@ pub(super) async fn audit(
 
 fn entry(row: Row) -> Result<AuditEntry, StoreError> {
     let what = format!("audit entry {}", row.id);
+    let generation = row.generation.map(i64::cast_unsigned);
+    let details = match (row.details, row.diff) {
+        (Some(details), _) => serde_json::from_str(&details).map_err(corrupt(what.as_str()))?,
+        (None, Some(diff)) => fleet::opened_diff(generation.unwrap_or_default(), diff)?,
+        (None, None) => serde_json::Value::Null,
+    };
     Ok(AuditEntry {
         id: row.id,
         at: timestamp(&what, row.at)?,
         actor: row.actor,
         action: row.action,
         summary: row.summary,
-        generation: row.generation.map(i64::cast_unsigned),
-        details: serde_json::from_str(&row.details).map_err(corrupt(what))?,
+        generation,
+        details,
     })
 }
 
@@ -101,7 +109,8 @@ pub(super) async fn record_publication(
     record_subjects(transaction, entry.last_insert_rowid(), &change.subjects).await
 }
 
-/// One statement from JSON: a first apply may have ten thousand subjects.
+/// One statement from JSON: a first apply may have ten thousand subjects. In their
+/// order, so that each page of the table is written once.
 async fn record_subjects(
     transaction: &mut Transaction<'_, Sqlite>,
     number: i64,
@@ -111,10 +120,12 @@ async fn record_subjects(
         return Ok(());
     }
     let subjects = serde_json::to_string(subjects).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query("INSERT OR IGNORE INTO audit_subjects (subject, audit) SELECT value, ?1 FROM json_each(?2)")
-        .bind(number)
-        .bind(subjects)
-        .execute(&mut **transaction)
-        .await
-        .map(drop)
+    sqlx::query(
+        "INSERT OR IGNORE INTO audit_subjects (subject, audit) SELECT value, ?1 FROM json_each(?2) ORDER BY value",
+    )
+    .bind(number)
+    .bind(subjects)
+    .execute(&mut **transaction)
+    .await
+    .map(drop)
 }

@@ -234,11 +234,11 @@ pub(crate) async fn no_secret_of_managed_access_is_readable_at_rest<E: Engine>()
     };
     store.put_access_user(&user).await.unwrap();
     assert!(!format!("{keys:?} {user:?}").contains("canary"));
-    let bytes = database.bytes_at_rest();
+    let bytes = database.bytes_at_rest().await;
     let holds = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     assert!(holds(b"findable-user") && !holds(b"sk-canary") && !holds(b"canary-password"));
     database.close(store).await;
-    let bytes = database.bytes_at_rest();
+    let bytes = database.bytes_at_rest().await;
     let holds = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     assert!(holds(b"findable-user") && !holds(b"sk-canary") && !holds(b"canary-password"));
 }

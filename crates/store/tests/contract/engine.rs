@@ -21,8 +21,8 @@ pub(crate) trait Engine: Send + Sync + Sized + 'static {
     /// Makes the last statement of each following publication fail.
     fn break_publications(&self) -> impl Future<Output = ()> + Send;
 
-    /// Everything the database has on disk, side files included.
-    fn bytes_at_rest(&self) -> Vec<u8>;
+    /// Everything the database has on disk, side files included, and what it keeps packed unpacked too.
+    fn bytes_at_rest(&self) -> impl Future<Output = Vec<u8>> + Send;
 
     /// Opens the database under the usual master key.
     fn open(&self) -> impl Future<Output = Self::Store> + Send {

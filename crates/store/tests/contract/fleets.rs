@@ -151,15 +151,17 @@ pub(crate) async fn an_old_generation_can_be_read_whole<E: Engine>() {
 pub(crate) async fn forgotten_fleets_leave_their_records<E: Engine>() {
     let database = E::new();
     let store = database.open().await;
-    for based_on in 0..3 {
-        store.publish(publication(fleet_of("a"), based_on)).await.unwrap();
+    for (based_on, fleet) in [fleet_of("a"), fleet_of("b"), full_fleet(), full_fleet()].into_iter().enumerate() {
+        store.publish(publication(fleet, based_on as u64)).await.unwrap();
     }
-    assert_eq!(store.forget_fleets(at(1)).await.unwrap(), 1);
-    assert_eq!(store.fleet_at(1).await.unwrap(), None);
-    assert!(store.fleet_at(2).await.unwrap().is_some());
-    assert_eq!(store.forget_fleets(at(1_000)).await.unwrap(), 1, "the current one stays");
-    assert_eq!(store.fleet_at(3).await.unwrap(), Some(as_generation(fleet_of("a"), 3)));
-    assert_eq!(store.generations(&GenerationFilter::default(), None, 10).await.unwrap().len(), 3);
+    assert_eq!(store.forget_fleets(at(2)).await.unwrap(), 2);
+    for (generation, left) in [(1, None), (2, None), (3, Some(as_generation(full_fleet(), 3)))] {
+        assert_eq!(store.fleet_at(generation).await.unwrap(), left);
+    }
+    store.forget_fleets(at(1_000)).await.unwrap();
+    assert_eq!(store.fleet_at(4).await.unwrap(), Some(as_generation(full_fleet(), 4)), "the current one stays");
+    assert_eq!(store.generations(&GenerationFilter::default(), None, 10).await.unwrap().len(), 4);
+    assert_eq!(store.publish(publication(fleet_of("b"), 4)).await.unwrap(), 5, "the store goes on");
 }
 
 pub(crate) async fn a_reader_never_sees_half_a_publication<E: Engine>() {

@@ -106,7 +106,7 @@ pub(crate) async fn a_channels_secrets_are_not_readable_at_rest<E: Engine>() {
     let store = database.open().await;
     store.add_notification_channel(&channel("ops-canary-id")).await.unwrap();
     database.close(store).await;
-    let bytes = database.bytes_at_rest();
+    let bytes = database.bytes_at_rest().await;
     let find = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(find("ops-canary-id"), "the search finds what is there");
     assert!(!find(CANARY));

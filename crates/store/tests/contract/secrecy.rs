@@ -21,16 +21,16 @@ pub(crate) async fn no_secret_is_readable_at_rest<E: Engine>() {
     store.add_admin_token("ops", Role::Admin, &hash, at(0)).await.unwrap();
 
     let planted: Vec<Secret> = CANARIES.iter().map(|canary| Secret::new(canary)).chain([consumer_key, token]).collect();
-    let check = |when: &str| {
-        let bytes = database.bytes_at_rest();
+    let check = async |when: &str| {
+        let bytes = database.bytes_at_rest().await;
         assert!(find(&bytes, b"tokyo-1"), "{when}: the search finds what is there");
         for (n, secret) in planted.iter().enumerate() {
             assert!(!find(&bytes, secret.expose().as_bytes()), "{when}: secret {n} is readable");
         }
     };
-    check("while open");
+    check("while open").await;
     database.close(store).await;
-    check("when closed");
+    check("when closed").await;
 }
 
 fn find(bytes: &[u8], text: &[u8]) -> bool {
