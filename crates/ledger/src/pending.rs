@@ -4,11 +4,8 @@ use rusqlite::{Connection, Statement};
 use rustc_hash::FxHashMap;
 
 use crate::codec::{Decoder, Encoder, Value};
-use crate::rollup::{Dimension, LATENCY_MAX, RollupSums, SUMS};
+use crate::rollup::{Dimension, HOUR, LATENCY_MAX, RollupSums, SUMS};
 use crate::schema::outcome_at;
-
-/// Microseconds of an hour.
-const HOUR: i64 = 3_600_000_000;
 
 /// Columns of a roll-up's primary key: the hour, and a text for each dimension.
 const KEY_COLUMNS: usize = 1 + Dimension::ALL.len();

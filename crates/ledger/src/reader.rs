@@ -19,15 +19,12 @@ use crate::decision::{Decision, Origin, columns};
 use crate::filter::{Drive, Filter};
 use crate::ledger::is_written;
 use crate::meta::Meta;
-use crate::schema::{self, BLOCK_BITS, request_key};
+use crate::scan::Scan;
+use crate::schema;
 use crate::tail::{Ended, TailCursor};
 
 /// After this time a page is returned with what it has.
-const PAGE_BUDGET: Duration = Duration::from_millis(10);
-/// Sequence numbers looked at in one statement at first; more when that was quick.
-const FIRST_WINDOW: u64 = 1_024;
-/// … and at most, where every row is looked at: what is not in memory takes a hundred times as long.
-const LONGEST_ROWS_WINDOW: u64 = 2_048;
+pub(crate) const PAGE_BUDGET: Duration = Duration::from_millis(10);
 /// Arrival times follow sequence numbers but for the time between arrival and plan, in microseconds. A request
 /// whose body took longer to arrive may be missing at the edge of a list that is bounded by time.
 pub(crate) const DISORDER: i64 = 30_000_000;
@@ -317,7 +314,7 @@ fn first_ended(mut found: Vec<Decision>, limit: usize) -> (Vec<Decision>, bool) 
 }
 
 impl Opened {
-    fn origin(&self, without_outcome: &'static str) -> Origin<'_> {
+    pub(crate) fn origin(&self, without_outcome: &'static str) -> Origin<'_> {
         Origin { day: self.day, segment: &self.name, writer: &self.meta.writer, without_outcome }
     }
 
@@ -340,108 +337,6 @@ impl Opened {
     }
 }
 
-/// A walk through one segment, newest first.
-struct Scan<'s> {
-    segment: &'s Opened,
-    origin: &'s Origin<'s>,
-    filter: &'s Filter,
-    limit: usize,
-    started: Instant,
-}
-
-impl Scan<'_> {
-    /// Adds what matches below `before`; returns where to go on, or `None` when the segment is done.
-    fn run(&self, before: u64, items: &mut Vec<Decision>) -> Result<Option<u64>, ReadError> {
-        if let Some(request_id) = &self.filter.request_id {
-            return self.by_request(request_id, before, items);
-        }
-        let mut before = before.min(self.segment.meta.last_seq + 1);
-        let mut lowest = self.segment.meta.first_seq;
-        if let Some(to) = self.filter.to {
-            before = before.min(self.segment.first_after(to.as_microsecond() + DISORDER)?);
-        }
-        if let Some(from) = self.filter.from {
-            lowest = lowest.max(self.segment.first_after(from.as_microsecond() - DISORDER)?);
-        }
-        let (condition, parameters) = self.filter.condition(self.origin.without_outcome);
-        let drive = self.filter.drive();
-        let seq = drive.seq();
-        let block =
-            if drive.is_by_block() { format!("AND {seq} >> {BLOCK_BITS} = ?1 >> {BLOCK_BITS}") } else { String::new() };
-        let sql = format!(
-            "SELECT {} {} WHERE {condition} {block} AND {seq} >= ?1 AND {seq} < ?2 ORDER BY {seq} DESC LIMIT ?3",
-            columns(),
-            drive.source(),
-        );
-        let mut statement = self.segment.connection.prepare_cached(&sql)?;
-        let mut window = FIRST_WINDOW;
-        while before > lowest {
-            let mut bottom = before.saturating_sub(window).max(lowest);
-            if drive.is_by_block() {
-                bottom = bottom.max((before - 1) >> BLOCK_BITS << BLOCK_BITS);
-            }
-            let room = self.limit - items.len();
-            let bounds = [bottom as i64, before as i64, room as i64].map(SqlValue::Integer);
-            let began = Instant::now();
-            let mut rows = statement.query(rusqlite::params_from_iter(bounds.iter().chain(&parameters)))?;
-            while let Some(row) = rows.next()? {
-                items.push(Decision::from_row(row, self.origin)?);
-            }
-            if items.len() >= self.limit {
-                return Ok(items.last().map(|last| last.key(self.origin).1));
-            }
-            before = bottom;
-            if before > lowest && self.started.elapsed() >= PAGE_BUDGET {
-                return Ok(Some(before));
-            }
-            window = next_window(window, began.elapsed(), PAGE_BUDGET.saturating_sub(self.started.elapsed()));
-            if drive == Drive::Rows {
-                window = window.min(LONGEST_ROWS_WINDOW);
-            }
-        }
-        Ok(None)
-    }
-
-    /// The same for one request id: asks its index block by block.
-    fn by_request(&self, request_id: &str, before: u64, items: &mut Vec<Decision>) -> Result<Option<u64>, ReadError> {
-        let before = before.min(self.segment.meta.last_seq + 1);
-        self.by_request_between(request_id, self.segment.meta.first_seq, before, items)
-    }
-
-    fn by_request_between(
-        &self,
-        request_id: &str,
-        first: u64,
-        before: u64,
-        items: &mut Vec<Decision>,
-    ) -> Result<Option<u64>, ReadError> {
-        let connection = &self.segment.connection;
-        let mut index = connection.prepare_cached(
-            "SELECT seq FROM intents INDEXED BY intents_by_request \
-             WHERE request_key = ?1 AND request_id = ?2 AND seq < ?3 ORDER BY seq DESC",
-        )?;
-        let (condition, parameters) = self.filter.condition(self.origin.without_outcome);
-        let source = Drive::Rows.source();
-        let sql = format!("SELECT {} {source} WHERE {condition} AND i.seq IN (?1, ?2, ?3)", columns());
-        let mut decision = connection.prepare_cached(&sql)?;
-        let blocks = (first >> BLOCK_BITS)..=(before.saturating_sub(1) >> BLOCK_BITS);
-        for block in blocks.rev() {
-            let mut found = index.query((request_key(request_id, block), request_id, before as i64))?;
-            while let Some(row) = found.next()? {
-                let seq = [row.get::<_, i64>(0)?; 3].map(SqlValue::Integer);
-                let mut rows = decision.query(rusqlite::params_from_iter(seq.iter().chain(&parameters)))?;
-                while let Some(row) = rows.next()? {
-                    items.push(Decision::from_row(row, self.origin)?);
-                }
-                if items.len() >= self.limit {
-                    return Ok(items.last().map(|last| last.seq));
-                }
-            }
-        }
-        Ok(None)
-    }
-}
-
 /// When a request id says that it was made: a UUID of version 7 does, as ours are.
 fn made_at(request_id: &str) -> Option<Timestamp> {
     let digits: String = request_id.chars().filter(|character| *character != '-').collect();
@@ -450,12 +345,6 @@ fn made_at(request_id: &str) -> Option<Timestamp> {
     }
     let milliseconds = i64::from_str_radix(&digits[..12], 16).ok()?;
     Timestamp::from_millisecond(milliseconds).ok()
-}
-
-/// How far to look next: at most twice as far, and only as far as half of the time left should do.
-fn next_window(window: u64, took: Duration, left: Duration) -> u64 {
-    let affordable = window as f64 * left.as_secs_f64() / (2.0 * took.as_secs_f64().max(1e-6));
-    window.saturating_mul(2).min(affordable as u64).max(FIRST_WINDOW / 4)
 }
 
 /// Opaque to clients: the segment's day and the sequence number, in hex.
@@ -476,14 +365,6 @@ fn parse_cursor(cursor: &str) -> Result<(Day, u64), ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slow_window_is_followed_by_a_smaller_one() {
-        let ms = Duration::from_millis;
-        assert_eq!(next_window(2_048, ms(1), ms(19)), 4_096);
-        assert_eq!(next_window(8_192, ms(10), ms(10)), 4_096);
-        assert_eq!(next_window(8_192, ms(20), ms(0)), FIRST_WINDOW / 4);
-    }
 
     #[test]
     fn a_cursor_comes_back_as_it_was() {

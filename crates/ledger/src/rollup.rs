@@ -5,6 +5,9 @@ use serde::Serialize;
 use crate::codec::Value;
 use crate::schema::outcome_at;
 
+/// Microseconds of an hour.
+pub(crate) const HOUR: i64 = 3_600_000_000;
+
 /// What requests may differ in, other than time: what sums are asked by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dimension {

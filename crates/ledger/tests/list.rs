@@ -114,6 +114,48 @@ async fn every_filter_finds_its_rows_and_no_others() {
 }
 
 #[tokio::test]
+async fn what_was_in_some_hours_only_is_found_in_all_of_them() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    let midnight = noon() - 12.hours();
+    // Host 0 serves in hours 0, 4, 8 …; a day has gaps for each of them, and a next day begins.
+    for request in 0_i64..104 {
+        let (hour, at) = (request / 4, midnight + (request * 15).minutes());
+        let mut intent = intent(&format!("r-{request}"), at);
+        let mut outcome = outcome(Verdict::Complete, at);
+        intent.logical_group_id = Arc::from(format!("group-{}", hour % 3));
+        intent.host_id = Some(Arc::from(format!("host-{}", hour % 4)));
+        outcome.host_id = intent.host_id.clone();
+        match request % 4 {
+            // Its body took fifty minutes to arrive. (Over midnight it would be the day before's.)
+            1 if hour % 24 > 0 => intent.at = at - 50.minutes(),
+            // Nobody served it.
+            2 => outcome.host_id = None,
+            _ => {}
+        }
+        let ticket = ledger.intent(intent).await.expect("is taken");
+        // The first request of the hour before midnight has not ended: from it on nothing is settled.
+        if request != 92 {
+            ledger.outcome(ticket.reference(), outcome);
+        }
+    }
+    ledger.settle().await;
+    let reader = ledger.reader();
+    for limit in [1, 3, 50] {
+        for of in 0..4 {
+            let check = |filter: Filter, hours: i64| {
+                let expected = (0..104).rev().filter(|request| request / 4 % hours == of);
+                let expected: Vec<String> = expected.map(|request| format!("r-{request}")).collect();
+                assert_eq!(all_pages(&reader, &filter, limit), expected, "{filter:?}");
+            };
+            check(Filter { host_id: Some(format!("host-{of}")), ..Filter::default() }, 4);
+            check(Filter { logical_group_id: Some(format!("group-{of}")), ..Filter::default() }, 3);
+        }
+    }
+    ledger.close().await;
+}
+
+#[tokio::test]
 async fn the_tail_goes_on_from_the_last_seen() {
     let dir = tempfile::tempdir().expect("makes a directory");
     let ledger = open(dir.path());
