@@ -24,7 +24,7 @@ use crate::schema;
 use crate::tail::{Ended, TailCursor};
 
 /// After this time a page is returned with what it has.
-pub(crate) const PAGE_BUDGET: Duration = Duration::from_millis(10);
+pub(crate) const PAGE_BUDGET: Duration = Duration::from_millis(6);
 /// Arrival times follow sequence numbers but for the time between arrival and plan, in microseconds. A request
 /// whose body took longer to arrive may be missing at the edge of a list that is bounded by time.
 pub(crate) const DISORDER: i64 = 30_000_000;
