@@ -120,7 +120,7 @@ impl ManagedAccess {
         self.wake.notify_one();
     }
 
-    fn revoke_in_memory(&self, name: &GrantName) {
+    pub(super) fn revoke_in_memory(&self, name: &GrantName) {
         self.table.put(name, State::Refused(Refused { why: Why::Revoked, until: None }));
     }
 }

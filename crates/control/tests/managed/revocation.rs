@@ -27,6 +27,21 @@ async fn the_key_and_the_subscription_go_and_the_user_stays() {
 }
 
 #[tokio::test]
+async fn no_request_gets_a_key_that_is_about_to_be_deleted() {
+    let world = World::new(Personality::S).await;
+    let running = world.open().await;
+    running.key().await;
+    let gate = relay_testkit::Gate::new();
+    world.host.fail(AdminFault::hold_before("DELETE", "/api/v1/keys/*", &gate));
+    // Asked for by another process, say: this one hears of it by the record alone.
+    running.store.ask_for_revocation(&GrantFilter::default(), world.clock.now()).await.unwrap();
+    gate.reached().await;
+    assert_eq!((running.refused().await.0, world.keys().len()), ("revoked", 1));
+    gate.open();
+    running.until("revoked", |view| view.state == "revoked").await;
+}
+
+#[tokio::test]
 async fn it_is_taken_away_also_while_it_is_being_made() {
     let world = World::new(Personality::N).await;
     let gate = relay_testkit::Gate::new();

@@ -11,6 +11,8 @@ use crate::managed::sessions::HostUser;
 
 impl Saga<'_> {
     pub(super) async fn revoke(&mut self) -> Result<(), EnsureError> {
+        // First of all: no request gets a key that is about to be deleted, whoever asked for this.
+        self.access.revoke_in_memory(&self.grant.name);
         self.save(Step::Revocation, &[], &[]).await?;
         let user = self.present_user().await?;
         let present: Vec<AccessKey> = self.keys.iter().filter(|key| key.state != KeyState::Retired).cloned().collect();
