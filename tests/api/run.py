@@ -40,7 +40,7 @@ def furnish():
 def main():
     schemathesis, way = sys.argv[1:]
     configuration = HERE / f"{way}.toml"
-    environment = {**os.environ, **(furnish() if way == "lived-in" else {})}
+    environment = {**os.environ, "WAY": way, **(furnish() if way == "lived-in" else {})}
     os.execve(schemathesis, [schemathesis, "--config-file", str(configuration), "run", f"{ADMIN}/api/v1/openapi.json"], environment)
 
 

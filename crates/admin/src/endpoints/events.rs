@@ -21,7 +21,7 @@ use crate::state::AdminState;
         PageQuery,
         ("kind" = Option<String>, Query, description = "Of this kind"),
         ("host_id" = Option<String>, Query, description = "On this host"),
-        ("severity" = Option<String>, Query, description = "At least `info`, `warning` or `critical`"),
+        ("severity" = Option<String>, Query, description = "At least `info`, `warning` or `critical`", pattern = "^(info|warning|critical)$"),
     ),
     responses((status = 200, description = "Events", body = Page<EventView>)),
     extensions(("x-role" = json!("viewer"))),

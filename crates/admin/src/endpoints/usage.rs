@@ -22,6 +22,7 @@ const FILTERS: [&str; 9] =
 #[expect(dead_code, reason = "describes what is read by hand")]
 struct UsageParams {
     /// What the lines differ in, separated by commas: `consumer`, `group`, `model`, `route`, `host`, `hour` or `day`.
+    #[param(pattern = "^(consumer|group|model|route|host|hour|day)(,(consumer|group|model|route|host|hour|day))*$")]
     by: Option<String>,
     /// From this hour; the beginning of the month when left out.
     from: Option<Timestamp>,

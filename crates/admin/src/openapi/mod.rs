@@ -8,6 +8,7 @@
 
 pub(crate) mod bodies;
 mod links;
+mod parameters;
 pub(crate) mod responses;
 mod security;
 
@@ -69,6 +70,7 @@ pub(crate) fn complete(collected: &OpenApi) -> Value {
             operation["security"] = security::requirement(method);
         }
         take_no_null(operation);
+        parameters::narrow(operation);
         note_references(&operation["requestBody"], &mut bodies);
     });
     refuse_unknown_members(&mut document, bodies);

@@ -114,3 +114,16 @@ fn what_is_made_or_listed_leads_to_what_can_be_done_with_it() {
     let channel = serde_json::json!({ "channel_id": "$response.body#/id" });
     assert_eq!(link("/api/v1/notifications/channels", "post", "201", "getChannel"), channel);
 }
+
+#[test]
+fn a_parameter_says_that_it_cannot_be_empty_or_null() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let (schema, place) = (&parameter["schema"], &parameter["in"]);
+            assert!(!schema["type"].is_array(), "{name}: {parameter}");
+            let is_narrower = ["pattern", "format", "enum"].iter().any(|narrower| schema.get(*narrower).is_some());
+            assert!(place != "query" || schema["type"] != "string" || is_narrower, "{name}: {parameter}");
+        }
+    }
+}

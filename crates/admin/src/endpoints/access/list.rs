@@ -22,7 +22,7 @@ use crate::state::AdminState;
         ("host_id" = Option<String>, Query, description = "On this host"),
         ("subscription_user" = Option<String>, Query, description = "Of this user"),
         ("group_id" = Option<i64>, Query, description = "To this group"),
-        ("state" = Option<String>, Query, description = "`pending`, `ready`, `refused` or `revoked`"),
+        ("state" = Option<String>, Query, description = "`pending`, `ready`, `refused` or `revoked`", pattern = "^(pending|ready|refused|revoked)$"),
     ),
     responses((status = 200, description = "Grants", body = Page<GrantView>)),
     extensions(("x-role" = json!("viewer"))),

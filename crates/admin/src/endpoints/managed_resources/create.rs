@@ -25,8 +25,10 @@ pub(crate) struct ResourceBody {
     /// Its type.
     r#type: super::ManagedType,
     /// Its name on the host.
+    #[schema(pattern = r"\S")]
     name: String,
     /// The host's id of it.
+    #[schema(pattern = r"\S")]
     remote_id: String,
 }
 

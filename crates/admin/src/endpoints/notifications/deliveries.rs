@@ -20,7 +20,7 @@ use crate::state::AdminState;
         PageQuery,
         ("channel_id" = Option<String>, Query, description = "To this channel"),
         ("kind" = Option<String>, Query, description = "Of this kind of event"),
-        ("state" = Option<String>, Query, description = "`pending`, `delivered`, `failed` or `superseded`"),
+        ("state" = Option<String>, Query, description = "`pending`, `delivered`, `failed` or `superseded`", pattern = "^(pending|delivered|failed|superseded)$"),
     ),
     responses((status = 200, description = "Deliveries", body = Page<DeliveryView>)),
     extensions(("x-role" = json!("viewer"))),

@@ -18,7 +18,11 @@ use crate::state::AdminState;
 #[expect(dead_code, reason = "describes what is read by hand")]
 pub(crate) struct TokenBody {
     /// Whose it is: the audit trail tells people apart by it.
-    #[schema(min_length = 1, example = "ann")]
+    #[schema(
+        max_length = 128,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*\S[^\u0000-\u001f\u007f-\u009f]*$",
+        example = "ann"
+    )]
     label: String,
     /// What it may do.
     role: super::TokenRole,
