@@ -143,8 +143,11 @@ impl Server {
         let published = Arc::new(Mutex::new(Vec::new()));
         let budgets: Arc<Mutex<Vec<BudgetUse>>> = Arc::default();
         let room = Arc::new(AtomicU64::new(u64::MAX));
-        let options = LedgerOptions::new(directory.path().join("log"));
-        let options = LedgerOptions { capacity: Some(Arc::clone(&room)), ..options };
+        let options = LedgerOptions {
+            capacity: Some(Arc::clone(&room)),
+            stall_limit: relay_testkit::PATIENCE,
+            ..LedgerOptions::new(directory.path().join("log"))
+        };
         let ledger = Ledger::open(options, start_of_time()).expect("a log");
         let log = ledger.clone();
         let hosts = HostClient::new(ClientOptions::default()).expect("a client");

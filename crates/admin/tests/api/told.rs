@@ -296,23 +296,23 @@ async fn log_stalled_and_its_end() {
     world.server.room.store(0, Ordering::SeqCst);
     let ledger = world.server.ledger.clone();
     let intent = intent(world.server.control.now());
-    let waiting = tokio::spawn(async move {
-        let ticket = ledger.intent(Box::new(intent)).await;
-        drop(ticket);
+    let waiting = tokio::spawn(async move { ledger.intent(Box::new(intent)).await.is_ok() });
+    let ledger = world.server.ledger.clone();
+    let failing = async {
         while ledger.stats().failing_ms.is_none_or(|lasting| lasting < 1_000) {
             tokio::task::yield_now().await;
         }
-    });
-    tokio::time::timeout(relay_testkit::PATIENCE, waiting).await.expect("the log fails").unwrap();
+    };
+    tokio::time::timeout(relay_testkit::PATIENCE, failing).await.expect("the log fails");
     assert_eq!(world.hears().await, ["log_stalled/firing decision log"]);
     world.server.room.store(u64::MAX, Ordering::SeqCst);
-    let ledger = world.server.ledger.clone();
     let well = async {
         while ledger.stats().failing_ms.is_some() {
             ledger.settle().await;
         }
     };
     tokio::time::timeout(relay_testkit::PATIENCE, well).await.expect("the log works again");
+    assert!(waiting.await.unwrap(), "what waited is recorded");
     assert_eq!(world.hears_of_the_end().await, ["log_stalled/recovered decision log"]);
 }
 

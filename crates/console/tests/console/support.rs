@@ -130,11 +130,13 @@ impl Console {
         })
         .await
         .unwrap();
+        let log =
+            LedgerOptions { stall_limit: relay_testkit::PATIENCE, ..LedgerOptions::new(directory.path().join("log")) };
         let parts = ControlParts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             keyring: Arc::clone(&keyring),
             bindings: Arc::new(MemoryBindings::new(1_000)),
-            ledger: Ledger::open(LedgerOptions::new(directory.path().join("log")), start_of_time()).unwrap(),
+            ledger: Ledger::open(log, start_of_time()).unwrap(),
             hosts,
             managed,
             health: Arc::new(FleetHealth::new(BreakerSettings::default(), Instant::now())),

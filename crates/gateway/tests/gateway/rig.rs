@@ -148,7 +148,7 @@ impl Setup {
 
         let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().expect("is a time")));
         let dir = tempfile::tempdir().expect("makes a directory");
-        let mut options = LedgerOptions::new(dir.path().join("log"));
+        let mut options = LedgerOptions { stall_limit: PATIENCE, ..LedgerOptions::new(dir.path().join("log")) };
         self.ledger.into_iter().for_each(|edit| edit(&mut options));
         let ledger = Ledger::open(options, clock.now()).expect("opens the log");
         let bindings = Arc::new(MemoryBindings::new(10_000));

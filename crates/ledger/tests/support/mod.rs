@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use relay_ledger::{AttemptRecord, CandidateRecord, Intent, Ledger, LedgerOptions, Outcome, Ticket, Usage, Verdict};
@@ -12,7 +13,9 @@ pub(crate) fn noon() -> Timestamp {
 }
 
 pub(crate) fn open(dir: &Path) -> Ledger {
-    Ledger::open(LedgerOptions::new(dir.join("log")), noon()).expect("opens")
+    // Nothing here is decided by how long a busy machine takes to settle.
+    let options = LedgerOptions { stall_limit: Duration::from_mins(1), ..LedgerOptions::new(dir.join("log")) };
+    Ledger::open(options, noon()).expect("opens")
 }
 
 pub(crate) fn intent(request_id: &str, at: Timestamp) -> Box<Intent> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use relay_testkit::{PATIENCE, Reply};
+use relay_testkit::Reply;
 
 use super::{Saw, attempts, balances, check_breakers, hosts};
 use crate::client::Call;
@@ -11,7 +11,7 @@ use crate::rig::Rig;
 /// The client reads `most` bytes of what never ends and leaves.
 async fn goes_on(call: fn(&Rig) -> Call, reply: Reply, most: usize) {
     // A whole answer is read up to 32 MiB before it is passed on.
-    let rig = hosts(2).options(|options| options.first_output = PATIENCE).start().await;
+    let rig = hosts(2).start().await;
     rig.hosts[0].script(reply);
     let mut answer = call(&rig).id("r-1").send().await;
     assert_eq!(answer.status, 200);

@@ -27,7 +27,6 @@ const FIRST_OUTPUT: Duration = Duration::from_secs(1);
 fn hosts(count: usize) -> Setup {
     Setup::hosts(count)
         .breaker(|settings| (settings.consecutive_failures, settings.first_open) = (1, Duration::from_mins(1)))
-        .options(|options| options.first_output = FIRST_OUTPUT)
 }
 
 /// What a host does.
@@ -123,9 +122,10 @@ impl Fault {
 
     async fn struck(&self, count: usize) -> Rig {
         let mut setup = hosts(count);
-        if count == 1 && self.told.0 == 504 {
-            // Nobody else is to be served in time.
-            setup = setup.options(|options| options.first_output = Duration::from_millis(50));
+        if self.told.0 == 504 {
+            // Alone nobody else is to be served in time.
+            let patience = if count == 1 { Duration::from_millis(50) } else { FIRST_OUTPUT };
+            setup = setup.options(move |options| options.first_output = patience);
         }
         let rig = setup.start().await;
         match &self.strike {
