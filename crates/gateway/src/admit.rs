@@ -21,10 +21,11 @@ use crate::charge::Charge;
 use crate::client::{Client, Peer};
 use crate::coding::Takes;
 use crate::credentials::{Credentials, Subscriber};
-use crate::error::{GatewayError, Interrupted, log_stalled, overloaded};
+use crate::error::{GatewayError, Interrupted, log_stalled};
 use crate::exchange::{Ending, Exchange, Opening};
 use crate::headers;
 use crate::inside::InsideCaller;
+use crate::intake::{Intake, Received};
 use crate::limit_fields;
 use crate::limits::{Admission, Limited, Refused};
 use crate::models::unknown_model;
@@ -35,7 +36,7 @@ use crate::run::Job;
 use crate::serving::Serving;
 use crate::sticky::Sticky;
 use crate::subject::{Subject, subject};
-use crate::surface::{Call, ModelName, Request, StoredResponse};
+use crate::surface::{Call, ModelName, StoredResponse};
 use crate::trace::Trace;
 
 /// Bytes of a request's body for each token that is reserved for it until the host has counted: some
@@ -45,9 +46,11 @@ const BYTES_PER_TOKEN: u64 = 4;
 /// A request that may be tried.
 pub(crate) struct Admitted {
     pub(crate) job: Box<Job>,
+    /// What of its form is still coming.
+    pub(crate) intake: Option<Box<Intake>>,
     pub(crate) exchange: Exchange,
     pub(crate) in_flight: InFlight,
-    /// The answer is to be streamed.
+    /// The answer is to be streamed, as far as is known.
     pub(crate) stream: bool,
     /// The answer may tell where it came from.
     pub(crate) expose_routing: bool,
@@ -73,15 +76,9 @@ impl Gateway {
         if head.fields.list("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(compressed().into());
         }
-        if self.buffers.are_full() {
-            return Err(overloaded().closing().into());
-        }
-        let mut held = self.buffers.nothing();
-        let body = client.body(self.options.max_body, &mut held).await?;
-        let content_type = head.fields.text("content-type").unwrap_or_default();
-        let envelope = Request { call: &call, content_type, body: &body }
-            .read()
-            .map_err(|error| GatewayError::bad_request(error.to_string(), error.param()))?;
+        let received = self.receive(client, &head, &call).await?;
+        let expected = received.expected();
+        let Received { envelope, body, held, intake } = received;
 
         let facts = IntentFacts {
             at: self.clock.now(),
@@ -101,7 +98,7 @@ impl Gateway {
         };
         let rescoped = rescoped(&pool, client.peer());
         let pool = Pool { group: rescoped.as_ref().unwrap_or(pool.group), ..pool };
-        let (charge, standing) = match self.pass_limits(&facts, caller.key, &pool, body.len()).await {
+        let (charge, standing) = match self.pass_limits(&facts, caller.key, &pool, expected).await {
             Ok(passed) => passed,
             Err(refused) => return Err(self.limited(&facts, &pool, &refused, started).await.into()),
         };
@@ -115,7 +112,7 @@ impl Gateway {
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
         let mut exchange = self.open(&facts, Some(pool.group.id.shared()), ticket, started);
         exchange.charge(charge);
-        exchange.request_bytes(body.len());
+        exchange.request_bytes(body.len() as u64);
         let stream = envelope.is_stream();
 
         let drain = pool.group.on_disconnect.drain_limit();
@@ -144,6 +141,7 @@ impl Gateway {
                 takes: Takes::of(&head.fields),
                 caller: own_key,
                 body,
+                rest: intake.as_ref().map(|intake| intake.arriving()),
                 held,
             },
             plan,
@@ -151,6 +149,7 @@ impl Gateway {
         });
         Ok(Admitted {
             job,
+            intake,
             exchange,
             in_flight: self.retries.request(),
             stream,
@@ -244,14 +243,14 @@ impl Gateway {
         facts: &IntentFacts<'_>,
         caller: KeyIndex,
         pool: &Pool<'_>,
-        body_bytes: usize,
+        body_bytes: u64,
     ) -> Result<(Charge, Standing), Refused> {
         let (serving, key, group) = (facts.serving, facts.key, pool.group);
         let group_gate = serving.group_gate(&group.id).expect("each group of a generation has its gate");
         let (admission, standing) = Admission::ask(
             Limited { gate: serving.key_gate(caller), limits: &key.limits },
             Limited { gate: group_gate, limits: &group.limits },
-            body_bytes as u64 / BYTES_PER_TOKEN,
+            body_bytes / BYTES_PER_TOKEN,
             facts.at,
             &self.limit_clocks,
         )

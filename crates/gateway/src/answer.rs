@@ -1,6 +1,7 @@
 //! What the client gets, and when: the head of the answer, its body whole or
 //! handed to the stream, and the one settlement of the decision.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use relay_health::Permit;
 use relay_http1::{Fields, ResponseHeadWriter};
+use relay_ledger::Ticket;
 use relay_limits::Standing;
 use tokio::time::Instant;
 
@@ -16,7 +18,7 @@ use crate::admit::Admitted;
 use crate::client::{Client, Gone, Watched};
 use crate::coding::Coding;
 use crate::commit::Committed;
-use crate::error::{GatewayError, shutting_down};
+use crate::error::{GatewayError, Interrupted, shutting_down};
 use crate::exchange::{Ending, Exchange};
 use crate::headers;
 use crate::limit_fields;
@@ -115,25 +117,38 @@ impl Gateway {
     /// # Errors
     /// The client went away; whatever was done for it has stopped.
     pub(crate) async fn respond(&self, client: &mut Client, admitted: Admitted, id: &RequestId) -> Result<(), Gone> {
-        let Admitted { job, mut exchange, in_flight: _in_flight, stream, expose_routing, drain, standing } = admitted;
+        let Admitted { job, mut intake, mut exchange, in_flight: _in_flight, stream, expose_routing, drain, standing } =
+            admitted;
         let dialect = job.outgoing.dialect;
         let mut answering =
             Answering { gateway: self, client, id, dialect, expose_routing, drain, standing, begun: false };
         let ticket = exchange.ticket();
-        let answer = {
+        let worked = {
             let mut work = Box::pin(job.run(&mut exchange));
-            let mut due = stream.then(|| Instant::now() + self.options.status_commit);
-            loop {
-                match answering.client.watch(due, work.as_mut()).await {
-                    Watched::Done(answer) => break answer,
-                    Watched::Gone => return Err(Gone),
-                    Watched::Ending => break Answer::refused(shutting_down(), Some("server_shutdown")),
-                    Watched::Due if answering.begun => answering.client.send([dialect.keep_alive.clone()]),
-                    Watched::Due if ticket.committed().await.is_ok() => answering.begin_early(),
-                    Watched::Due => {}
+            let early = match &mut intake {
+                Some(intake) => answering.client.watch_upload(intake, work.as_mut()).await,
+                None => Ok(None),
+            };
+            match early {
+                Ok(Some(answer)) => Ok(answer),
+                Ok(None) => {
+                    let stream = intake.as_ref().map_or(stream, |intake| intake.asks_stream());
+                    answering.wait(work, stream, &ticket).await.map_err(Interrupted::from)
                 }
-                answering.client.flush().await?;
-                due = Some(Instant::now() + self.options.keep_alive);
+                Err(interrupted) => Err(interrupted),
+            }
+        };
+        if let Some(intake) = intake {
+            exchange.uploaded(intake.received(), intake.asks_stream());
+            answering.client.close_over_unread();
+        }
+        let answer = match worked {
+            Ok(answer) => answer,
+            Err(Interrupted::Gone) => return Err(Gone),
+            Err(Interrupted::Refused(error)) => {
+                let class = error.code;
+                let error = exchange.committed().await.map_or_else(|stalled| stalled, |()| error);
+                Answer::refused(error, Some(class))
             }
         };
         answering.deliver(answer, exchange).await
@@ -141,6 +156,29 @@ impl Gateway {
 }
 
 impl Answering<'_> {
+    /// Waits for the answer as long as the client is there, and keeps one that wants a stream waiting.
+    async fn wait(
+        &mut self,
+        mut work: Pin<Box<impl Future<Output = Answer>>>,
+        stream: bool,
+        ticket: &Ticket,
+    ) -> Result<Answer, Gone> {
+        let options = &self.gateway.options;
+        let mut due = stream.then(|| Instant::now() + options.status_commit);
+        loop {
+            match self.client.watch(due, work.as_mut()).await {
+                Watched::Done(answer) => return Ok(answer),
+                Watched::Gone => return Err(Gone),
+                Watched::Ending => return Ok(Answer::refused(shutting_down(), Some("server_shutdown"))),
+                Watched::Due if self.begun => self.client.send([self.dialect.keep_alive.clone()]),
+                Watched::Due if ticket.committed().await.is_ok() => self.begin_early(),
+                Watched::Due => {}
+            }
+            self.client.flush().await?;
+            due = Some(Instant::now() + options.keep_alive);
+        }
+    }
+
     async fn deliver(self, answer: Answer, mut exchange: Exchange) -> Result<(), Gone> {
         let Answer { head, kind } = answer;
         match kind {

@@ -18,6 +18,7 @@ use crate::buffers::Held;
 use crate::coding::Takes;
 use crate::commit::{Committed, Shown, Unusable, commit};
 use crate::headers;
+use crate::intake::Arriving;
 use crate::percent;
 use crate::splice::{Edit, edited};
 use crate::surface::{Dialect, Mention, ModelName, renaming};
@@ -34,7 +35,10 @@ pub(crate) struct Outgoing {
     pub(crate) target: String,
     /// Where the path names the model.
     pub(crate) model_in_target: Option<Range<usize>>,
+    /// The body, or its beginning.
     pub(crate) body: Bytes,
+    /// What of the body is still coming.
+    pub(crate) rest: Option<Arriving>,
     /// What the body takes of the memory for bodies.
     pub(crate) held: Held,
     /// Where the body names the model.
@@ -130,10 +134,19 @@ pub(crate) async fn attempt(outgoing: &Outgoing, target: &Target<'_>) -> Result<
             commit(status, &fields, answer, shown, outgoing.held.nothing_yet()).await.map_err(Failure::Unusable)?;
         Ok(Success { status, fields, host_request_id, answer })
     };
-    tokio::time::timeout(target.first_output, exchange).await.unwrap_or(Err(Failure::Timeout))
+    let done = match &outgoing.rest {
+        None => tokio::time::timeout(target.first_output, exchange).await.ok(),
+        Some(arriving) => arriving.within(target.first_output, exchange).await,
+    };
+    done.unwrap_or(Err(Failure::Timeout))
 }
 
 impl Outgoing {
+    /// What of the time that an attempt took was its host's.
+    pub(crate) fn time_of_host(&self, took: Duration) -> Duration {
+        self.rest.as_ref().map_or(took, |arriving| arriving.time_of_host(took))
+    }
+
     /// Path and query with this model in them, where they name one.
     fn target_naming(&self, model: &ModelName) -> Cow<'_, str> {
         match &self.model_in_target {
@@ -156,7 +169,14 @@ fn request(outgoing: &Outgoing, target: &Target<'_>, asks_usage: Option<&Edit>) 
         head.field("traceparent", trace.told_by_child(target.number).to_string());
     }
     let length = body.iter().map(Bytes::len).sum::<usize>() as u64;
-    RelayRequest { head: head.finish(length), body }
+    let head = match &outgoing.rest {
+        None => head.finish(length),
+        Some(arriving) => match arriving.length() {
+            Some(rest) => head.finish(length + rest),
+            None => head.finish_chunked(),
+        },
+    };
+    RelayRequest { head, body, rest: outgoing.rest.as_ref().map(Arriving::rest) }
 }
 
 impl Failure {

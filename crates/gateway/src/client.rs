@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -21,6 +21,7 @@ use crate::alarm::Alarm;
 use crate::buffers::Held;
 use crate::error::{GatewayError, Interrupted, overloaded, shutting_down};
 use crate::inside::InsideCaller;
+use crate::intake::Intake;
 use crate::reply::Reply;
 
 /// Silence between two requests after which a connection is closed: clients
@@ -167,38 +168,57 @@ impl Client {
     /// Reads the present request's body.
     ///
     /// # Errors
-    /// 413 beyond `limit`, 408 when nothing arrives for too long, 400 when it
-    /// is not chunked as it should be, 503 when there is no memory for it in `held`'s budget. The
-    /// rest of the body is not read then.
+    /// 413 beyond `limit`, and those of [`Client::more_body`]. The rest of the body is not read then.
     pub(crate) async fn body(&mut self, limit: u64, held: &mut Held) -> Result<Bytes, Interrupted> {
-        if self.connection.announced_body().is_some_and(|length| length > limit) {
-            return Err(too_large(limit).into());
-        }
+        self.refuse_announced(limit)?;
         let mut body = BytesMut::new();
         loop {
-            let due = Instant::now() + self.clocks.body;
-            let read = poll_fn(|cx| {
-                if let Poll::Ready(read) = self.connection.poll_body(cx, &mut body) {
-                    return Poll::Ready(Ok(read));
-                }
-                if self.handle.poll(Phase::Ending, cx) {
-                    return Poll::Ready(Err(shutting_down()));
-                }
-                self.alarm.poll(due, cx).map(|()| Err(stalled(self.clocks.body)))
-            })
-            .await?;
-            match read {
-                _ if body.len() as u64 > limit => return Err(too_large(limit).into()),
-                _ if !held.fits(body.len()) => return Err(overloaded().closing().into()),
-                Ok(true) => return Ok(body.freeze()),
-                Ok(false) => {}
-                Err(BodyError::Broken(_)) => return Err(Gone.into()),
-                Err(BodyError::Chunks) => {
-                    let message = "The request body is not chunked as it should be.";
-                    return Err(GatewayError::bad_request(message, None).closing().into());
-                }
+            let is_whole = self.more_body(&mut body).await?;
+            may_take(body.len() as u64, limit, held)?;
+            if is_whole {
+                return Ok(body.freeze());
             }
         }
+    }
+
+    /// Refuses a body that says itself that it is too large, before any of it is read.
+    pub(crate) fn refuse_announced(&self, limit: u64) -> Result<(), GatewayError> {
+        let announced = self.connection.announced_body();
+        if announced.is_some_and(|length| length > limit) { Err(too_large(limit)) } else { Ok(()) }
+    }
+
+    /// How much of the present request's body is still to come, if the client has said so.
+    pub(crate) fn announced_rest(&self) -> Option<u64> {
+        self.connection.announced_body()
+    }
+
+    /// Reads on in the present request's body; whether that was the end of it.
+    ///
+    /// # Errors
+    /// 408 when nothing arrives for too long, 400 when it is not chunked as it should be.
+    pub(crate) async fn more_body(&mut self, body: &mut BytesMut) -> Result<bool, Interrupted> {
+        let since = Instant::now();
+        poll_fn(|cx| self.poll_more_body(cx, body, since)).await
+    }
+
+    /// The same of a client of which nothing has come since then.
+    fn poll_more_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut BytesMut,
+        since: Instant,
+    ) -> Poll<Result<bool, Interrupted>> {
+        match self.connection.poll_body(cx, body) {
+            Poll::Ready(Ok(is_whole)) => return Poll::Ready(Ok(is_whole)),
+            Poll::Ready(Err(BodyError::Broken(_))) => return Poll::Ready(Err(Gone.into())),
+            Poll::Ready(Err(BodyError::Chunks)) => return Poll::Ready(Err(badly_chunked().into())),
+            Poll::Pending => {}
+        }
+        if self.handle.poll(Phase::Ending, cx) {
+            return Poll::Ready(Err(shutting_down().into()));
+        }
+        let stall = self.clocks.body;
+        self.alarm.poll(since + stall, cx).map(|()| Err(stalled(stall).into()))
     }
 
     /// Works on the client's behalf until `due`, as long as it is there.
@@ -221,6 +241,32 @@ impl Client {
             match due {
                 Some(due) => self.alarm.poll(due, cx).map(|()| Watched::Due),
                 None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Works on the client's behalf while it still sends its form, which the work passes on. `None` when the form is
+    /// whole before the work is done. Dropping the future loses nothing of the form.
+    ///
+    /// # Errors
+    /// Those of [`Client::more_body`] and [`Intake::take`]; the work is to be dropped.
+    pub(crate) async fn watch_upload<T>(
+        &mut self,
+        intake: &mut Intake,
+        mut work: Pin<&mut impl Future<Output = T>>,
+    ) -> Result<Option<T>, Interrupted> {
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                    return Poll::Ready(Ok(Some(done)));
+                }
+                let (piece, since) = intake.waits();
+                let is_whole = ready!(self.poll_more_body(cx, piece, since))?;
+                intake.take(is_whole)?;
+                if is_whole {
+                    return Poll::Ready(Ok(None));
+                }
             }
         })
         .await
@@ -277,6 +323,13 @@ impl Client {
     /// The present request is the last one of the connection.
     pub(crate) fn close_after(&mut self) {
         self.connection.close();
+    }
+
+    /// The same, if it is still being sent: the rest is nobody's any more.
+    pub(crate) fn close_over_unread(&mut self) {
+        if !self.connection.has_whole_body() {
+            self.connection.close();
+        }
     }
 
     /// Writes what is queued, as fast as the client reads.
@@ -354,6 +407,22 @@ fn unreadable(error: &RequestError) -> Option<GatewayError> {
         RequestError::Framing(error) => (StatusCode::BAD_REQUEST, "malformed_request", format!("it has {error}")),
     };
     Some(GatewayError::new(status, code, format!("The request cannot be read: {why}.")).closing())
+}
+
+/// Whether a body of so many bytes is one to be kept.
+///
+/// # Errors
+/// 413 beyond `limit`, 503 when there is no memory for it in `held`'s budget.
+pub(crate) fn may_take(bytes: u64, limit: u64, held: &mut Held) -> Result<(), GatewayError> {
+    if bytes > limit {
+        return Err(too_large(limit));
+    }
+    let fits = usize::try_from(bytes).is_ok_and(|bytes| held.fits(bytes));
+    if fits { Ok(()) } else { Err(overloaded().closing()) }
+}
+
+fn badly_chunked() -> GatewayError {
+    GatewayError::bad_request("The request body is not chunked as it should be.", None).closing()
 }
 
 fn too_large(limit: u64) -> GatewayError {

@@ -134,9 +134,17 @@ impl Exchange {
         self.charge = Some(charge);
     }
 
-    pub(crate) fn request_bytes(&mut self, bytes: usize) {
+    pub(crate) fn request_bytes(&mut self, bytes: u64) {
         if let Some(outcome) = &mut self.outcome {
-            outcome.request_bytes = bytes as u64;
+            outcome.request_bytes = bytes;
+        }
+    }
+
+    /// So much of a form has come in the end, and this is what it says of a stream.
+    pub(crate) fn uploaded(&mut self, bytes: u64, stream: bool) {
+        self.request_bytes(bytes);
+        if let Some(trace) = &mut self.trace {
+            trace.stream = stream;
         }
     }
 

@@ -31,6 +31,7 @@ pub mod fuzzing;
 mod headers;
 mod host_body;
 mod inside;
+mod intake;
 mod limit_fields;
 mod limits;
 mod listener;

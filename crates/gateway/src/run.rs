@@ -240,6 +240,7 @@ impl Job {
         let (status, cause) = (failure.status(), failure.cause().map(tracing::field::debug));
         exchange.span().in_scope(|| tracing::debug!(class = outcome.class, status, cause, "an attempt failed"));
         let took = exchange.end_attempt(outcome.end.as_str(), outcome.class, failure.status());
+        let took = self.outgoing.time_of_host(took);
         exchange.report(permit, &self.seen_by_health(&outcome, key.managed.as_deref()));
         if outcome.effect == Effect::Refused && key.managed.is_some() {
             attempts.refused_key.get_or_insert(position);

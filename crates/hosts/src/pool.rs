@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Uri;
-use relay_http1::{ClientConnection, ReadError, ResponseHead};
+use relay_http1::{ClientConnection, ReadError, ResponseHead, Rest};
 
 use crate::client::SendError;
 use crate::connector::{BoxError, BoxFuture};
@@ -47,6 +47,8 @@ pub struct RelayRequest {
     pub head: Bytes,
     /// Pieces of the body, whose length the head states.
     pub body: Vec<Bytes>,
+    /// What of the body is still coming.
+    pub rest: Option<Rest>,
 }
 
 /// A host's answer whose body is still to be read. Dropping it closes the connection.
@@ -75,7 +77,7 @@ impl HostPool {
     /// See [`SendError`].
     pub async fn send(self: &Arc<Self>, request: RelayRequest) -> Result<Answer, SendError> {
         if let Some(mut connection) = self.take_idle() {
-            match connection.send(request.head.clone(), request.body.clone()).await {
+            match connection.send(request.head.clone(), request.body.clone(), request.rest.clone()).await {
                 Ok(head) => return Ok(self.answer(head, connection)),
                 Err(relay_http1::SendError::Broken(_)) if !connection.has_received() => {}
                 Err(error) => return Err(SendError::of_answer(error)),
@@ -83,7 +85,7 @@ impl HostPool {
         }
         let socket = (self.connect)(self.uri.clone()).await.map_err(SendError::of_connect)?;
         let mut connection = Box::new(ClientConnection::new(socket));
-        match connection.send(request.head, request.body).await {
+        match connection.send(request.head, request.body, request.rest).await {
             Ok(head) => Ok(self.answer(head, connection)),
             Err(error) if connection.bytes_sent() == 0 => Err(SendError::NotSent(error.into())),
             Err(error) => Err(SendError::of_answer(error)),

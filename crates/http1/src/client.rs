@@ -7,12 +7,14 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::chunked;
 use crate::decoder::Decoder;
 use crate::framing::{Framing, FramingError};
 use crate::head::{HeadError, ResponseHead};
 use crate::output::Output;
 use crate::scratch;
 use crate::server::{put_field, put_number};
+use crate::upload::{Upload, UploadReader};
 
 /// Interim answers (100, 103) passed over before the real one.
 const MAX_INTERIM: usize = 16;
@@ -79,6 +81,37 @@ impl RequestHeadWriter {
         self.0.put_slice(b"\r\n\r\n");
         self.0.freeze()
     }
+
+    /// Ends the head of a request with a body in chunks.
+    pub fn finish_chunked(mut self) -> Bytes {
+        self.0.put_slice(b"transfer-encoding: chunked\r\n\r\n");
+        self.0.freeze()
+    }
+}
+
+/// What follows the pieces of a request's body that are there when it is sent.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    /// The bytes, as they come.
+    pub upload: Upload,
+    /// The head says that the body comes in chunks. Otherwise it states a length, and the bytes must come to that.
+    pub is_chunked: bool,
+}
+
+/// The rest of the present request, being sent.
+#[derive(Debug)]
+struct Uploading {
+    reader: UploadReader,
+    is_chunked: bool,
+}
+
+/// What came of an answer before its head is handed on.
+#[derive(Debug, Default)]
+struct Early {
+    /// Interim answers passed over.
+    interim: usize,
+    /// A head that came while the request was still being sent.
+    head: Option<ResponseHead>,
 }
 
 /// A connection to a host. Dropping it, or the future of a call, closes the socket.
@@ -88,6 +121,8 @@ pub struct ClientConnection<S> {
     /// Read, and not used yet.
     input: BytesMut,
     output: Output,
+    /// What is to be sent after `output`.
+    rest: Option<Box<Uploading>>,
     /// What is left of the present answer's body.
     body: Decoder,
     keep_alive: bool,
@@ -102,6 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientConnection<S> {
             socket,
             input: BytesMut::new(),
             output: Output::default(),
+            rest: None,
             body: Decoder::Done,
             keep_alive: true,
             sent: 0,
@@ -110,8 +146,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientConnection<S> {
     }
 
     /// Sends a request and waits for the head of its answer; interim ones are
-    /// passed over. A host may answer before it has read everything: then the
-    /// rest is not sent, and the connection is not used again.
+    /// passed over. A host may answer before it has read everything: when it
+    /// refuses, the rest is not sent, and the connection is not used again; any
+    /// other head is kept until the request is whole, or cannot be.
     ///
     /// # Errors
     /// See [`SendError`]. Dropping the future leaves the connection in the
@@ -120,42 +157,75 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientConnection<S> {
         &mut self,
         head: Bytes,
         body: impl IntoIterator<Item = Bytes>,
+        rest: Option<Rest>,
     ) -> Result<ResponseHead, SendError> {
         self.output.push(head);
-        body.into_iter().for_each(|piece| self.output.push(piece));
+        match &rest {
+            Some(rest) if rest.is_chunked => self.output.push_chunk(body.into_iter().collect::<Vec<_>>().into_iter()),
+            _ => body.into_iter().for_each(|piece| self.output.push(piece)),
+        }
+        self.rest = rest
+            .map(|Rest { upload, is_chunked }| Box::new(Uploading { reader: UploadReader::new(upload), is_chunked }));
         (self.sent, self.received) = (0, false);
-        let mut interim = 0;
-        poll_fn(|cx| self.poll_answer(cx, &mut interim)).await
+        let mut early = Early::default();
+        poll_fn(|cx| self.poll_answer(cx, &mut early)).await
     }
 
-    fn poll_answer(&mut self, cx: &mut Context<'_>, interim: &mut usize) -> Poll<Result<ResponseHead, SendError>> {
-        let written = if self.output.is_empty() {
-            None
-        } else {
-            match self.output.poll_flush(&mut self.socket, cx, &mut self.sent) {
-                Poll::Ready(Err(error)) => Some(error),
-                Poll::Ready(Ok(())) | Poll::Pending => None,
-            }
+    fn poll_answer(&mut self, cx: &mut Context<'_>, early: &mut Early) -> Poll<Result<ResponseHead, SendError>> {
+        let broken = match self.poll_send(cx) {
+            Poll::Ready(Err(error)) => Some(error),
+            Poll::Ready(Ok(())) | Poll::Pending => None,
         };
-        loop {
+        let is_sending = broken.is_none() && !self.has_sent();
+        while early.head.is_none() {
             match self.poll_head(cx) {
-                Poll::Ready(Ok(head)) if head.status == 101 || *interim == MAX_INTERIM => {
+                Poll::Ready(Ok(head)) if head.status == 101 || early.interim == MAX_INTERIM => {
                     return Poll::Ready(Err(SendError::Interim));
                 }
-                Poll::Ready(Ok(head)) if head.status < 200 => *interim += 1,
+                Poll::Ready(Ok(head)) if head.status < 200 => early.interim += 1,
+                Poll::Ready(Ok(head)) if head.status < 300 => early.head = Some(head),
                 Poll::Ready(head) => return Poll::Ready(head.and_then(|head| self.begin(head))),
                 // A host that refuses early closes before it has read all: what it said may be there to read.
                 Poll::Pending => {
-                    return written.map_or(Poll::Pending, |error| Poll::Ready(Err(SendError::Broken(error))));
+                    return broken.map_or(Poll::Pending, |error| Poll::Ready(Err(SendError::Broken(error))));
+                }
+            }
+        }
+        match early.head.take_if(|_| !is_sending) {
+            Some(head) => Poll::Ready(self.begin(head)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Writes what there is of the request, to its end.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if !self.output.is_empty() {
+                ready!(self.output.poll_flush(&mut self.socket, cx, &mut self.sent))?;
+            }
+            let Some(rest) = &mut self.rest else { return Poll::Ready(Ok(())) };
+            match (ready!(rest.reader.poll_next(cx)), rest.is_chunked) {
+                (Some(piece), true) => self.output.push_chunk([piece].into_iter()),
+                (Some(piece), false) => self.output.push(piece),
+                (None, is_chunked) => {
+                    if is_chunked {
+                        self.output.push(chunked::LAST_CHUNK);
+                    }
+                    self.rest = None;
                 }
             }
         }
     }
 
+    /// Whether the present request has left.
+    fn has_sent(&self) -> bool {
+        self.output.is_empty() && self.rest.is_none()
+    }
+
     fn begin(&mut self, head: ResponseHead) -> Result<ResponseHead, SendError> {
         let framing = Framing::of_response(&head)?;
-        self.keep_alive = head.keeps_alive() && framing != Framing::UntilClose && self.output.is_empty();
-        self.output = Output::default();
+        self.keep_alive = head.keeps_alive() && framing != Framing::UntilClose && self.has_sent();
+        (self.output, self.rest) = (Output::default(), None);
         self.body = Decoder::new(framing);
         Ok(head)
     }

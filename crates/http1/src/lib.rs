@@ -12,13 +12,15 @@
 //! bytes; what they mean is not known here, nor is any clock.
 //!
 //! Reading order: [`fields`], [`head`] (what a head says), [`framing`] (where
-//! its body ends), [`server`] and [`client`] (the two ends of a connection).
+//! its body ends), [`server`] and [`client`] (the two ends of a connection);
+//! [`Upload`] is a body that comes in at the one while it goes out at the other.
 #![forbid(unsafe_code)]
 
 mod chunked;
 mod decoder;
 mod output;
 mod scratch;
+mod upload;
 
 pub mod client;
 pub mod fields;
@@ -26,11 +28,12 @@ pub mod framing;
 pub mod head;
 pub mod server;
 
-pub use client::{ClientConnection, ReadError, RequestHeadWriter, SendError};
+pub use client::{ClientConnection, ReadError, RequestHeadWriter, Rest, SendError};
 pub use fields::Fields;
 pub use framing::{Framing, FramingError};
 pub use head::{HeadError, RequestHead, ResponseHead, Version};
 pub use server::{BodyError, RequestError, ResponseHeadWriter, ServerConnection};
+pub use upload::Upload;
 
 /// A head may be this long (spec §10).
 pub const MAX_HEAD: usize = 64 * 1024;

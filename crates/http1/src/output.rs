@@ -5,8 +5,10 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
+
+use crate::chunked;
 
 /// Pieces written with one call at most.
 const MAX_PIECES: usize = 32;
@@ -24,6 +26,19 @@ impl Output {
         if !piece.is_empty() {
             self.pieces.push_back(piece);
         }
+    }
+
+    /// Pieces as one chunk; nothing when they are empty, for that would be the last chunk.
+    pub(crate) fn push_chunk(&mut self, pieces: impl Iterator<Item = Bytes> + Clone) {
+        let length = pieces.clone().map(|piece| piece.len()).sum();
+        if length == 0 {
+            return;
+        }
+        let mut size = BytesMut::with_capacity(20);
+        chunked::begin(&mut size, length);
+        self.push(size.freeze());
+        pieces.for_each(|piece| self.push(piece));
+        self.push(Bytes::from_static(b"\r\n"));
     }
 
     /// Whether everything has left.

@@ -324,18 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServerConnection<S> {
         match self.answering {
             Answering::Nothing | Answering::Unsent => {}
             Answering::Plain => pieces.for_each(|piece| self.output.push(piece)),
-            Answering::Chunked => {
-                let length = pieces.clone().map(|piece| piece.len()).sum();
-                if length == 0 {
-                    // It would be the last chunk.
-                    return;
-                }
-                let mut size = BytesMut::with_capacity(20);
-                chunked::begin(&mut size, length);
-                self.output.push(size.freeze());
-                pieces.for_each(|piece| self.output.push(piece));
-                self.output.push(Bytes::from_static(b"\r\n"));
-            }
+            Answering::Chunked => self.output.push_chunk(pieces),
         }
     }
 

@@ -5,8 +5,8 @@ use std::future::poll_fn;
 
 use bytes::{Bytes, BytesMut};
 use relay_http1::{
-    ClientConnection, FramingError, HeadError, ReadError, RequestHeadWriter, ResponseHeadWriter, SendError,
-    ServerConnection,
+    ClientConnection, FramingError, HeadError, ReadError, RequestHeadWriter, ResponseHeadWriter, Rest, SendError,
+    ServerConnection, Upload,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
@@ -17,7 +17,7 @@ async fn call(answer: &[u8]) -> (ClientConnection<DuplexStream>, Result<u16, Sen
     far.write_all(answer).await.unwrap();
     far.shutdown().await.unwrap();
     let head = RequestHeadWriter::new("POST", &["/"]).finish(2);
-    let sent = connection.send(head, [Bytes::from_static(b"{}")]).await.map(|head| head.status);
+    let sent = connection.send(head, [Bytes::from_static(b"{}")], None).await.map(|head| head.status);
     drop(far);
     (connection, sent)
 }
@@ -83,14 +83,14 @@ async fn a_connection_on_which_more_came_than_was_asked_for_is_not_used_again() 
     let (near, mut far) = duplex(1 << 16);
     let mut connection = ClientConnection::new(near);
     far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n").await.unwrap();
-    connection.send(RequestHeadWriter::new("GET", &["/"]).finish(0), []).await.unwrap();
+    connection.send(RequestHeadWriter::new("GET", &["/"]).finish(0), [], None).await.unwrap();
     assert_eq!(read(&mut connection).await.unwrap(), "ok");
     assert!(!connection.may_be_kept() && !connection.is_ready());
 
     let (near, mut far) = duplex(1 << 16);
     let mut connection = ClientConnection::new(near);
     far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
-    connection.send(RequestHeadWriter::new("GET", &["/"]).finish(0), []).await.unwrap();
+    connection.send(RequestHeadWriter::new("GET", &["/"]).finish(0), [], None).await.unwrap();
     assert_eq!(read(&mut connection).await.unwrap(), "ok");
     assert!(connection.is_ready());
     far.write_all(b"H").await.unwrap();
@@ -107,10 +107,40 @@ async fn a_host_that_answers_before_it_has_read_everything_is_heard() {
         far.write_all(b"HTTP/1.1 413 X\r\ncontent-length: 0\r\n\r\n").await.unwrap();
     });
     let body = Bytes::from(vec![b'x'; 1 << 20]);
-    let head = connection.send(RequestHeadWriter::new("POST", &["/"]).finish(1 << 20), [body]).await.unwrap();
+    let head = connection.send(RequestHeadWriter::new("POST", &["/"]).finish(1 << 20), [body], None).await.unwrap();
     assert_eq!((head.status, connection.may_be_kept()), (413, false));
     assert!(connection.bytes_sent() < 1 << 20);
     host.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_good_answer_that_begins_early_waits_until_the_host_has_everything() {
+    let (near, mut far) = duplex(64);
+    let mut connection = ClientConnection::new(near);
+    let upload = Upload::default();
+    let rest = Rest { upload: upload.clone(), is_chunked: true };
+    let host = tokio::spawn(async move {
+        let mut seen = vec![0; 5];
+        far.read_exact(&mut seen).await.unwrap();
+        far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        upload.push(&[b'x'; 100]);
+        while !seen.ends_with(b"\r\n\r\n5\r\nfirst\r\n64\r\n".as_slice()) {
+            far.read_buf(&mut seen).await.unwrap();
+            seen.retain(|byte| *byte != b'x');
+        }
+        upload.finish();
+        while !seen.ends_with(b"64\r\n\r\n0\r\n\r\n") {
+            far.read_buf(&mut seen).await.unwrap();
+            seen.retain(|byte| *byte != b'x');
+        }
+        far
+    });
+    let head = RequestHeadWriter::new("POST", &["/"]).finish_chunked();
+    let head = connection.send(head, [Bytes::from_static(b"first")], Some(rest)).await.unwrap();
+    let _far = host.await.unwrap();
+    assert_eq!(head.status, 200);
+    assert_eq!(read(&mut connection).await.unwrap(), "ok");
+    assert!(connection.may_be_kept());
 }
 
 #[tokio::test]

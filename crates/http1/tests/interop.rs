@@ -94,7 +94,7 @@ async fn another_server_is_called_again_and_again_over_one_connection() {
             head.field(framing, b"1");
             let body: Bytes = "y".repeat(size).into();
             let pieces = [body.slice(..size / 3), body.slice(size / 3..)];
-            let answer = connection.send(head.finish(size as u64), pieces).await.unwrap();
+            let answer = connection.send(head.finish(size as u64), pieces, None).await.unwrap();
             assert_eq!(answer.status, 200);
             let mut echoed = Vec::new();
             while let Some(piece) = connection.body().await.unwrap() {

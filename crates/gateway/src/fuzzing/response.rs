@@ -36,7 +36,7 @@ impl Read {
     fn of(sent: &[u8], seed: u8) -> Self {
         let mut connection = ClientConnection::new(Wire(pieces(sent, seed).collect()));
         let request = RequestHeadWriter::new("POST", &["/"]).finish(2);
-        let sending = connection.send(request, [Bytes::from_static(b"{}")]).now_or_never();
+        let sending = connection.send(request, [Bytes::from_static(b"{}")], None).now_or_never();
         let head = match sending.unwrap_or_else(|| panic!("the wire never waits")) {
             Ok(head) => text_of(&head),
             Err(SendError::Broken(_)) => return Self::None("broken"),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{DIALECTS, Dialect, Envelope, EnvelopeError};
+use super::{DIALECTS, Dialect, Envelope, EnvelopeError, Form, multipart};
 
 /// How an answer comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +65,11 @@ impl Call {
         DIALECTS.iter().find_map(|dialect| (dialect.recognize)(line))
     }
 
+    /// The form that the body will be, by its `Content-Type`; `None` when it is to be JSON.
+    pub(crate) fn form(&self, content_type: &str) -> Option<Result<Form, EnvelopeError>> {
+        (self.dialect.takes_forms && multipart::is_form(content_type)).then(|| Form::new(content_type))
+    }
+
     /// A call of which its path says nothing more.
     pub(crate) fn plain(dialect: &'static Dialect) -> Self {
         Self { dialect, method: "POST", path_at_host: None, model: None, framing: None, response_id: None }
@@ -76,12 +81,10 @@ impl Call {
     }
 }
 
-/// A call with its body.
+/// A call with its body, which is JSON.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'r> {
     pub(crate) call: &'r Call,
-    /// The `Content-Type` that the client sent; empty when it sent none.
-    pub(crate) content_type: &'r str,
     pub(crate) body: &'r Bytes,
 }
 

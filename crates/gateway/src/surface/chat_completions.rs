@@ -17,6 +17,7 @@ use crate::splice::Edit;
 pub(crate) static CHAT_COMPLETIONS: Dialect = Dialect {
     surface: relay_routing::Surface::ChatCompletions,
     recognize: |line| (line.path == "/v1/chat/completions").then(|| Call::post(&CHAT_COMPLETIONS, line)),
+    takes_forms: false,
     read_request,
     read_event,
     read_whole,

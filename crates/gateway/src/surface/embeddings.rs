@@ -14,6 +14,7 @@ use super::{COMMENT, Call, Dialect, Envelope, ErrorShape, Request, sse};
 pub(crate) static EMBEDDINGS: Dialect = Dialect {
     surface: relay_routing::Surface::Embeddings,
     recognize: |line| (line.path == "/v1/embeddings").then(|| Call::post(&EMBEDDINGS, line)),
+    takes_forms: false,
     read_request: |request: Request<'_>| Envelope::of_members(request.body, &Members::read(request.body)?),
     read_event: read_whole,
     read_whole,

@@ -103,6 +103,12 @@ impl EnvelopeError {
     }
 }
 
+impl From<EnvelopeError> for GatewayError {
+    fn from(error: EnvelopeError) -> Self {
+        Self::bad_request(error.to_string(), error.param())
+    }
+}
+
 impl Envelope {
     /// The facts that every surface with a JSON body has in the same members.
     ///

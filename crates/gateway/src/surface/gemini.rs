@@ -27,6 +27,7 @@ const NEWER_PATH: &str = "/v1/models/";
 pub(crate) static GEMINI: Dialect = Dialect {
     surface: relay_routing::Surface::Gemini,
     recognize,
+    takes_forms: false,
     read_request,
     read_event,
     read_whole,
@@ -243,7 +244,7 @@ mod tests {
 
     fn read(target: &str, body: &str) -> Result<Envelope, EnvelopeError> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        Request { call: &call(target).unwrap(), content_type: "", body: &body }.read()
+        Request { call: &call(target).unwrap(), body: &body }.read()
     }
 
     fn event(data: &str) -> super::super::reading::Reading {

@@ -1,5 +1,5 @@
 //! `POST /v1/images/generations` and `/edits`. Edits are a form, in which the
-//! model is a field; it is found in place, and files are never looked into.
+//! model is a field ([`super::form`]).
 //!
 //! Making an image twice costs twice and helps nobody, so these requests count
 //! as stateful (spec §5).
@@ -9,10 +9,9 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::members::Members;
-use super::naming::{Mention, Spelling};
 use super::reading::{Meaning, Progress, Said, object, text_of};
 use super::responses::read_usage;
-use super::{COMMENT, Call, Dialect, Envelope, EnvelopeError, ErrorShape, Framing, Request, multipart, sse};
+use super::{COMMENT, Call, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse};
 
 /// OpenAI's images. A stream ends after an event whose type ends in `.completed`; there is one for each image.
 pub(crate) static IMAGES: Dialect = Dialect {
@@ -20,6 +19,7 @@ pub(crate) static IMAGES: Dialect = Dialect {
     recognize: |line| {
         matches!(line.path, "/v1/images/generations" | "/v1/images/edits").then(|| Call::post(&IMAGES, line))
     },
+    takes_forms: true,
     read_request,
     read_event,
     read_whole,
@@ -31,33 +31,7 @@ pub(crate) static IMAGES: Dialect = Dialect {
 };
 
 fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
-    let envelope = if multipart::is_form(request.content_type) {
-        read_form(request)?
-    } else {
-        Envelope::of_members(request.body, &Members::read(request.body)?)?
-    };
-    Ok(Envelope { stateful: true, ..envelope })
-}
-
-fn read_form(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
-    let fields = multipart::fields(request.content_type, request.body).map_err(|_| EnvelopeError::NoForm)?;
-    let one = |name: &'static str| {
-        let mut named = fields.iter().filter(|field| field.name == name);
-        match (named.next(), named.next()) {
-            (_, Some(_)) => Err(EnvelopeError::Duplicate(name)),
-            (found, None) => Ok(found.map(|field| field.value.clone())),
-        }
-    };
-    let place = one("model")?.ok_or(EnvelopeError::NoModel)?;
-    let text = |place: std::ops::Range<usize>| std::str::from_utf8(&request.body[place]).unwrap_or_default().trim();
-    let model = Some(text(place.clone())).filter(|model| !model.is_empty()).ok_or(EnvelopeError::ModelType)?;
-    let framing = match one("stream")?.map(text) {
-        Some("true") => Framing::Events,
-        None | Some("false" | "") => Framing::Whole,
-        Some(_) => return Err(EnvelopeError::StreamType),
-    };
-    let mentions = vec![Mention { place, spelling: Spelling::Plain }];
-    Ok(Envelope { model: model.to_owned(), mentions, framing, ..Envelope::default() })
+    Ok(Envelope { stateful: true, ..Envelope::of_members(request.body, &Members::read(request.body)?)? })
 }
 
 #[derive(Deserialize)]
@@ -105,28 +79,11 @@ fn read_whole(body: &[u8]) -> Option<Said<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::super::testing;
     use super::*;
 
-    fn form(fields: &[(&str, &str)]) -> Result<Envelope, EnvelopeError> {
-        let part = |(name, value): &(&str, &str)| {
-            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-        };
-        let body = Bytes::from(fields.iter().map(part).collect::<String>() + "--b--\r\n");
-        let call = Call::plain(&IMAGES);
-        Request { call: &call, content_type: "multipart/form-data; boundary=b", body: &body }.read()
-    }
-
     #[test]
-    fn the_model_of_a_form_is_one_of_its_fields() {
-        let envelope = form(&[("prompt", "model"), ("model", "gpt-image-1"), ("stream", "true")]).unwrap();
-        assert_eq!((envelope.model.as_str(), envelope.is_stream(), envelope.stateful), ("gpt-image-1", true, true));
-        assert_eq!(form(&[("prompt", "x")]).unwrap_err(), EnvelopeError::NoModel);
-        assert_eq!(form(&[("model", " ")]).unwrap_err(), EnvelopeError::ModelType);
-        assert_eq!(form(&[("model", "a"), ("model", "a")]).unwrap_err(), EnvelopeError::Duplicate("model"));
-        assert_eq!(form(&[("model", "a"), ("stream", "1")]).unwrap_err(), EnvelopeError::StreamType);
+    fn an_image_is_not_to_be_made_twice() {
         assert!(testing::envelope(&IMAGES, r#"{"model":"a","prompt":"x"}"#).unwrap().stateful);
     }
 

@@ -13,6 +13,7 @@ use super::{COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape,
 pub(crate) static MESSAGES: Dialect = Dialect {
     surface: relay_routing::Surface::Messages,
     recognize: |line| (line.path == "/v1/messages").then(|| Call::post(&MESSAGES, line)),
+    takes_forms: false,
     read_request,
     read_event,
     read_whole,
@@ -28,6 +29,7 @@ pub(crate) static MESSAGES: Dialect = Dialect {
 pub(crate) static COUNT_TOKENS: Dialect = Dialect {
     surface: relay_routing::Surface::CountTokens,
     recognize: |line| (line.path == "/v1/messages/count_tokens").then(|| Call::post(&COUNT_TOKENS, line)),
+    takes_forms: false,
     read_request,
     read_event,
     read_whole: |body| {

@@ -16,6 +16,7 @@ mod embeddings;
 mod envelope;
 mod error_shape;
 mod events;
+mod form;
 mod gemini;
 mod images;
 mod members;
@@ -36,6 +37,7 @@ pub(crate) use counts::Counts;
 pub(crate) use envelope::{Envelope, EnvelopeError, StoredResponse};
 pub(crate) use error_shape::{ErrorShape, Told};
 pub(crate) use events::{Event, Events};
+pub(crate) use form::Form;
 pub(crate) use naming::{Mention, ModelName, renaming};
 pub(crate) use reading::Meaning;
 use reading::Said;
@@ -49,6 +51,8 @@ pub(crate) struct Dialect {
     pub(crate) surface: relay_routing::Surface,
     /// The call that a request is, if its path is of this surface.
     recognize: fn(RequestLine<'_>) -> Option<Result<Call, WrongMethod>>,
+    /// Its requests may be forms.
+    takes_forms: bool,
     /// Reads the facts of a request.
     read_request: fn(Request<'_>) -> Result<Envelope, EnvelopeError>,
     /// Reads the data of one event; `None` when it is not of the surface's shape.

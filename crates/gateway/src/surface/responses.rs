@@ -21,6 +21,7 @@ const PATH: &str = "/v1/responses";
 pub(crate) static RESPONSES: Dialect = Dialect {
     surface: relay_routing::Surface::Responses,
     recognize,
+    takes_forms: false,
     read_request,
     read_event,
     read_whole,
@@ -35,6 +36,7 @@ pub(crate) static RESPONSES: Dialect = Dialect {
 static STORED: Dialect = Dialect {
     surface: relay_routing::Surface::Responses,
     recognize,
+    takes_forms: false,
     read_request,
     read_event,
     read_whole: |body| read_whole(body).map(|said| Said { meaning: Meaning::Output, counts: None, ..said }),

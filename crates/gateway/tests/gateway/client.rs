@@ -243,6 +243,11 @@ impl Wire {
         Self(TcpStream::connect(address).await.expect("connects"))
     }
 
+    /// A socket that stands already.
+    pub(crate) fn over(socket: TcpStream) -> Self {
+        Self(socket)
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).await.expect("writes");
     }

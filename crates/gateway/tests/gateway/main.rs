@@ -10,6 +10,7 @@ mod diagnostics;
 mod disconnects;
 mod failover;
 mod faults;
+mod forms;
 mod forwarding;
 mod health;
 mod inside;
