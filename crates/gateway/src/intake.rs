@@ -23,7 +23,7 @@ pub(crate) struct Received {
     pub(crate) envelope: Envelope,
     /// All of it, or its beginning.
     pub(crate) body: Bytes,
-    /// What `body` takes of the memory for bodies.
+    /// What it takes of the memory for bodies; nothing when `intake` counts that.
     pub(crate) held: Held,
     /// What is still coming.
     pub(crate) intake: Option<Box<Intake>>,

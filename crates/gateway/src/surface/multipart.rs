@@ -123,7 +123,7 @@ impl Scanner {
         if end > LONGEST {
             return Err(Malformed);
         }
-        let name = field_name(&head[end.min(LINE_END.len())..]);
+        let name = field_name(&head[end.min(LINE_END.len())..])?;
         let wanted = name.and_then(|name| self.wanted.iter().find(|wanted| **wanted == name));
         self.at = wanted.map_or(At::Skipped, |wanted| At::Value(wanted));
         self.pass(end + HEAD_END.len() - LINE_END.len());
@@ -185,33 +185,58 @@ impl Scanner {
     }
 }
 
-/// The name of a part that is no file.
-fn field_name(head: &[u8]) -> Option<&str> {
-    let disposition = std::str::from_utf8(head).ok()?.split("\r\n").find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
-    })?;
-    let is_file = parameter(disposition, "filename").or_else(|| parameter(disposition, "filename*")).is_some();
-    parameter(disposition, "name").filter(|_| !is_file)
+/// The name of a part that is no file; `None` when it has none.
+///
+/// # Errors
+/// Some would read another name there: it is told twice, escaped, encoded or continued (RFC 2231), or on a folded line.
+fn field_name(head: &[u8]) -> Result<Option<String>, Malformed> {
+    let head = String::from_utf8_lossy(head);
+    let is_disposition = |line: &&str| {
+        let name = line.split_once(':').map_or("", |(name, _)| name.trim());
+        name.eq_ignore_ascii_case("content-disposition")
+    };
+    let mut dispositions = head.split("\r\n").filter(is_disposition);
+    let is_folded = head.contains("\r\n ") || head.contains("\r\n\t");
+    let (disposition, None, false) = (dispositions.next(), dispositions.next(), is_folded) else {
+        return Err(Malformed);
+    };
+    let (mut names, mut is_file) = (Vec::new(), false);
+    for (key, value) in parameters(disposition.unwrap_or_default()) {
+        let key = key.to_ascii_lowercase();
+        match &*key {
+            "name" => names.push(value),
+            "filename" | "filename*" => is_file = true,
+            _ if key.starts_with("name*") => return Err(Malformed),
+            _ => {}
+        }
+    }
+    match names[..] {
+        [name] if name.contains('\\') => Err(Malformed),
+        [name] => Ok(Some(name.to_owned()).filter(|_| !is_file)),
+        [] => Ok(None),
+        _ => Err(Malformed),
+    }
 }
 
-/// A parameter of a header value. A quote inside a quoted one is not looked for:
-/// the names in question have none.
+/// The first parameter of this name of a header value.
 fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
+    parameters(value).find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+}
+
+/// The parameters of a header value. A quote inside a quoted one ends it: file names are not looked at.
+fn parameters(value: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = value;
-    while let Some((_, after)) = rest.split_once(';') {
+    std::iter::from_fn(move || {
+        let (_, after) = rest.split_once(';')?;
         let (key, value) = after.split_once('=')?;
         let value = value.trim_start();
         let (found, next) = match value.strip_prefix('"') {
             Some(quoted) => quoted.split_once('"')?,
             None => value.split_at(value.find(';').unwrap_or(value.len())),
         };
-        if key.trim().eq_ignore_ascii_case(name) {
-            return Some(found.trim());
-        }
         rest = next;
-    }
-    None
+        Some((key.trim(), found.trim()))
+    })
 }
 
 #[cfg(test)]
@@ -278,6 +303,30 @@ mod tests {
         }
         assert!(Scanner::new("multipart/form-data", &[]).is_err());
         assert!(is_form("Multipart/Form-Data; boundary=x") && !is_form("application/json"));
+    }
+
+    #[test]
+    fn a_name_that_some_read_as_another_one_is_refused() {
+        let form = |head: &str| read(&format!("--b-1\r\n{head}\r\n\r\nx\r\n--b-1--"));
+        for disposition in [
+            "form-data; name=\"mo\\del\"",
+            "form-data; name*=utf-8''model",
+            "form-data; name*0=mo; name*1=del",
+            "form-data;\r\n name=model",
+            "form-data; name=other; name=model",
+            "form-data; name=other\r\nContent-Disposition: form-data; name=model",
+        ] {
+            assert_eq!(form(&format!("Content-Disposition: {disposition}")), None, "{disposition}");
+        }
+        for head in [
+            "X: y",
+            "Content-Disposition: form-data",
+            "Content-Disposition: form-data; name=image; filename=\"a\\\"b\"",
+        ] {
+            assert_eq!(form(head), Some(vec![]), "{head}");
+        }
+        let latin = b"--b-1\r\nContent-Disposition: form-data; name=model; x=\"\xe9\"\r\n\r\ngpt-5\r\n--b-1--";
+        assert_eq!(scan(&[latin]).unwrap().0[0].value, "gpt-5");
     }
 
     #[test]

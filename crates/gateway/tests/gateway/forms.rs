@@ -247,6 +247,30 @@ async fn a_host_that_breaks_off_inside_a_form_may_have_worked_and_no_other_is_as
 }
 
 #[tokio::test]
+async fn a_form_on_a_connection_that_closes_just_then_is_begun_again_on_a_fresh_one() {
+    let bare = Bare::host().await;
+    let (mut first, mut host) = bare.begun().await;
+    first.send(chunk(&format!("\r\n\r\n\r\n{END}")) + "0\r\n\r\n").await;
+    host.until("\r\n0\r\n\r\n").await;
+    host.send(answer("200 OK", IMAGE)).await;
+    first.until(IMAGE).await;
+
+    let mut client = bare.rig.wire().await;
+    client.send(chunked().replace("r-1", "r-2") + &chunk(&(field("model", MODEL) + &file("one")))).await;
+    host.until("one\r\n").await;
+    drop(host);
+    let mut fresh = bare.accept(0).await;
+    let seen = fresh.until("one\r\n").await;
+    assert!(seen.contains(&field("model", SHADOW)));
+    client.send(chunk(END) + "0\r\n\r\n").await;
+    fresh.until("\r\n0\r\n\r\n").await;
+    fresh.send(answer("200 OK", IMAGE)).await;
+    client.until(IMAGE).await;
+    let decision = bare.rig.decision("r-2").await;
+    assert_eq!((decision.verdict.as_str(), decision.attempts.len()), ("complete", 1));
+}
+
+#[tokio::test]
 async fn a_refusal_before_the_end_is_told_and_its_connection_not_used_again() {
     let invalid = r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":"bad_image"}}"#;
     for (status, body, told, class) in [
