@@ -1,5 +1,7 @@
 //! Who looks at a page, and how they want to see it.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use http::Extensions;
 use http::request::Parts;
@@ -12,6 +14,12 @@ use crate::format::Format;
 use crate::preferences::Preferences;
 use crate::shell::{Section, Shell};
 use crate::state::Console;
+
+/// A page stands within a tenth of a second, so it waits no longer than this for sums that are not remembered …
+const PATIENCE: Duration = Duration::from_millis(35);
+
+/// … and what then takes its place comes when they are there.
+const PATIENCE_LATER: Duration = Duration::from_secs(30);
 
 /// A request of somebody who is logged in. Put into the request by [`crate::entry`]; a handler that
 /// takes it has the login page shown to everybody else.
@@ -41,6 +49,12 @@ impl Visit {
     /// Numbers and times as this visitor writes them.
     pub(crate) fn format(&self) -> Format {
         Format(self.preferences.language)
+    }
+
+    /// How long sums of the log are waited for. A page that has to stand without them says so, and asks for its part with
+    /// them, which is waited for.
+    pub(crate) fn patience(&self) -> Duration {
+        if self.is_fragment { PATIENCE_LATER } else { PATIENCE }
     }
 
     /// Who acts, for the audit trail; or that they may not.

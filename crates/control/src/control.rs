@@ -19,7 +19,7 @@ use crate::managed::ManagedAccess;
 use crate::notifications::Notifications;
 use crate::probing::{ProbeSettings, Probed};
 use crate::public_status::PastDays;
-use crate::traffic::{Remembered, RememberedTimings};
+use crate::traffic::{Remembered, RememberedTimings, RouteSpans};
 
 /// Hands a new generation to the data plane; returns when it serves from it.
 pub type Publisher = Box<dyn Fn(Arc<Snapshot>) + Send + Sync>;
@@ -129,6 +129,9 @@ pub struct Control {
     pub(crate) under_way: WorkUnderWay,
     pub(crate) key_looks: KeyLooks,
     pub(crate) remembered_traffic: Arc<Remembered>,
+    pub(crate) route_spans: Arc<RouteSpans>,
+    /// Held while sums are read that are not remembered yet.
+    pub(crate) counting: Arc<tokio::sync::Mutex<()>>,
     pub(crate) past_days: Arc<PastDays>,
     pub(crate) remembered_timings: Arc<RememberedTimings>,
     /// One publication at a time.
@@ -155,6 +158,8 @@ impl Control {
             under_way: WorkUnderWay::default(),
             key_looks: KeyLooks::default(),
             remembered_traffic: Arc::default(),
+            route_spans: Arc::default(),
+            counting: Arc::default(),
             past_days: Arc::default(),
             remembered_timings: Arc::default(),
             publishing: tokio::sync::Mutex::new(()),

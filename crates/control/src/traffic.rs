@@ -2,22 +2,29 @@
 //! look for; and the newest requests one by one, for what roll-ups do not hold.
 //!
 //! Months of roll-ups are millions of rows, and what is over does not change: its sums are
-//! remembered (`stretches`).
+//! remembered (`stretches`, `routes`), read ahead in the background (`ahead`), and waited for no longer than whoever asks
+//! has patience (`look`).
 
+mod ahead;
+mod look;
 mod over_time;
+mod routes;
 mod stretches;
 mod timings;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use relay_domain::Timestamp;
 use relay_ledger::{Decision, Filter};
 pub use relay_ledger::{RollupFilter, RollupSums};
 
+pub use self::ahead::UsualSpan;
 pub use self::over_time::{OverTime, OverTimeQuery};
+pub(crate) use self::routes::RouteSpans;
 pub(crate) use self::stretches::Remembered;
-use self::stretches::{ROUTES, Stretch};
+use self::stretches::{DAY, Stretch};
 pub(crate) use self::timings::RememberedTimings;
 pub use self::timings::{StepTimings, StepsTimed};
 use crate::Control;
@@ -44,8 +51,6 @@ pub struct TrafficQuery {
     pub to: Timestamp,
     /// Which requests count.
     pub filter: RollupFilter,
-    /// Whether the sums by route are wanted, too: with thousands of them they are most of the work.
-    pub routes: bool,
 }
 
 /// Requests of one step.
@@ -85,8 +90,6 @@ pub struct Traffic {
     pub models: Vec<Share>,
     /// By consumer, likewise.
     pub consumers: Vec<Share>,
-    /// By route, likewise; none when they were not asked for.
-    pub routes: Vec<Share>,
 }
 
 /// The newest requests of a span of time.
@@ -107,23 +110,19 @@ pub struct Recent {
 }
 
 impl Control {
-    /// Traffic over time, what has just ended included.
+    /// Traffic over time, what has just ended included; `None` when that takes longer than `patience`. By route:
+    /// [`Control::traffic_by_route`].
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn traffic(&self, query: TrafficQuery) -> Result<Traffic, QueryError> {
-        self.parts.ledger.settle().await;
-        let (remembered, now) = (std::sync::Arc::clone(&self.remembered_traffic), self.now());
-        self.read_log(move |log| {
-            let TrafficQuery { from, to, filter, routes } = query;
-            let from = floor(from, HOUR);
+    pub async fn traffic(&self, query: TrafficQuery, patience: Duration) -> Result<Option<Traffic>, QueryError> {
+        let (remembered, now) = (Arc::clone(&self.remembered_traffic), self.now());
+        let TrafficQuery { from, to, filter } = query;
+        let from = floor(from, HOUR);
+        let missing = remembered.missing(((from, to), DAY), &filter, now);
+        self.look(patience, missing.is_empty(), move |log| {
             let read = |from, to| Stretch::read(log, from, to, &filter);
-            let mut whole = remembered.read((from, to), &filter, now, read)?;
-            if routes && filter.is_all() {
-                let read = |from, to| log.totals(from, to, relay_ledger::Dimension::Route);
-                whole.by[ROUTES] = remembered.routes(from, to, now, read)?;
-            }
-            Ok(Traffic::new(whole, from, to))
+            Ok(Traffic::new(remembered.read((from, to), &filter, now, read)?, from, to))
         })
         .await
     }
@@ -188,6 +187,11 @@ fn step_of(steps: &mut [Step], seconds: i64, at: i64) -> Option<&mut Step> {
 }
 
 impl Traffic {
+    /// The steps of a span, without traffic: what is shown until that is known.
+    pub fn empty(from: Timestamp, to: Timestamp) -> Self {
+        Self::new(Stretch::default(), floor(from, HOUR), to)
+    }
+
     fn new(whole: Stretch, from: Timestamp, to: Timestamp) -> Self {
         let seconds = step_seconds(from, to);
         let mut steps = empty_steps(from, to, seconds);
@@ -200,13 +204,14 @@ impl Traffic {
         }
         let hour = |(at, sums): (i64, RollupSums)| Some(Step { at: Timestamp::from_second(at).ok()?, sums });
         let hours = whole.hours.into_iter().filter_map(hour).collect();
-        let [groups, hosts, models, consumers, routes] = whole.by.map(sorted);
+        let [groups, hosts, models, consumers, _] = whole.by.map(shares);
         let step = Duration::from_secs(seconds.unsigned_abs());
-        Self { step, steps, hours, total, groups, hosts, models, consumers, routes }
+        Self { step, steps, hours, total, groups, hosts, models, consumers }
     }
 }
 
-fn sorted(shares: HashMap<String, RollupSums>) -> Vec<Share> {
+/// Most requests first.
+pub fn shares(shares: HashMap<String, RollupSums>) -> Vec<Share> {
     let mut shares: Vec<Share> = shares.into_iter().map(|(name, sums)| Share { name, sums }).collect();
     shares.sort_by(|a, b| b.sums.requests.cmp(&a.sums.requests).then_with(|| a.name.cmp(&b.name)));
     shares

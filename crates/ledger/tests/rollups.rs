@@ -95,6 +95,11 @@ fn assert_dimensions_agree(log: &LedgerReader, requests: i64) {
         }
         let of_none = log.marginals(from, to, dimension, Some(&["nobody".to_owned()])).expect("reads");
         assert!(of_none.is_empty(), "{dimension:?}");
+        let picked: Vec<String> = hourly.keys().map(|(_, value)| value.clone()).take(1).collect();
+        let of_one = log.marginals(from, to, dimension, Some(&picked)).expect("reads");
+        let of_one: HashMap<_, _> = of_one.into_iter().map(|one| ((one.hour, one.value), one.sums)).collect();
+        let expected = hourly.iter().filter(|((_, value), _)| picked.contains(value));
+        assert_eq!(of_one, expected.map(|(key, sums)| (key.clone(), *sums)).collect(), "{dimension:?}");
         assert_eq!(log.totals(from, to, dimension).expect("reads"), totals, "{dimension:?}");
     }
 }

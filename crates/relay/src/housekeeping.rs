@@ -1,8 +1,8 @@
 //! What a server does on its own, beside requests: takes over generations that
 //! another process published, closes connections to hosts that have been idle,
 //! probes routes that nobody uses, notices what operators must know and tells them,
-//! forgets bindings that have expired, and whole fleets of the past that no
-//! decision in the log refers to any more.
+//! reads ahead what pages begin with, forgets bindings that have expired, and whole
+//! fleets of the past that no decision in the log refers to any more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,9 @@ const SEND: Duration = Duration::from_secs(2);
 /// How long notifications that were sent stay on record.
 const KEEP_DELIVERIES: Duration = Duration::from_hours(30 * 24);
 
+/// How often the sums that pages begin with are looked at: what is new in them comes once an hour.
+const READ_AHEAD: Duration = Duration::from_mins(1);
+
 /// How often memory is taken back from expired bindings.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -58,7 +61,28 @@ impl Housekeeping {
     /// Goes on until it is cancelled; a round under way is finished, but for probes
     /// and messages.
     pub(crate) async fn run(self, cancelled: CancellationToken) {
-        tokio::join!(self.probe(&cancelled), self.watch(&cancelled), self.notify(&cancelled), self.keep(&cancelled));
+        tokio::join!(
+            self.probe(&cancelled),
+            self.watch(&cancelled),
+            self.notify(&cancelled),
+            self.read_ahead(&cancelled),
+            self.keep(&cancelled)
+        );
+    }
+
+    /// Begins at once, and keeps nothing waiting: at the start a month of sums may take seconds.
+    async fn read_ahead(&self, cancelled: &CancellationToken) {
+        let (mut read, mut ahead) = (Round::new("read_ahead"), every(READ_AHEAD));
+        let rounds = async {
+            loop {
+                ahead.tick().await;
+                read.told(self.control.read_ahead().await);
+            }
+        };
+        tokio::select! {
+            () = cancelled.cancelled() => {}
+            () = rounds => {}
+        }
     }
 
     /// A service that does not answer keeps nothing waiting but the next messages.

@@ -2,11 +2,10 @@
 //! colored by health.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
-use relay_control::traffic::{RollupFilter, Traffic, TrafficQuery};
+use relay_control::traffic::{RollupSums, UsualSpan};
 use relay_domain::{Group, Host, Route};
 
 use crate::fault::PageResult;
@@ -36,6 +35,7 @@ words! {
         more(number) => "{number} more routes are not drawn; narrow to a group." / "另有 {number} 条路由未显示，请选择单个分组查看。";
         only(group) => "Only group {group}" / "仅显示分组 {group}";
         everything => "Show everything" / "显示全部";
+        counting => "The traffic is still being added up and follows." / "流量仍在汇总，稍后自动显示。";
         empty => "There is no route to draw. A route joins a group's model with a host." / "还没有路由。路由把分组的模型连接到主机。";
     }
 }
@@ -87,6 +87,8 @@ pub(crate) struct Map {
     pub(crate) nodes: Vec<Node>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) height: usize,
+    /// The traffic is not known yet.
+    pub(crate) is_counting: bool,
     pub(crate) more: Option<String>,
     pub(crate) only: Option<String>,
     /// Middle of each column's head, with its text.
@@ -97,14 +99,14 @@ pub(crate) struct Map {
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     let control = &console.control;
     let group = query.text("group");
-    let from = visit.now.saturating_sub(Duration::from_hours(24)).unwrap_or(visit.now);
-    let filter = RollupFilter { logical_group_id: group.clone(), ..RollupFilter::default() };
-    let traffic = control.traffic(TrafficQuery { from, to: visit.now, filter, routes: true }).await?;
     let snapshot = control.snapshot();
     let is_meant = |route: &&Route| group.as_deref().is_none_or(|group| route.group.as_str() == group);
     let routes: Vec<&Route> = snapshot.routes().iter().map(|entry| &entry.route).filter(is_meant).collect();
+    let only = group.is_some().then(|| routes.iter().map(|route| route.id.to_string()).collect());
+    let span = (UsualSpan::Day.from(visit.now), visit.now);
+    let traffic = control.traffic_by_route(span, only, visit.patience()).await?;
     let fleet = Drawn { groups: snapshot.groups().collect(), hosts: snapshot.hosts().iter().collect(), routes };
-    let shown = Map::new(&visit, fleet, &traffic, &Healths::of(control), group);
+    let shown = Map::new(&visit, fleet, traffic.as_ref(), &Healths::of(control), group);
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
 
@@ -119,11 +121,15 @@ struct Drawn<'a> {
 type Places = HashMap<String, (usize, Tone)>;
 
 impl Map {
-    fn new(visit: &Visit, fleet: Drawn<'_>, traffic: &Traffic, healths: &Healths, only: Option<String>) -> Self {
+    fn new(
+        visit: &Visit,
+        fleet: Drawn<'_>,
+        traffic: Option<&HashMap<String, RollupSums>>,
+        healths: &Healths,
+        only: Option<String>,
+    ) -> Self {
         let t = MapWords(visit.preferences.language);
-        let requests: HashMap<&str, i64> =
-            traffic.routes.iter().map(|share| (share.name.as_str(), share.sums.requests)).collect();
-        let of = |route: &Route| requests.get(route.id.as_str()).copied().unwrap_or(0);
+        let of = |route: &Route| traffic.and_then(|sums| sums.get(route.id.as_str())).map_or(0, |sums| sums.requests);
         let Drawn { groups, mut routes, hosts } = fleet;
         // The busiest are drawn when not all can be; then neighbors belong together.
         routes.sort_by_key(|route| std::cmp::Reverse(of(route)));
@@ -150,6 +156,7 @@ impl Map {
             nodes,
             edges,
             height: TOP + rows * ROW,
+            is_counting: traffic.is_none(),
             more: (more > 0).then(|| t.more(more)),
             only: only.map(|group| t.only(group)),
             heads: vec![(middle(0), t.groups()), (middle(1), t.routes()), (middle(2), t.hosts())],
@@ -298,29 +305,18 @@ fn curve((x1, y1): (usize, f64), (x2, y2): (usize, f64)) -> String {
 
 #[cfg(test)]
 pub(crate) fn samples(language: Language) -> Vec<String> {
-    use relay_control::traffic::{RollupSums, Share};
-
     use crate::pages::rendering::{HOSTILE, render, visit};
     let fleet = crate::pages::fleet::samples::fleet();
     let sums = RollupSums { requests: 70, ..RollupSums::default() };
-    let share = Share { name: "gpt-tokyo".into(), sums };
-    let traffic = Traffic {
-        step: Duration::from_hours(1),
-        steps: Vec::new(),
-        hours: Vec::new(),
-        total: sums,
-        groups: Vec::new(),
-        hosts: Vec::new(),
-        models: Vec::new(),
-        consumers: Vec::new(),
-        routes: vec![share],
-    };
+    let traffic = HashMap::from([("gpt-tokyo".to_owned(), sums)]);
     let drawn = |routes| Drawn { groups: fleet.groups.iter().collect(), hosts: fleet.hosts.iter().collect(), routes };
     let visit = visit(language);
     let many = (0..=ROUTES).map(|_| &fleet.routes[0]).collect();
+    let map = |fleet, traffic, only| render(&Map::new(&visit, fleet, traffic, &Healths::sample(), only));
     vec![
-        render(&Map::new(&visit, drawn(fleet.routes.iter().collect()), &traffic, &Healths::sample(), None)),
-        render(&Map::new(&visit, drawn(many), &traffic, &Healths::sample(), Some(HOSTILE.into()))),
-        render(&Map::new(&visit, drawn(Vec::new()), &traffic, &Healths::sample(), None)),
+        map(drawn(fleet.routes.iter().collect()), Some(&traffic), None),
+        map(drawn(many), Some(&traffic), Some(HOSTILE.into())),
+        map(drawn(fleet.routes.iter().collect()), None, None),
+        map(drawn(Vec::new()), Some(&traffic), None),
     ]
 }

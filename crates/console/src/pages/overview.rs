@@ -86,6 +86,7 @@ words! {
         first_run_go => "Begin" / "开始";
         first_run_go_on => "Go on" / "继续";
         step_done => "done" / "已完成";
+        counting => "The sums of this time are still being added up and follow." / "该时间段的数据仍在汇总，稍后自动显示。";
         no_traffic => "No requests in this time." / "该时间段内没有请求。";
     }
 }
@@ -178,20 +179,25 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let asked = Asked::read(&query, visit.now)?;
     let control = &console.control;
     let hour_ago = visit.now.saturating_sub(Duration::from_hours(1)).unwrap_or(visit.now);
-    let traffic = TrafficQuery { from: asked.from, to: asked.to, filter: asked.filter.clone(), routes: false };
-    let (traffic, recent, health) = tokio::join!(control.traffic(traffic), control.recent(hour_ago), control.health());
+    let traffic = TrafficQuery { from: asked.from, to: asked.to, filter: asked.filter.clone() };
+    let traffic = control.traffic(traffic, visit.patience());
+    let (traffic, recent, health) = tokio::join!(traffic, control.recent(hour_ago), control.health());
     let (traffic, recent) = (traffic?, recent?);
+    let is_counting = traffic.is_none();
+    let traffic = traffic.unwrap_or_else(|| Traffic::empty(asked.from, asked.to));
     let (steps, step) = asked.steps(&traffic, &recent);
     let times = steps.iter().map(|step| step.at).collect();
     let timings = control.timings(times, step, asked.filter.clone()).await?;
     let fleet = control.fleet_health(&HealthFilter { troubled: true, ..HealthFilter::default() });
-    let shown = Overview::new(&visit, &asked, &Seen { traffic, recent, timings, health, fleet });
+    let shown = Overview::new(&visit, &asked, &Seen { traffic, is_counting, recent, timings, health, fleet });
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
 
 /// What the use cases said.
 struct Seen {
     traffic: Traffic,
+    /// The traffic is not known yet.
+    is_counting: bool,
     recent: Recent,
     /// Of each step that is drawn.
     timings: StepsTimed,
@@ -261,7 +267,7 @@ impl Overview {
     fn new(visit: &Visit, asked: &Asked, seen: &Seen) -> Self {
         let language = visit.preferences.language;
         let (t, format) = (OverviewWords(language), visit.format());
-        let Seen { traffic, recent, timings, health, fleet } = seen;
+        let Seen { traffic, is_counting, recent, timings, health, fleet } = seen;
         let total = if asked.is_recent() { &recent.total } else { &traffic.total };
         let drawn = Drawn { t, format, timings: &timings.steps, steps: asked.steps(traffic, recent) };
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
@@ -282,12 +288,13 @@ impl Overview {
             charts: drawn.charts(),
             lists: lists(t, format, asked, traffic),
             note: match (is_cut, total.requests) {
+                _ if *is_counting => Some(t.counting().to_owned()),
                 (true, _) => Some(t.cut(format.number(recent.total.requests))),
                 (false, 0) => Some(t.no_traffic().to_owned()),
                 (false, _) => None,
             },
             // What has passed does not change; what could not be read in time is asked for soon.
-            refresh: match (asked.range, timings.is_cut) {
+            refresh: match (asked.range, timings.is_cut || *is_counting) {
                 (Some(_), false) => Some("every 10s"),
                 (Some(_), true) => Some("every 10s, load delay:1s"),
                 (None, true) => Some("load delay:1s"),
@@ -427,11 +434,11 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
         hosts: shares.to_vec(),
         models: shares.to_vec(),
         consumers: shares.to_vec(),
-        routes: shares.to_vec(),
     };
     let (health, fleet) = crate::pages::health::sample_trouble();
     let full = Seen {
         traffic: traffic((0..24).map(|hour| step(hour, sums)).collect(), sums, &shares),
+        is_counting: false,
         recent: recent(sums, true),
         timings: StepsTimed {
             steps: vec![
@@ -446,6 +453,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let (health, fleet) = crate::pages::health::sample_wellness();
     let empty = Seen {
         traffic: traffic(vec![step(0, RollupSums::default())], RollupSums::default(), &[]),
+        is_counting: true,
         recent: Recent { overhead_us: None, first_output_us: None, ..recent(RollupSums::default(), false) },
         timings: StepsTimed::default(),
         health,

@@ -1,12 +1,16 @@
 //! Usage and money: what was used and what it cost, by what is asked for; as CSV over the API.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
-use relay_control::traffic::{OverTime, OverTimeQuery, RollupFilter, RollupSums, Share, Traffic, TrafficQuery};
+use relay_control::Control;
+use relay_control::traffic::{
+    OverTime, OverTimeQuery, RollupFilter, RollupSums, Share, Traffic, TrafficQuery, UsualSpan, shares,
+};
 use relay_control::usage::Dimension;
-use relay_domain::{Period, Timestamp};
+use relay_domain::Timestamp;
 
 use crate::chart::{Chart, Ink, Plot, Series, Shape};
 use crate::fault::{Fault, PageResult};
@@ -49,6 +53,7 @@ words! {
         saved => "Saved by cache" / "缓存节省";
         total => "Total" / "合计";
         none_named => "(none)" / "（无）";
+        counting => "The sums of this time are still being added up and follow." / "该时间段的数据仍在汇总，稍后自动显示。";
         empty => "Nothing was used in this time." / "该时间段内没有用量。";
         cut(number) => "Only the first {number} lines are shown; the CSV has all." / "仅显示前 {number} 行，完整数据请下载 CSV。";
     }
@@ -88,6 +93,8 @@ pub(crate) struct Usage {
     /// Address, text, chosen.
     pub(crate) spans: Vec<(String, &'static str, bool)>,
     pub(crate) csv: String,
+    /// The sums are not known yet.
+    pub(crate) is_counting: bool,
     pub(crate) charts: Vec<Chart>,
     pub(crate) lines: Vec<Line>,
     pub(crate) total: Option<Line>,
@@ -112,30 +119,43 @@ const NAMED: usize = 5;
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     let word = query.text("by").unwrap_or_else(|| Dimension::Consumer.as_str().to_owned());
     let by = BY.into_iter().find(|by| by.as_str() == word).ok_or(Fault::Parameter("by"))?;
-    let from = query.time("from")?.unwrap_or(Period::Month.around(visit.now).0);
+    let from = query.time("from")?.unwrap_or(UsualSpan::ThisMonth.from(visit.now));
     let to = query.time("to")?.unwrap_or(visit.now);
-    let filter = RollupFilter::default();
-    let traffic = console
-        .control
-        .traffic(TrafficQuery { from, to, filter: filter.clone(), routes: by == Dimension::Route })
-        .await?;
-    let shares = shares(by, &traffic);
-    let names = dearest(by, &shares);
-    let query = OverTimeQuery { from, to, filter, by, names: names.clone() };
-    let over_time = console.control.traffic_over_time(query).await?;
-    let report = Report { by, span: (from, to), total: traffic.total, shares, names, over_time };
-    Ok(page(&Usage::new(&visit, &report)))
+    let report = report(&console.control, by, (from, to), visit.patience()).await?;
+    Ok(page(&Usage::new(&visit, by, (from, to), report.as_ref())))
 }
 
 /// What the use cases said.
 struct Report {
-    by: Dimension,
-    span: (Timestamp, Timestamp),
     total: RollupSums,
     shares: Vec<Share>,
     /// What the charts have by name.
     names: Vec<String>,
     over_time: OverTime,
+}
+
+/// Asks them, as long as there is patience.
+async fn report(
+    control: &Control,
+    by: Dimension,
+    (from, to): (Timestamp, Timestamp),
+    patience: Duration,
+) -> Result<Option<Report>, Fault> {
+    let filter = RollupFilter::default();
+    let traffic = control.traffic(TrafficQuery { from, to, filter: filter.clone() }, patience);
+    let routes = async {
+        match by {
+            Dimension::Route => control.traffic_by_route((from, to), None, patience).await,
+            _ => Ok(Some(HashMap::new())),
+        }
+    };
+    let (traffic, routes) = tokio::join!(traffic, routes);
+    let (Some(traffic), Some(routes)) = (traffic?, routes?) else { return Ok(None) };
+    let shares = shares_by(by, &traffic, routes);
+    let names = dearest(by, &shares);
+    let query = OverTimeQuery { from, to, filter, by, names: names.clone() };
+    let over_time = control.traffic_over_time(query, patience).await?;
+    Ok(over_time.map(|over_time| Report { total: traffic.total, shares, names, over_time }))
 }
 
 /// The names of those that cost most; days and hours are along the charts anyway.
@@ -161,12 +181,12 @@ fn name(t: UsageWords, by: Dimension) -> &'static str {
 }
 
 /// The traffic by what is asked for.
-fn shares(by: Dimension, traffic: &Traffic) -> Vec<Share> {
+fn shares_by(by: Dimension, traffic: &Traffic, routes: HashMap<String, RollupSums>) -> Vec<Share> {
     match by {
         Dimension::Consumer => traffic.consumers.clone(),
         Dimension::Group => traffic.groups.clone(),
         Dimension::Model => traffic.models.clone(),
-        Dimension::Route => traffic.routes.clone(),
+        Dimension::Route => shares(routes),
         Dimension::Host => traffic.hosts.clone(),
         Dimension::Day => in_time(traffic, "%Y-%m-%d"),
         Dimension::Hour => in_time(traffic, "%Y-%m-%d %H:00"),
@@ -187,11 +207,10 @@ fn in_time(traffic: &Traffic, pattern: &str) -> Vec<Share> {
 }
 
 impl Usage {
-    fn new(visit: &Visit, report: &Report) -> Self {
+    fn new(visit: &Visit, by: Dimension, (from, to): (Timestamp, Timestamp), report: Option<&Report>) -> Self {
         let t = UsageWords(visit.preferences.language);
         let format = visit.format();
-        let Report { by, span: (from, to), total, shares, .. } = report;
-        let (by, from, to) = (*by, *from, *to);
+        let shares = report.map(|report| report.shares.as_slice()).unwrap_or_default();
         let highest = shares.iter().map(|share| share.sums.cost_nanos.max(0)).max().unwrap_or(0).max(1);
         let named = |share: &Share| {
             let name = if share.name.is_empty() { t.none_named() } else { &share.name };
@@ -200,13 +219,10 @@ impl Usage {
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
         let word = by.as_str();
         let span = |from: Timestamp| address("/usage", [("by", word), ("from", from.to_string().as_str())]);
-        // Whole days, so that its first column is no part of one.
-        let week = visit.now.saturating_sub(Duration::from_hours(6 * 24)).unwrap_or(visit.now);
-        let week = Period::Day.around(week).0;
         let spans = [
-            (Period::Day.around(visit.now).0, t.today()),
-            (week, t.seven_days()),
-            (Period::Month.around(visit.now).0, t.this_month()),
+            (UsualSpan::Today.from(visit.now), t.today()),
+            (UsualSpan::SevenDays.from(visit.now), t.seven_days()),
+            (UsualSpan::ThisMonth.from(visit.now), t.this_month()),
         ];
         let (csv_from, csv_to) = (from.to_string(), to.to_string());
         Self {
@@ -225,8 +241,11 @@ impl Usage {
                 "/api/v1/usage",
                 [("by", word), ("from", csv_from.as_str()), ("to", csv_to.as_str()), ("format", "csv")],
             ),
-            charts: charts(t, format, report),
-            total: (shares.len() > 1).then(|| told(format, total, t.total().to_owned(), highest)),
+            is_counting: report.is_none(),
+            charts: report.map(|report| charts(t, format, report)).unwrap_or_default(),
+            total: report
+                .filter(|_| shares.len() > 1)
+                .map(|report| told(format, &report.total, t.total().to_owned(), highest)),
             note: (shares.len() > LINES).then(|| t.cut(LINES)),
             lines: shares.iter().take(LINES).map(named).collect(),
         }
@@ -300,8 +319,6 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     };
     let visit = visit(language);
     let report = |by, shares: Vec<Share>| Report {
-        by,
-        span: (now(), now()),
         total: sums,
         names: dearest(by, &shares),
         over_time: OverTime {
@@ -313,12 +330,13 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
         shares,
     };
     let share = |name: &str| Share { name: name.into(), sums };
-    [
-        report(Dimension::Consumer, vec![share(HOSTILE); LINES + 1]),
-        report(Dimension::Route, vec![share("")]),
-        report(Dimension::Day, vec![share("2026-11-26")]),
-        report(Dimension::Host, Vec::new()),
-    ]
-    .map(|report| render(&Usage::new(&visit, &report)))
-    .into()
+    let known = [
+        (Dimension::Consumer, vec![share(HOSTILE); LINES + 1]),
+        (Dimension::Route, vec![share("")]),
+        (Dimension::Day, vec![share("2026-11-26")]),
+        (Dimension::Host, Vec::new()),
+    ];
+    let known = known.map(|(by, shares)| (by, Some(report(by, shares))));
+    let pages = known.into_iter().chain([(Dimension::Route, None)]);
+    pages.map(|(by, report)| render(&Usage::new(&visit, by, (now(), now()), report.as_ref()))).collect()
 }

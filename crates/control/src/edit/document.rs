@@ -1,5 +1,7 @@
 //! Edits laid over the fleet as a document, and faults told in the words of whoever edits.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::{Act, Edit, EditError, Entry, Noun, patch};
@@ -12,6 +14,9 @@ use crate::view::Fields;
 pub(super) struct Edited {
     document: FleetDocument,
     faults: Vec<Fault>,
+    /// Where entries stand, by noun and id: one edit may be of hundreds among ten thousand. Made when it is asked for, and
+    /// dropped when entries have moved.
+    places: HashMap<Noun, HashMap<String, usize>>,
 }
 
 impl Edited {
@@ -24,7 +29,7 @@ impl Edited {
         edits: &[Edit],
         entry: impl Fn(&Edit) -> Option<Entry>,
     ) -> Result<Self, EditError> {
-        let mut edited = Self { document: written(&in_force.fleet), faults: Vec::new() };
+        let mut edited = Self { document: written(&in_force.fleet), faults: Vec::new(), places: HashMap::new() };
         for edit in edits {
             match &edit.act {
                 Act::Create(fields) => edited.create(edit, fields)?,
@@ -51,15 +56,17 @@ impl Edited {
 
     fn create(&mut self, edit: &Edit, fields: &Fields) -> Result<(), EditError> {
         // Without an id there is nothing to be found; that it is missing is told with the other faults.
-        if place(&self.document, edit.noun, &edit.id).is_some() {
+        if self.place(edit).is_some() {
             return Err(EditError::Exists { noun: edit.noun, id: edit.id.clone() });
         }
-        self.document.entries_mut(edit.noun.as_str()).push(Value::Object(fields.clone()));
+        let entries = self.document.entries_mut(edit.noun.as_str());
+        self.places.entry(edit.noun).or_default().insert(edit.id.clone(), entries.len());
+        entries.push(Value::Object(fields.clone()));
         Ok(())
     }
 
     fn update(&mut self, edit: &Edit, patch: &Fields, shown: Option<Entry>) -> Result<(), EditError> {
-        let place = place(&self.document, edit.noun, &edit.id).ok_or_else(|| unknown(edit))?;
+        let place = self.place(edit).ok_or_else(|| unknown(edit))?;
         let mut patch = patch.clone();
         patch::without_what_is_shown(&mut patch, &shown.map(|entry| entry.fields).unwrap_or_default());
         self.refuse_fixed(edit, &mut patch);
@@ -90,23 +97,30 @@ impl Edited {
 
     fn delete(&mut self, edit: &Edit, cascade: bool) -> Result<(), EditError> {
         let (noun, id) = (edit.noun, edit.id.as_str());
-        let place = place(&self.document, noun, id).ok_or_else(|| unknown(edit))?;
+        let place = self.place(edit).ok_or_else(|| unknown(edit))?;
         let by = referring(&self.document, noun, id);
         if !by.is_empty() && !cascade {
             return Err(EditError::Referred { noun, id: id.to_owned(), by });
         }
         self.document.entries_mut(noun.as_str()).remove(place);
         take_away(&mut self.document, noun, id);
+        self.places.clear();
         Ok(())
+    }
+
+    /// Where the entry of an edit stands among those of its noun.
+    fn place(&mut self, edit: &Edit) -> Option<usize> {
+        let (noun, document) = (edit.noun, &self.document);
+        let places = self.places.entry(noun).or_insert_with(|| {
+            let entries = document.entries(noun.as_str()).iter().enumerate();
+            entries.map(|(place, entry)| (text(entry, noun.id_field()).to_owned(), place)).collect()
+        });
+        places.get(&edit.id).copied()
     }
 }
 
 fn unknown(edit: &Edit) -> EditError {
     EditError::Unknown { noun: edit.noun, id: edit.id.clone() }
-}
-
-fn place(document: &FleetDocument, noun: Noun, id: &str) -> Option<usize> {
-    document.entries(noun.as_str()).iter().position(|entry| text(entry, noun.id_field()) == id)
 }
 
 fn text<'a>(entry: &'a Value, field: &str) -> &'a str {

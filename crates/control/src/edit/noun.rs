@@ -9,7 +9,7 @@ use crate::Control;
 use crate::view::{self, Fields};
 
 /// A kind of entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Noun {
     /// An upstream deployment.
     Host,

@@ -44,17 +44,21 @@ pub struct OverTime {
 }
 
 impl Control {
-    /// Traffic over time by a dimension, what has just ended included.
+    /// Traffic over time by a dimension, what has just ended included; `None` when that takes longer than `patience`.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn traffic_over_time(&self, query: OverTimeQuery) -> Result<OverTime, QueryError> {
-        self.parts.ledger.settle().await;
+    pub async fn traffic_over_time(
+        &self,
+        query: OverTimeQuery,
+        patience: Duration,
+    ) -> Result<Option<OverTime>, QueryError> {
         let (remembered, now) = (Arc::clone(&self.remembered_traffic), self.now());
-        self.read_log(move |log| {
-            let from = floor(query.from, HOUR);
-            let mut told = OverTime::empty(from, &query);
-            let longest = told.seconds().min(DAY);
+        let from = floor(query.from, HOUR);
+        let mut told = OverTime::empty(&query);
+        let longest = told.seconds().min(DAY);
+        let missing = remembered.missing(((from, query.to), longest), &query.filter, now);
+        self.look(patience, missing.is_empty(), move |log| {
             // Routes first: what ends meanwhile is then one of the others.
             let routes = if query.by == Dimension::Route && query.filter.is_all() {
                 log.marginals(from, query.to, relay_ledger::Dimension::Route, Some(&query.names))?
@@ -74,7 +78,9 @@ impl Control {
 }
 
 impl OverTime {
-    fn empty(from: Timestamp, query: &OverTimeQuery) -> Self {
+    /// The steps, without traffic.
+    pub fn empty(query: &OverTimeQuery) -> Self {
+        let from = floor(query.from, HOUR);
         let seconds = step_seconds(from, query.to);
         let first = floor(from, seconds).as_second();
         let starts = (0..2 * MAX_STEPS).map(|step| first + step * seconds);
@@ -129,11 +135,16 @@ impl OverTime {
     }
 }
 
+/// Whether a span is told by the hour.
+pub(super) fn is_by_the_hour(from: Timestamp, to: Timestamp) -> bool {
+    to.as_second() - from.as_second() <= BY_THE_HOUR * HOUR
+}
+
 fn step_seconds(from: Timestamp, to: Timestamp) -> i64 {
-    let seconds = (to.as_second() - from.as_second()).max(1);
-    if seconds <= BY_THE_HOUR * HOUR {
+    if is_by_the_hour(from, to) {
         return HOUR;
     }
+    let seconds = to.as_second() - from.as_second();
     let days = (seconds + DAY - 1) / DAY;
     DAY * ((days + MAX_STEPS - 1) / MAX_STEPS)
 }
@@ -152,7 +163,7 @@ mod tests {
             by: Dimension::Consumer,
             names: vec!["a".to_owned(), "absent".to_owned()],
         };
-        let mut told = OverTime::empty(query.from, &query);
+        let mut told = OverTime::empty(&query);
         for (day, name, requests) in [(0, "a", 1), (0, "b", 9), (6, "a", 2), (6, "c", 50)] {
             let mut stretch = Stretch::default();
             stretch.by[3].insert(name.to_owned(), RollupSums { requests, ..RollupSums::default() });

@@ -2,7 +2,7 @@
 //! does not change any more and is remembered; the rest is read each time.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use relay_domain::Timestamp;
 use relay_ledger::{Dimension as By, LedgerReader, Marginal, ReadError, Rollup, RollupFilter, RollupSums};
@@ -13,13 +13,10 @@ use crate::usage::Dimension;
 pub(super) const DAY: i64 = 24 * HOUR;
 
 /// Seconds after which an hour counts as over: requests are counted in the hour in which they began.
-const FINAL_AFTER: i64 = 2 * HOUR;
+pub(super) const FINAL_AFTER: i64 = 2 * HOUR;
 
 /// Sums remembered at most, over all stretches: some 25 MB.
 const MAX_SUMS: usize = 100_000;
-
-/// Where the sums by route are among those of a [`Stretch`].
-pub(super) const ROUTES: usize = 4;
 
 /// Sums of a stretch.
 #[derive(Clone, Debug, Default)]
@@ -103,53 +100,26 @@ impl Stretch {
 /// Which stretch: from, to, and the filter.
 type Name = (i64, i64, [Option<String>; 5]);
 
-/// Sums by route.
-type OfRoutes = HashMap<String, RollupSums>;
-
-/// From, to, and the sums between.
-type RouteSpan = ((i64, i64), Arc<OfRoutes>);
-
-/// Spans whose sums by route are remembered: those that people look at now.
-const ROUTE_SPANS: usize = 4;
-
 /// Sums of stretches that are over.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
     stretches: Mutex<HashMap<Name, Arc<Stretch>>>,
-    /// Of all requests, by the seconds from and to which they are; the last one used is last.
-    routes: Mutex<Vec<RouteSpan>>,
 }
 
 impl Remembered {
-    /// The sums by route of all requests from an hour on to before `to`. What is over is remembered as one piece, since each
-    /// hour may have thousands of them.
-    pub(super) fn routes<E>(
+    /// The stretches of a span that are over and not remembered, newest first.
+    pub(super) fn missing(
         &self,
-        from: Timestamp,
-        to: Timestamp,
+        ((from, to), longest): ((Timestamp, Timestamp), i64),
+        filter: &RollupFilter,
         now: Timestamp,
-        read: impl Fn(Timestamp, Timestamp) -> Result<OfRoutes, E>,
-    ) -> Result<OfRoutes, E> {
-        let over = to.as_second().min(now.as_second() - FINAL_AFTER);
-        let over = over - over.rem_euclid(HOUR);
-        let Ok(rest) = Timestamp::from_second(over.max(from.as_second())) else { return read(from, to) };
-        let span = (from.as_second(), rest.as_second());
-        let remembered = || self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = remembered().iter().find(|(known, _)| *known == span).map(|(_, sums)| Arc::clone(sums));
-        let past = match known {
-            Some(past) => past,
-            None => Arc::new(read(from, rest)?),
-        };
-        let mut whole = (*past).clone();
-        for (route, sums) in read(rest, to)? {
-            whole.entry(route).or_default().add(&sums);
-        }
-        let mut spans = remembered();
-        spans.retain(|(known, _)| *known != span);
-        spans.push((span, past));
-        let surplus = spans.len().saturating_sub(ROUTE_SPANS);
-        spans.drain(..surplus);
-        Ok(whole)
+    ) -> Vec<(Timestamp, Timestamp)> {
+        let (over, _) = cut((from.as_second(), to.as_second()), now.as_second() - FINAL_AFTER, longest);
+        let filter = values(filter);
+        let remembered = self.lock();
+        let missing =
+            over.into_iter().rev().filter(|(from, to)| !remembered.contains_key(&(*from, *to, filter.clone())));
+        missing.map(|(from, to)| (time(from), time(to))).collect()
     }
 
     /// The sums from an hour on to before `to`; `read` is asked for what is not remembered.
@@ -175,13 +145,11 @@ impl Remembered {
         read: impl Fn(Timestamp, Timestamp) -> Result<Stretch, E>,
         mut show: impl FnMut(i64, &Stretch),
     ) -> Result<(), E> {
-        let time = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
-        let RollupFilter { consumer, logical_group_id, public_model, route_id, host_id } = filter.clone();
-        let filter = [consumer, logical_group_id, public_model, route_id, host_id];
+        let filter = values(filter);
         let (over, mut rest) = cut((from.as_second(), to.as_second()), now.as_second() - FINAL_AFTER, longest);
         for (from, to) in over {
             let name = (from, to, filter.clone());
-            let known = self.stretches.lock().unwrap_or_else(PoisonError::into_inner).get(&name).map(Arc::clone);
+            let known = self.lock().get(&name).map(Arc::clone);
             let stretch = match known {
                 Some(stretch) => stretch,
                 None => self.remember(name, read(time(from), time(to))?),
@@ -196,16 +164,31 @@ impl Remembered {
         Ok(())
     }
 
+    /// Remembers a stretch. Of more than there is room for those that began last stay.
     fn remember(&self, name: Name, stretch: Stretch) -> Arc<Stretch> {
         let stretch = Arc::new(stretch);
-        let mut remembered = self.stretches.lock().unwrap_or_else(PoisonError::into_inner);
-        let sums: usize = remembered.values().map(|stretch| stretch.sums()).sum();
-        if sums + stretch.sums() > MAX_SUMS {
-            remembered.clear();
-        }
+        let mut remembered = self.lock();
         remembered.insert(name, Arc::clone(&stretch));
+        let mut sums: usize = remembered.values().map(|stretch| stretch.sums()).sum();
+        while sums > MAX_SUMS {
+            let Some(oldest) = remembered.keys().min().cloned() else { break };
+            sums -= remembered.remove(&oldest).map_or(0, |stretch| stretch.sums());
+        }
         stretch
     }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Arc<Stretch>>> {
+        self.stretches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn time(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
+}
+
+fn values(filter: &RollupFilter) -> [Option<String>; 5] {
+    let RollupFilter { consumer, logical_group_id, public_model, route_id, host_id } = filter.clone();
+    [consumer, logical_group_id, public_model, route_id, host_id]
 }
 
 /// Whole days if they may be so long, and whole hours before and after them, that are over by `over`; and where the
@@ -275,6 +258,12 @@ mod tests {
         assert_eq!(asked.take().len(), 2, "a day, and what is not over");
         let second = ask();
         assert_eq!(asked.take(), [(at("2026-11-26T00:00:00Z"), to)]);
+        let missing =
+            |from| remembered.missing(((from, to), DAY), &RollupFilter::default(), at("2026-11-26T02:30:00Z"));
+        assert_eq!(
+            (missing(from), missing(at("2026-11-24T23:00:00Z"))),
+            (vec![], vec![(at("2026-11-24T23:00:00Z"), from)])
+        );
         assert_eq!((first.hours.len(), &first.by[1]["tokyo"]), (2, &second.by[1]["tokyo"]));
         assert_eq!(second.by[1]["tokyo"].requests, 2);
     }
@@ -295,27 +284,6 @@ mod tests {
     }
 
     #[test]
-    fn routes_of_what_is_over_are_read_once_for_each_span() {
-        let remembered = Remembered::default();
-        let asked = RefCell::new(Vec::new());
-        let now = at("2026-11-26T03:30:00Z");
-        let read = |from: Timestamp, to: Timestamp| {
-            asked.borrow_mut().push((from, to));
-            let sums = RollupSums { requests: (to.as_second() - from.as_second()) / 60, ..RollupSums::default() };
-            Ok::<_, Infallible>(HashMap::from([("r".to_owned(), sums)]))
-        };
-        let (from, over) = (at("2026-11-25T04:00:00Z"), at("2026-11-26T01:00:00Z"));
-        for _ in 0..2 {
-            assert_eq!(remembered.routes(from, now, now, read).unwrap()["r"].requests, 23 * 60 + 30);
-        }
-        assert_eq!(asked.take(), [(from, over), (over, now), (over, now)]);
-        for hour in 0..10 {
-            remembered.routes(from + jiff::SignedDuration::from_hours(hour), now, now, read).unwrap();
-        }
-        assert_eq!(remembered.routes.lock().unwrap().len(), ROUTE_SPANS);
-    }
-
-    #[test]
     fn what_is_remembered_is_bounded() {
         let remembered = Remembered::default();
         let many = |offset: usize| {
@@ -329,5 +297,7 @@ mod tests {
         }
         let sums: usize = remembered.stretches.lock().unwrap().values().map(|stretch| stretch.sums()).sum();
         assert!(sums <= MAX_SUMS && sums > 0);
+        let starts: Vec<i64> = remembered.lock().keys().map(|(from, ..)| *from).collect();
+        assert!(starts.contains(&9) && !starts.contains(&0), "the newest stay: {starts:?}");
     }
 }

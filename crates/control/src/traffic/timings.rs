@@ -20,7 +20,7 @@ const OF_STEP: u64 = 32;
 const FINAL_AFTER: i64 = 15 * 60;
 
 /// After so long older steps are left out: a page has 100 ms. What was read is remembered, so the next look has more.
-const BUDGET: Duration = Duration::from_millis(40);
+const BUDGET: Duration = Duration::from_millis(25);
 
 /// Steps remembered at most: some 6 MB.
 const MOST_REMEMBERED: usize = 20_000;

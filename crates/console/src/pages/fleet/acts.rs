@@ -8,6 +8,7 @@ use relay_control::Control;
 use relay_control::access::Role;
 use relay_control::edit::{Edit, EditError, Noun};
 use relay_control::keys::DEFAULT_OVERLAP;
+use relay_control::publication::Planned;
 use relay_control::view::Fields;
 
 use super::draining::Held;
@@ -123,34 +124,45 @@ impl Act {
         }))
     }
 
-    /// The edits for who only looks: what refers to the entry goes with it, and that is told.
-    fn tried(self, control: &Control, noun: Noun, id: &str) -> Result<(Option<Vec<Edit>>, Option<String>), EditError> {
-        let Some(edits) = self.edits(control, noun, id, false)? else { return Ok((None, None)) };
+    /// What it would do, for who only looks: what refers to the entry goes with it, and that is told.
+    fn tried(self, control: &Control, noun: Noun, id: &str) -> Result<Option<Tried>, EditError> {
+        let Some(edits) = self.edits(control, noun, id, false)? else { return Ok(None) };
         match control.plan_edit(&edits) {
             Err(error @ EditError::Referred { .. }) => {
-                Ok((self.edits(control, noun, id, true)?, Some(error.to_string())))
+                let edits = self.edits(control, noun, id, true)?.unwrap_or_default();
+                let planned = control.plan_edit(&edits)?;
+                Ok(Some(Tried { edits, planned, referred: Some(error.to_string()) }))
             }
-            _ => Ok((Some(edits), None)),
+            planned => Ok(Some(Tried { edits, planned: planned?, referred: None })),
         }
     }
+}
+
+/// What an act would do.
+struct Tried {
+    edits: Vec<Edit>,
+    planned: Planned,
+    /// What refers to the entry and goes with it.
+    referred: Option<String>,
 }
 
 async fn confirm(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Act) -> PageResult {
     visit.acting(Role::Admin)?;
     let control = &*console.control;
     control.entry(noun, id).ok_or(Fault::NotFound)?;
-    let (edits, referred) = act.tried(control, noun, id).map_err(fault)?;
+    let tried = act.tried(control, noun, id).map_err(fault)?;
     if visit.is_fragment {
-        let parts = weight::of(console, visit, &edits.unwrap_or_default()).await;
+        let edits = tried.map(|tried| tried.edits).unwrap_or_default();
+        let parts = weight::of(console, visit, &edits).await;
         return Ok(page(&Weight { shell: visit.shell(section(noun)), parts }));
     }
-    let planned = edits.map(|edits| control.plan_edit(&edits)).transpose().map_err(fault)?;
     let held = match (act, noun) {
         (Act::Drain | Act::Disable | Act::Delete, Noun::Route) => Some(Held::of_route(console, id).await?),
         (Act::Drain | Act::Disable | Act::Delete, Noun::Host) => Some(Held::of_host(console, id).await?),
         _ => None,
     };
-    let planned = planned.map(|planned| plan_of(visit.preferences.language, &planned));
+    let planned = tried.as_ref().map(|tried| plan_of(visit.preferences.language, &tried.planned));
+    let referred = tried.and_then(|tried| tried.referred);
     Ok(page(&confirmation(visit, (noun, id, act), planned, referred, held.map(|held| held.told(visit)))))
 }
 
