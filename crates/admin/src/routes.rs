@@ -65,6 +65,7 @@ fn api() -> OpenApiRouter<AdminState> {
         .routes(routes!(hosts::objects::handle))
         .routes(routes!(hosts::probe::handle))
         .routes(routes!(hosts::progress::handle))
+        .routes(routes!(hosts::results::handle))
         .routes(routes!(hosts::sync::handle))
         .routes(routes!(hosts::drain::handle))
         .routes(routes!(hosts::models::handle))

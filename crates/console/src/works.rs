@@ -1,10 +1,9 @@
-//! Work on hosts that somebody has started and need not wait for: it goes on when they leave the page, and what
-//! came of it last is kept, in memory, until it is done again.
+//! Work on hosts that somebody has started and need not wait for: it goes on when they leave the page. What comes of it
+//! the control plane keeps.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use relay_control::hosts::{HostCapabilities, HostTrial, Reconciled, Synced};
 use relay_domain::Timestamp;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -36,24 +35,6 @@ impl Ask {
     }
 }
 
-/// What came of it.
-#[derive(Debug)]
-pub(crate) enum Came {
-    Tried(HostTrial),
-    Probed(HostCapabilities),
-    Synced(Synced),
-    Reconciled(Reconciled),
-    /// Nothing, and why.
-    Failed(String),
-}
-
-/// One piece of work.
-#[derive(Clone, Debug)]
-pub(crate) enum Work {
-    UnderWay { since: Timestamp },
-    Done { at: Timestamp, came: Arc<Came> },
-}
-
 /// All of it. Dropping it ends what is under way.
 #[derive(Debug, Default)]
 pub(crate) struct Works {
@@ -63,45 +44,28 @@ pub(crate) struct Works {
 
 #[derive(Debug)]
 struct Known {
-    work: Work,
+    since: Timestamp,
     task: AbortHandle,
 }
 
 impl Works {
-    /// Begins work on a host, unless the same is under way. `now` is asked again when it has ended.
-    pub(crate) fn begin(
-        self: &Arc<Self>,
-        host: &str,
-        ask: Ask,
-        now: impl Fn() -> Timestamp + Send + 'static,
-        work: impl Future<Output = Came> + Send + 'static,
-    ) {
+    /// Begins work on a host at `now`, unless the same is under way.
+    pub(crate) fn begin(&self, host: &str, ask: Ask, now: Timestamp, work: impl Future<Output = ()> + Send + 'static) {
         let name = (host.to_owned(), ask);
         let mut known = lock(&self.known);
         if known.get(&name).is_some_and(|known| !known.task.is_finished()) {
             return;
         }
-        let (works, since) = (Arc::downgrade(self), now());
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
-        let of_task = name.clone();
-        let task = tasks.spawn(async move {
-            let came = Arc::new(work.await);
-            let Some(works) = works.upgrade() else { return };
-            if let Some(known) = lock(&works.known).get_mut(&of_task) {
-                known.work = Work::Done { at: now(), came };
-            }
-        });
-        known.insert(name, Known { work: Work::UnderWay { since }, task });
+        known.insert(name, Known { since: now, task: tasks.spawn(work) });
     }
 
-    /// The work on a host that is under way, or what came of it last.
-    pub(crate) fn of(&self, host: &str, ask: Ask) -> Option<Work> {
+    /// Since when work on a host is under way.
+    pub(crate) fn under_way(&self, host: &str, ask: Ask) -> Option<Timestamp> {
         let known = lock(&self.known);
         let known = known.get(&(host.to_owned(), ask))?;
-        // A task that has ended without a result has panicked; its message is in the log.
-        let is_lost = matches!(known.work, Work::UnderWay { .. }) && known.task.is_finished();
-        (!is_lost).then(|| known.work.clone())
+        (!known.task.is_finished()).then_some(known.since)
     }
 }
 
@@ -111,46 +75,44 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use tokio::sync::oneshot;
 
     use super::*;
 
-    fn now() -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-
-    async fn done(works: &Works) -> Arc<Came> {
-        loop {
-            if let Some(Work::Done { came, .. }) = works.of("tokyo", Ask::Sync) {
-                return came;
-            }
+    async fn end(works: &Works) {
+        while works.under_way("tokyo", Ask::Sync).is_some() {
             tokio::task::yield_now().await;
         }
     }
 
     #[tokio::test]
-    async fn work_goes_on_by_itself_is_begun_once_and_its_result_stays() {
-        let works = Arc::new(Works::default());
+    async fn work_goes_on_by_itself_and_is_begun_once() {
+        let (works, done) = (Works::default(), Arc::new(AtomicUsize::new(0)));
         let (go, wait) = oneshot::channel::<()>();
-        works.begin("tokyo", Ask::Sync, now, async {
+        let (first, second) = (Arc::clone(&done), Arc::clone(&done));
+        works.begin("tokyo", Ask::Sync, Timestamp::UNIX_EPOCH, async move {
             let _ = wait.await;
-            Came::Failed("first".into())
+            first.fetch_add(1, Ordering::Relaxed);
         });
-        works.begin("tokyo", Ask::Sync, now, async { Came::Failed("second".into()) });
-        assert!(matches!(works.of("tokyo", Ask::Sync), Some(Work::UnderWay { .. })));
-        assert!(works.of("tokyo", Ask::Probe).is_none() && works.of("osaka", Ask::Sync).is_none());
+        works.begin("tokyo", Ask::Sync, Timestamp::MAX, async move {
+            second.fetch_add(10, Ordering::Relaxed);
+        });
+        assert_eq!(works.under_way("tokyo", Ask::Sync), Some(Timestamp::UNIX_EPOCH));
+        assert!(works.under_way("tokyo", Ask::Probe).is_none() && works.under_way("osaka", Ask::Sync).is_none());
         go.send(()).unwrap();
-        assert!(matches!(&*done(&works).await, Came::Failed(why) if why == "first"));
+        end(&works).await;
+        assert_eq!(done.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
-    async fn what_panicked_is_not_under_way() {
-        let works = Arc::new(Works::default());
-        works.begin("tokyo", Ask::Sync, now, async { panic!("as a bug would") });
-        while works.of("tokyo", Ask::Sync).is_some() {
-            tokio::task::yield_now().await;
-        }
-        works.begin("tokyo", Ask::Sync, now, async { Came::Failed("again".into()) });
-        done(&works).await;
+    async fn what_panicked_is_not_under_way_and_can_be_begun_again() {
+        let works = Works::default();
+        works.begin("tokyo", Ask::Sync, Timestamp::UNIX_EPOCH, async { panic!("as a bug would") });
+        end(&works).await;
+        works.begin("tokyo", Ask::Sync, Timestamp::MAX, std::future::pending());
+        assert_eq!(works.under_way("tokyo", Ask::Sync), Some(Timestamp::MAX));
     }
 }

@@ -1,5 +1,5 @@
 //! What is recorded of hosts beside the fleet: what they can do, the objects that
-//! were seen on them, and observations.
+//! were seen on them, what came of work on them, and observations.
 
 use relay_domain::{HostId, Timestamp};
 use serde_json::Value;
@@ -30,6 +30,21 @@ pub struct HostObject {
     pub observed_at: Timestamp,
     /// Complete looks in a row that did not show it.
     pub misses: u32,
+}
+
+/// What came last of one kind of work on a host. The document is the worker's, without secrets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostResult {
+    /// The host.
+    pub host: HostId,
+    /// `try`, `probe`, `sync` or `reconcile`.
+    pub work: String,
+    /// When it had ended.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub actor: String,
+    /// What came of it.
+    pub document: Value,
 }
 
 /// Something that was seen, and differed from what was seen before.

@@ -38,7 +38,7 @@ pub use admin_token::{AdminToken, Role, TokenHash, TokenRemoval, UnknownRole};
 pub use audit::{AuditEntry, AuditFilter, NewAuditEntry};
 pub use error::{OpenError, PublishError, StoreError};
 pub use event::{Event, EventFilter, Severity};
-pub use host_record::{CapabilityRecord, HostObject, Observation, ObservationFilter};
+pub use host_record::{CapabilityRecord, HostObject, HostResult, Observation, ObservationFilter};
 pub use issue::{generate_admin_token, generate_consumer_key, generate_session_secret};
 pub use keyring::{Keyring, SealError};
 pub use managed::{ManagedResource, ResourceFilter, ResourceKind, UnknownResourceKind};

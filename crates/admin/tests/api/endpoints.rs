@@ -27,6 +27,7 @@ DELETE admin    /hosts/{id}
 GET    viewer   /hosts/{id}/capabilities
 GET    viewer   /hosts/{id}/objects
 GET    viewer   /hosts/{id}/progress
+GET    viewer   /hosts/{id}/results
 POST   operator /hosts/{id}/probe
 POST   operator /hosts/{id}/sync
 POST   admin    /hosts/{id}/drain

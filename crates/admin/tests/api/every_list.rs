@@ -22,6 +22,7 @@ const LISTS: &[(&str, &[&str])] = &[
     ("/bindings", &["sticky_key"]),
     ("/decisions", &["request_id"]),
     ("/managed-resources", &["name"]),
+    ("/hosts/{id}/results", &["work"]),
     ("/access", &["subscription_user", "group_id"]),
     ("/events", &["event_id"]),
     ("/observations", &["observation_id"]),
@@ -120,7 +121,9 @@ async fn two_of_each() -> Server {
     server.store.record_events(&[event, event2]).await.expect("is written");
     server.store.observe(&[seen, seen2]).await.expect("is written");
     server.store.ask_for_grants(&[grant, grant2], false, start_of_time()).await.expect("is written");
-    server.send(ADMIN, Method::POST, "/api/v1/hosts/a/sync", "").await.ok();
+    for work in ["sync", "probe"] {
+        server.send(ADMIN, Method::POST, &format!("/api/v1/hosts/a/{work}"), "").await.ok();
+    }
     // What was used in an hour counts once a later one is asked for.
     server.clock.advance(SignedDuration::from_mins(1));
     server

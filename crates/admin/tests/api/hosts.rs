@@ -264,3 +264,26 @@ async fn how_far_a_look_is_can_be_seen_while_it_lasts() {
     assert_eq!(server.get("/api/v1/hosts/a/progress").await.ok()["items"], json!([]));
     assert_eq!(server.get("/api/v1/hosts/nowhere/progress").await.status, 404);
 }
+
+#[tokio::test]
+async fn what_came_last_of_each_kind_of_work_is_told_afterwards() {
+    let (host, server) = server(Personality::N).await;
+    let results =
+        async |query: &str| server.get(&format!("/api/v1/hosts/a/results{query}")).await.ok()["items"].clone();
+    assert_eq!(results("").await, json!([]));
+    let synced: Value = sync(&server).await.ok();
+    let told = results("").await;
+    let expected =
+        json!([{"work": "sync", "at": told[0]["at"], "actor": told[0]["actor"], "failed": null, "result": synced}]);
+    assert_eq!(told, expected);
+    assert_eq!(told[0]["at"], synced["at"]);
+    // The last word counts, also when it is that nothing came of it.
+    host.fail(AdminFault::internal_error("GET", "/api/v1/admin/groups").always());
+    sync(&server).await;
+    let told = results("?work=sync").await;
+    let why = told[0]["failed"].as_str().expect("a reason");
+    assert!(why.contains("the admin API of host") && told[0]["result"].is_null(), "{told}");
+    assert_eq!(results("?work=probe").await, json!([]));
+    assert!(!told.to_string().contains(ADMIN_KEY));
+    assert_eq!(server.get("/api/v1/hosts/nowhere/results").await.status, 404);
+}

@@ -3,12 +3,13 @@
 //!
 //! A list for people, with what to do; what Relay Manager mends by itself says so.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use relay_domain::{CredentialMode, ModelPattern, Route, Timestamp};
 use relay_hosts::admin::{Group, GroupStatus, HostKey, Subscription, SubscriptionStatus};
 use relay_store::{AccessKey, Grant, GrantName, GrantState, HostObject, Want};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -16,10 +17,11 @@ use super::mapping::fits;
 use super::objects::{GONE, Seen};
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Drift {
     /// What kind, of a fixed set: `group_missing`, `model_missing`, `key_missing`, …
-    pub kind: &'static str,
+    #[schema(value_type = String)]
+    pub kind: Cow<'static, str>,
     /// Of what: a route, a grant, a group.
     pub subject: String,
     /// In words.
@@ -72,7 +74,7 @@ impl Found {
     fn add(&mut self, kind: &'static str, subject: &str, message: String, remedy: &str, three: [Value; 3]) {
         let [desired, recorded, observed] = three;
         let (subject, remedy) = (subject.to_owned(), remedy.to_owned());
-        self.drift.push(Drift { kind, subject, message, remedy, desired, recorded, observed });
+        self.drift.push(Drift { kind: kind.into(), subject, message, remedy, desired, recorded, observed });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use relay_domain::HostId;
 use relay_hosts::admin::Capabilities;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -10,7 +10,7 @@ use super::{HostError, admin};
 use crate::Control;
 
 /// What a host can do, as its last probe found out.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct HostCapabilities {
     /// The host.
     pub host_id: String,
@@ -37,6 +37,10 @@ impl Control {
     /// # Errors
     /// See [`HostError`].
     pub async fn probe_host(&self, id: &str, actor: &str) -> Result<HostCapabilities, HostError> {
+        self.kept(id, "probe", actor, self.find_out(id, actor)).await
+    }
+
+    async fn find_out(&self, id: &str, actor: &str) -> Result<HostCapabilities, HostError> {
         let host = self.reached(id)?;
         let key = host.gateway_key.as_ref().map(|key| &key.secret);
         let hosts = self.parts.managed.hosts();

@@ -8,13 +8,14 @@
 //! Hosts write their rows seconds after the answer, so the last of them are left out. Rows of keys that
 //! are not ours are nobody's business here.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use relay_domain::{Host, Timestamp};
 use relay_hosts::admin::{RemoteKeyId, UsageFilter, UsageRow};
 use relay_ledger::{Decision, Filter};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -35,7 +36,7 @@ const PAGE: usize = 1_000;
 const LISTED: usize = 1_000;
 
 /// Sums of one side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = BillSums)]
 pub struct Sums {
     /// Rows.
@@ -49,7 +50,7 @@ pub struct Sums {
 }
 
 /// By what the rows of both sides are joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinedBy {
     /// The host's `X-Client-Request-ID`.
@@ -61,7 +62,7 @@ pub enum JoinedBy {
 }
 
 /// Rows without a name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Unjoined {
     /// Decisions to whose answer the host gave no name.
     pub ours: Sums,
@@ -70,11 +71,12 @@ pub struct Unjoined {
 }
 
 /// One row that is not the same on both sides.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = BillDifference)]
 pub struct Difference {
     /// `missing_on_host`, `missing_here`, `double` or `differs`.
-    pub kind: &'static str,
+    #[schema(value_type = String)]
+    pub kind: Cow<'static, str>,
     /// Our id of the request.
     #[schema(required)]
     pub request_id: Option<String>,
@@ -85,7 +87,7 @@ pub struct Difference {
 }
 
 /// The two sides of a host's bill.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Reconciled {
     /// The host.
     pub host_id: String,
@@ -127,6 +129,10 @@ impl Control {
     /// # Errors
     /// When host or log cannot be read.
     pub async fn reconcile_host(&self, id: &str, since: Timestamp, actor: &str) -> Result<Reconciled, HostError> {
+        self.kept(id, "reconcile", actor, self.join_bill(id, since, actor)).await
+    }
+
+    async fn join_bill(&self, id: &str, since: Timestamp, actor: &str) -> Result<Reconciled, HostError> {
         let host = self.reached(id)?;
         let until = self.now().checked_sub(LAG).unwrap_or(since);
         let work = self.begin_work(&host, "reconcile");
@@ -319,7 +325,7 @@ impl Reconciled {
     fn list(&mut self, kind: &'static str, request_id: Option<String>, host_request_id: &str, message: String) {
         if self.differences.len() < LISTED {
             let host_request_id = host_request_id.to_owned();
-            self.differences.push(Difference { kind, request_id, host_request_id, message });
+            self.differences.push(Difference { kind: kind.into(), request_id, host_request_id, message });
         }
     }
 }

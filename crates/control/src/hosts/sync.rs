@@ -9,7 +9,7 @@ use relay_hosts::admin::{
     AccountFilter, AdminClient, Group, HostKey, RemoteGroupId, Subscription, SubscriptionFilter, Support,
 };
 use relay_store::{AccessKey, Grant, GrantFilter, GrantState, HostObject, StoreError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -25,7 +25,7 @@ use crate::page::{Page, PageRequest};
 const PAGE: u32 = 1_000;
 
 /// What a look at a host found.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Synced {
     /// The host.
     pub host_id: String,
@@ -64,6 +64,10 @@ impl Control {
     /// # Errors
     /// When its groups cannot be read, or the store fails. What else cannot be read is told in the answer.
     pub async fn sync_host(&self, id: &str, actor: &str) -> Result<Synced, HostError> {
+        self.kept(id, "sync", actor, self.look_over(id, actor)).await
+    }
+
+    async fn look_over(&self, id: &str, actor: &str) -> Result<Synced, HostError> {
         let host = self.reached(id)?;
         let store = &self.parts.store;
         let recorded = store.host_objects(&host.id).await?;

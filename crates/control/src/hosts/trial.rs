@@ -11,7 +11,7 @@ use http::{HeaderValue, Request};
 use http_body_util::{BodyExt as _, Limited};
 use relay_domain::Host;
 use relay_hosts::{Endpoint, RequestBody, SendError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::HostError;
 use crate::Control;
@@ -27,7 +27,8 @@ const MAX_ANSWER: usize = 4 * 1024 * 1024;
 const MAX_WORDS: usize = 200;
 
 /// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "KeptTrial", into = "KeptTrial")]
 pub struct HostTrial {
     /// From the beginning to the end of the answer.
     pub took: Duration,
@@ -35,8 +36,34 @@ pub struct HostTrial {
     pub models: Result<Vec<String>, TrialFault>,
 }
 
+/// A trial as it is kept and told: its models, or what is wrong.
+#[derive(Serialize, Deserialize)]
+struct KeptTrial {
+    took_ms: u64,
+    models: Option<Vec<String>>,
+    fault: Option<TrialFault>,
+}
+
+impl From<HostTrial> for KeptTrial {
+    fn from(HostTrial { took, models }: HostTrial) -> Self {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        match models {
+            Ok(models) => Self { took_ms, models: Some(models), fault: None },
+            Err(fault) => Self { took_ms, models: None, fault: Some(fault) },
+        }
+    }
+}
+
+impl From<KeptTrial> for HostTrial {
+    fn from(KeptTrial { took_ms, models, fault }: KeptTrial) -> Self {
+        let models = fault.map_or_else(|| Ok(models.unwrap_or_default()), Err);
+        Self { took: Duration::from_millis(took_ms), models }
+    }
+}
+
 /// What is wrong with a host or its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TrialFault {
     /// Its address is not public, and that is not allowed.
     PrivateAddress,
@@ -88,10 +115,13 @@ impl Control {
     ///
     /// # Errors
     /// When there is no such host.
-    pub async fn try_host_in_force(&self, id: &str) -> Result<HostTrial, HostError> {
-        let snapshot = self.snapshot();
-        let (_, host) = snapshot.host(id).ok_or_else(|| HostError::Unknown(id.to_owned()))?;
-        Ok(self.try_host(host).await)
+    pub async fn try_host_in_force(&self, id: &str, actor: &str) -> Result<HostTrial, HostError> {
+        let trying = async {
+            let snapshot = self.snapshot();
+            let (_, host) = snapshot.host(id).ok_or_else(|| HostError::Unknown(id.to_owned()))?;
+            Ok(self.try_host(host).await)
+        };
+        self.kept(id, "try", actor, trying).await
     }
 
     async fn try_host(&self, host: &Host) -> HostTrial {

@@ -30,10 +30,10 @@ pub enum UsualSpan {
 }
 
 impl UsualSpan {
-    /// Of those that end now and begin at an hour.
+    /// Those that charts with samples are drawn of.
     const ROLLING: [Self; 3] = [Self::Day, Self::Week, Self::Month];
 
-    /// Of those that are told by route.
+    /// Those that are told by route.
     const BY_ROUTE: [Self; 4] = [Self::ThisMonth, Self::SevenDays, Self::Day, Self::Today];
 
     /// When it begins, seen at `now`.

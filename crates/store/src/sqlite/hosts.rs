@@ -1,11 +1,11 @@
-//! Capabilities, objects and observations of hosts.
+//! Capabilities, objects, results of work and observations of hosts.
 
 use async_trait::async_trait;
 use relay_domain::HostId;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{SqliteStore, corrupt, fault, timestamp};
-use crate::{CapabilityRecord, HostObject, HostStore, Observation, ObservationFilter, StoreError};
+use crate::{CapabilityRecord, HostObject, HostResult, HostStore, Observation, ObservationFilter, StoreError};
 
 #[async_trait]
 impl HostStore for SqliteStore {
@@ -27,6 +27,14 @@ impl HostStore for SqliteStore {
 
     async fn forget_host_object(&self, host: &HostId, kind: &str, name: &str) -> Result<bool, StoreError> {
         forget_object(&self.writer, host, kind, name).await
+    }
+
+    async fn host_results(&self, host: &HostId) -> Result<Vec<HostResult>, StoreError> {
+        results(&self.readers, host).await
+    }
+
+    async fn put_host_result(&self, result: &HostResult) -> Result<(), StoreError> {
+        put_result(&self.writer, result).await
     }
 
     async fn observe(&self, seen: &[Observation]) -> Result<Vec<(Observation, Option<Observation>)>, StoreError> {
@@ -128,6 +136,43 @@ async fn forget_object(writer: &SqlitePool, host: &HostId, kind: &str, name: &st
         .await
         .map(|done| done.rows_affected() > 0)
         .map_err(fault)
+}
+
+async fn results(readers: &SqlitePool, host: &HostId) -> Result<Vec<HostResult>, StoreError> {
+    let rows: Vec<(String, i64, String, String)> =
+        sqlx::query_as("SELECT work, at, actor, document FROM host_results WHERE host_id = ?1 ORDER BY work")
+            .bind(host.as_str())
+            .fetch_all(readers)
+            .await
+            .map_err(fault)?;
+    let read = |(work, at, actor, document): (String, i64, String, String)| {
+        let what = format!("what came of {work} of {host}");
+        Ok(HostResult {
+            host: host.clone(),
+            at: timestamp(&what, at)?,
+            document: serde_json::from_str(&document).map_err(corrupt(&what))?,
+            work,
+            actor,
+        })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+async fn put_result(writer: &SqlitePool, result: &HostResult) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO host_results (host_id, work, at, actor, document) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (host_id, work) DO UPDATE SET
+             at = excluded.at, actor = excluded.actor, document = excluded.document WHERE excluded.at >= host_results.at",
+    )
+    .bind(result.host.as_str())
+    .bind(&result.work)
+    .bind(result.at.as_microsecond())
+    .bind(&result.actor)
+    .bind(result.document.to_string())
+    .execute(writer)
+    .await
+    .map(drop)
+    .map_err(fault)
 }
 
 #[derive(sqlx::FromRow)]

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use relay_domain::HostId;
 
-use crate::{CapabilityRecord, HostObject, Observation, ObservationFilter, StoreError};
+use crate::{CapabilityRecord, HostObject, HostResult, Observation, ObservationFilter, StoreError};
 
-/// Capabilities, objects and observations of hosts.
+/// Capabilities, objects, results of work and observations of hosts.
 #[async_trait]
 pub trait HostStore: Send + Sync {
     /// What a host can do.
@@ -22,6 +22,12 @@ pub trait HostStore: Send + Sync {
 
     /// Forgets an object; nothing is done on the host.
     async fn forget_host_object(&self, host: &HostId, kind: &str, name: &str) -> Result<bool, StoreError>;
+
+    /// What came last of each kind of work on a host, by kind.
+    async fn host_results(&self, host: &HostId) -> Result<Vec<HostResult>, StoreError>;
+
+    /// Records what came of work, over what came of the same before; unless that ended later.
+    async fn put_host_result(&self, result: &HostResult) -> Result<(), StoreError>;
 
     /// Adds each observation that differs from the last one of its subject, and answers those with
     /// the value before.

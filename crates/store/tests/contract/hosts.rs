@@ -1,7 +1,8 @@
 //! Promises about what is known of hosts, and about events.
 
 use relay_store::{
-    CapabilityRecord, Event, EventFilter, EventStore, HostObject, HostStore, Observation, ObservationFilter, Severity,
+    CapabilityRecord, Event, EventFilter, EventStore, HostObject, HostResult, HostStore, Observation,
+    ObservationFilter, Severity,
 };
 use serde_json::{Value, json};
 
@@ -46,6 +47,26 @@ pub(crate) async fn objects_of_a_host_keep_when_they_were_first_seen<E: Engine>(
     assert!(store.forget_host_object(&a, "group", "7").await.unwrap());
     assert!(!store.forget_host_object(&a, "group", "7").await.unwrap());
     assert_eq!(store.host_objects(&a).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn the_last_result_of_each_kind_of_work_on_a_host_is_kept<E: Engine>() {
+    let database = E::new();
+    let store = database.open().await;
+    let result = |work: &str, seconds: i64| HostResult {
+        host: host_id("a"),
+        work: work.into(),
+        at: at(seconds),
+        actor: "olga".into(),
+        document: json!({ "seen": seconds }),
+    };
+    for (work, seconds) in [("sync", 1), ("probe", 2), ("sync", 4), ("sync", 3)] {
+        store.put_host_result(&result(work, seconds)).await.unwrap();
+    }
+    drop(store);
+    let store = database.open().await;
+    let kept = store.host_results(&host_id("a")).await.unwrap();
+    assert_eq!(kept, [result("probe", 2), result("sync", 4)], "of two that overlapped the one that ended last");
+    assert!(store.host_results(&host_id("b")).await.unwrap().is_empty());
 }
 
 fn seen(subject: &str, seconds: i64, value: Value) -> Observation {

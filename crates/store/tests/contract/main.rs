@@ -73,6 +73,7 @@ mod on_sqlite {
         hosts {
             the_last_probe_of_a_host_is_kept
             objects_of_a_host_keep_when_they_were_first_seen
+            the_last_result_of_each_kind_of_work_on_a_host_is_kept
             an_observation_is_added_when_it_differs_and_told_with_the_one_before
             events_are_listed_newest_first_by_kind_host_and_gravity
         }

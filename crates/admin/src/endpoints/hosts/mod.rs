@@ -11,5 +11,6 @@ pub(crate) mod objects;
 pub(crate) mod probe;
 pub(crate) mod progress;
 pub(crate) mod reconcile;
+pub(crate) mod results;
 pub(crate) mod sync;
 pub(crate) mod update;

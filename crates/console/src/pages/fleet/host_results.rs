@@ -1,6 +1,6 @@
 //! What came of asking a host: its capabilities, what differs on it with remedies, its bill joined with our log.
 
-use relay_control::hosts::{HostCapabilities, Reconciled, Synced};
+use relay_control::hosts::{HostCapabilities, HostOutcome as Came, Reconciled, Synced};
 
 use super::trial;
 use crate::cell::Cell;
@@ -9,7 +9,6 @@ use crate::kit::{Head, Part, Table};
 use crate::query::path;
 use crate::visit::Visit;
 use crate::words::{Language, words};
-use crate::works::Came;
 
 words! {
     ResultWords {
@@ -97,7 +96,7 @@ pub(super) fn capabilities(language: Language, found: &HostCapabilities) -> Part
 fn synced(visit: &Visit, found: &Synced) -> Vec<Part> {
     let t = ResultWords(visit.preferences.language);
     let drift = found.drift.iter().map(|drift| {
-        vec![Cell::text(&drift.subject).note(drift.kind), Cell::text(&drift.message), Cell::text(&drift.remedy)]
+        vec![Cell::text(&drift.subject).note(&*drift.kind), Cell::text(&drift.message), Cell::text(&drift.remedy)]
     });
     let drift = Table { heads: [t.subject(), t.message(), t.remedy()].map(Head::text).into(), rows: drift.collect() };
     let seen = t.seen_of(found.groups, found.models, found.subscriptions, found.keys);
@@ -135,7 +134,7 @@ fn reconciled(visit: &Visit, found: &Reconciled) -> Vec<Part> {
     let rows = found.differences.iter().take(200).map(|difference| {
         let ours = difference.request_id.as_deref();
         vec![
-            Cell::code(difference.kind),
+            Cell::code(&*difference.kind),
             ours.map_or_else(|| Cell::text(""), |id| Cell::link(path("/decisions", id), id))
                 .note(&difference.host_request_id),
             Cell::text(&difference.message),
@@ -150,12 +149,13 @@ fn reconciled(visit: &Visit, found: &Reconciled) -> Vec<Part> {
 
 /// One of each kind.
 #[cfg(test)]
-pub(super) fn sample() -> Vec<Came> {
-    use relay_control::hosts::{Difference, Drift, HostTrial, JoinedBy, Sums, TrialFault, Unjoined};
+pub(super) fn sample() -> Vec<relay_control::hosts::HostResult> {
+    use relay_control::hosts::{Difference, Drift, HostResult, HostTrial, JoinedBy, Sums, TrialFault, Unjoined};
+    use serde_json::json;
 
     use crate::pages::rendering::{HOSTILE, now};
     let drift = Drift {
-        kind: "group_missing",
+        kind: "group_missing".into(),
         subject: HOSTILE.into(),
         message: HOSTILE.into(),
         remedy: HOSTILE.into(),
@@ -175,7 +175,7 @@ pub(super) fn sample() -> Vec<Came> {
         problems: vec![HOSTILE.into()],
     };
     let difference = Difference {
-        kind: "double",
+        kind: "double".into(),
         request_id: Some(HOSTILE.into()),
         host_request_id: HOSTILE.into(),
         message: HOSTILE.into(),
@@ -198,13 +198,17 @@ pub(super) fn sample() -> Vec<Came> {
         differences: vec![difference],
         is_truncated: true,
     };
-    let tried = |models| Came::Tried(HostTrial { took: std::time::Duration::from_millis(70), models });
+    let kept = |work: &str, failed: Option<&str>, result| {
+        let (work, failed) = (work.to_owned(), failed.map(str::to_owned));
+        HostResult { work, at: now(), actor: HOSTILE.into(), failed, result }
+    };
+    let tried = |models| json!(HostTrial { took: std::time::Duration::from_millis(70), models });
     vec![
-        tried(Ok(vec![HOSTILE.into()])),
-        tried(Err(TrialFault::Refused(502, HOSTILE.into()))),
-        Came::Probed(HostCapabilities { host_id: "tokyo".into(), capabilities: None }),
-        Came::Synced(found),
-        Came::Reconciled(joined),
-        Came::Failed(HOSTILE.into()),
+        kept("try", None, tried(Ok(vec![HOSTILE.into()]))),
+        kept("try", None, tried(Err(TrialFault::Refused(502, HOSTILE.into())))),
+        kept("probe", None, json!(HostCapabilities { host_id: "tokyo".into(), capabilities: None })),
+        kept("sync", None, json!(found)),
+        kept("reconcile", None, json!(joined)),
+        kept("sync", Some(HOSTILE), serde_json::Value::Null),
     ]
 }

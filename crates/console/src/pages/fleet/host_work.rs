@@ -6,7 +6,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{Path, State};
 use relay_control::access::Role;
-use relay_control::hosts::WorkProgress;
+use relay_control::hosts::{HostError, HostResult, WorkProgress};
 use relay_control::page::PageRequest;
 use relay_domain::{Host, Timestamp};
 
@@ -20,7 +20,7 @@ use crate::shell::{Section, Shell, page, see_other};
 use crate::state::Console;
 use crate::visit::Visit;
 use crate::words::words;
-use crate::works::{Ask, Came, Work};
+use crate::works::Ask;
 
 words! {
     WorkWords {
@@ -42,7 +42,8 @@ words! {
         step_of(done, total) => "{done} of {total}" / "{done} / {total}";
         starting => "starting" / "正在启动";
         again => "Again" / "再次执行";
-        not_asked => "It was not asked since the server started." / "服务器启动以来还没有执行过。";
+        asked_by => "Asked by" / "执行人";
+        not_asked => "It was never asked." / "还没有执行过。";
     }
 }
 
@@ -111,19 +112,19 @@ pub(crate) async fn ask(
     if console.control.snapshot().host(&id).is_none() {
         return Err(Fault::NotFound);
     }
-    let (clock, control, host) = (Arc::clone(&console.control), Arc::clone(&console.control), id.clone());
-    console.works.begin(&id, ask, move || clock.now(), async move {
-        let came = match ask {
-            Ask::Try => control.try_host_in_force(&host).await.map(Came::Tried),
-            Ask::Probe => control.probe_host(&host, &actor).await.map(Came::Probed),
-            Ask::Sync => control.sync_host(&host, &actor).await.map(Came::Synced),
+    let (control, host) = (Arc::clone(&console.control), id.clone());
+    console.works.begin(&id, ask, visit.now, async move {
+        // What comes of it, failures too, is kept by the control plane.
+        match ask {
+            Ask::Try => drop(control.try_host_in_force(&host, &actor).await),
+            Ask::Probe => drop(control.probe_host(&host, &actor).await),
+            Ask::Sync => drop(control.sync_host(&host, &actor).await),
             Ask::Reconcile => {
                 let now = control.now();
                 let since = now.saturating_sub(Duration::from_hours(24)).unwrap_or(now);
-                control.reconcile_host(&host, since, &actor).await.map(Came::Reconciled)
+                drop(control.reconcile_host(&host, since, &actor).await);
             }
-        };
-        came.unwrap_or_else(|error| Came::Failed(error.to_string()))
+        }
     });
     Ok(see_other(&format!("{}/work/{}", path("/hosts", &id), ask.as_str())))
 }
@@ -135,11 +136,35 @@ pub(crate) async fn show(
     Path((id, ask)): Path<(String, String)>,
 ) -> PageResult {
     let ask = asked(&ask)?;
-    // A host has a few at most.
-    let request = PageRequest { limit: 100, cursor: None };
-    let under_way = console.control.work_on_host(&id, None, &request).map_err(|_| Fault::NotFound)?.items;
-    let shown = work_page(&visit, &id, ask, console.works.of(&id, ask), &under_way);
+    // Looked at before what is kept: what ends meanwhile is then there.
+    let since = console.works.under_way(&id, ask);
+    let under_way = console.control.work_on_host(&id, None, &ALL).map_err(|_| Fault::NotFound)?.items;
+    let kept = kept(&console, &id).await?;
+    let stands = match since {
+        Some(since) => Stands::UnderWay(since, &under_way),
+        None => kept.iter().find(|kept| kept.work == ask.as_str()).map_or(Stands::NotAsked, Stands::Done),
+    };
+    let shown = work_page(&visit, &id, ask, &stands);
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
+}
+
+/// A host has a few at most.
+const ALL: PageRequest = PageRequest { limit: 100, cursor: None };
+
+/// What came last of each kind of work on a host.
+async fn kept(console: &Console, id: &str) -> Result<Vec<HostResult>, Fault> {
+    match console.control.host_results(id, None, &ALL).await {
+        Ok(kept) => Ok(kept.items),
+        Err(HostError::Store(error)) => Err(error.into()),
+        Err(_) => Err(Fault::NotFound),
+    }
+}
+
+/// Where a kind of work stands.
+enum Stands<'a> {
+    UnderWay(Timestamp, &'a [WorkProgress]),
+    Done(&'a HostResult),
+    NotAsked,
 }
 
 /// The buttons, for those who may.
@@ -149,26 +174,30 @@ fn buttons(shell: &Shell, id: &str, has_admin: bool) -> Vec<Action> {
     asks.map(|ask| Action::new(asking(id, ask), ask.told(t).0)).collect()
 }
 
-/// On the page of a host: the work that was begun here, and what came of it last.
-pub(super) fn lately(console: &Console, visit: &Visit, host: &Host) -> Part {
+/// On the page of a host: the work that was begun here, and what came last of each kind, whoever asked for it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) async fn lately(console: &Console, visit: &Visit, host: &Host) -> Result<Part, Fault> {
     let (language, id) = (visit.preferences.language, host.id.as_str());
     let shell = visit.shell(Section::Hosts);
     let t = WorkWords(language);
-    let of = |ask: Ask| {
+    let under_way = Ask::ALL.map(|ask| console.works.under_way(id, ask));
+    let kept = kept(console, id).await?;
+    let of = |(ask, since): (Ask, Option<Timestamp>)| {
         let link = || Cell::link(format!("{}/work/{}", path("/hosts", id), ask.as_str()), ask.told(t).0);
-        match console.works.of(id, ask)? {
-            Work::UnderWay { since } => Some((t.under_way(), link().note(visit.format().relative(since, visit.now)))),
-            Work::Done { at, came } => {
-                let when = visit.format().relative(at, visit.now);
-                let in_short = ResultWords(language).in_short(&came);
-                Some((t.ended(), link().note(format!("{in_short} · {when}"))))
-            }
+        if let Some(since) = since {
+            return Some((t.under_way(), link().note(visit.format().relative(since, visit.now))));
         }
+        let kept = kept.iter().find(|kept| kept.work == ask.as_str())?;
+        let in_short = ResultWords(language).in_short(&kept.outcome()?);
+        let when = visit.format().relative(kept.at, visit.now);
+        Some((t.ended(), link().note(format!("{in_short} · {when}"))))
     };
-    let facts: Vec<(&'static str, Cell)> = Ask::ALL.into_iter().filter_map(of).collect();
+    let facts: Vec<(&'static str, Cell)> = Ask::ALL.into_iter().zip(under_way).filter_map(of).collect();
     let hint = if facts.is_empty() { t.not_asked() } else { "" };
     let part = Part::new(ResultWords(language).looked()).hint(hint).facts(facts).live(path("/hosts", id));
-    part.actions(buttons(&shell, id, host.admin.is_some()))
+    Ok(part.actions(buttons(&shell, id, host.admin.is_some())))
 }
 
 fn asking(id: &str, ask: Ask) -> String {
@@ -192,18 +221,19 @@ fn confirmation(visit: &Visit, id: &str, ask: Ask) -> Confirm {
     }
 }
 
-fn work_page(visit: &Visit, id: &str, ask: Ask, work: Option<Work>, under_way: &[WorkProgress]) -> WorkPage {
+fn work_page(visit: &Visit, id: &str, ask: Ask, stands: &Stands<'_>) -> WorkPage {
     let language = visit.preferences.language;
     let t = WorkWords(language);
     let shell = visit.shell(Section::Hosts);
     let (mut progress, mut shown, mut actions) = (None, Vec::new(), Vec::new());
-    match work {
-        Some(Work::UnderWay { since }) => progress = Some(how_far(t, visit, ask, since, under_way)),
-        Some(Work::Done { at, came }) => {
-            shown = parts(visit, &came);
-            shown.insert(0, Part::new(ask.told(t).0).facts(vec![(t.ended(), Cell::when(visit, at))]));
+    match stands {
+        Stands::UnderWay(since, under_way) => progress = Some(how_far(t, visit, ask, *since, under_way)),
+        Stands::Done(kept) => {
+            let facts = vec![(t.ended(), Cell::when(visit, kept.at)), (t.asked_by(), Cell::text(&kept.actor))];
+            shown.push(Part::new(ask.told(t).0).facts(facts));
+            shown.extend(kept.outcome().map(|came| parts(visit, &came)).unwrap_or_default());
         }
-        None => shown.push(Part::new(ask.told(t).0).hint(t.not_asked())),
+        Stands::NotAsked => shown.push(Part::new(ask.told(t).0).hint(t.not_asked())),
     }
     if progress.is_none() && shell.may_operate() {
         actions.push(Action::new(asking(id, ask), t.again()));
@@ -238,10 +268,13 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     let visit = visit(language);
     let mut pages: Vec<String> = Ask::ALL.map(|ask| render(&confirmation(&visit, HOSTILE, ask))).into();
     let under_way = [WorkProgress { work: "sync", stage: HOSTILE.into(), done: 1, total: 3 }];
-    let done = |came| Some(Work::Done { at: now(), came: Arc::new(came) });
-    let works = [Some(Work::UnderWay { since: now() }), None].into_iter();
-    for work in works.chain(super::host_results::sample().into_iter().map(done)) {
-        pages.push(render(&work_page(&visit, HOSTILE, Ask::Sync, work, &under_way)));
+    for stands in [Stands::UnderWay(now(), &under_way), Stands::NotAsked] {
+        pages.push(render(&work_page(&visit, HOSTILE, Ask::Sync, &stands)));
+    }
+    for kept in super::host_results::sample() {
+        let ask = Ask::named(&kept.work).unwrap();
+        assert!(kept.outcome().is_some(), "{kept:?}");
+        pages.push(render(&work_page(&visit, HOSTILE, ask, &Stands::Done(&kept))));
     }
     pages
 }

@@ -75,7 +75,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id):
     let known = Known {
         draining: draining::of_host(&console, host, &routes).await?,
         history: host_history::charts(control, &visit, &host.id).await?,
-        work: host_work::lately(&console, &visit, host),
+        work: host_work::lately(&console, &visit, host).await?,
         page: page_of_host,
         host,
         routes,

@@ -56,9 +56,9 @@ pub(super) async fn show(State(console): State<Console>, visit: Visit, query: Qu
 }
 
 pub(super) async fn models(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
-    visit.acting(Role::Admin)?;
+    let actor = visit.acting(Role::Admin)?;
     let host = query.text("host").unwrap_or_default();
-    let tried = console.control.try_host_in_force(&host).await.map_err(|_| Fault::NotFound)?;
+    let tried = console.control.try_host_in_force(&host, actor).await.map_err(|_| Fault::NotFound)?;
     Ok(page(&listed(&visit, tried)))
 }
 

@@ -37,7 +37,7 @@ words! {
         hours_ago => "24 hours ago" / "24 小时前";
         today => "now" / "现在";
         as_of => "As of" / "截至";
-        how => "Availability is the share of requests that were answered whole, of those that could be. Requests that were wrong by themselves, over their own limits, or ended by who sent them do not count. All times are UTC." / "可用率为完整应答的请求占应被应答请求的比例。请求本身有误、超出自身限额或被发送方中断的不计入。时间均为 UTC。";
+        how => "Availability is the share of requests that were answered whole, of those that could be. Requests that were wrong by themselves, over their own limits, or ended by who sent them do not count. The time to first token is of the newest 3,000 requests of all models, of the last 24 hours at most. All times are UTC." / "可用率为完整应答的请求占应被应答请求的比例。请求本身有误、超出自身限额或被发送方中断的不计入。首字延迟取自全部模型最近 3,000 个请求（最多 24 小时）。时间均为 UTC。";
         as_json => "As JSON" / "JSON 格式";
     }
 }
