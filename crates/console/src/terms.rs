@@ -150,8 +150,52 @@ terms! {
         "drift" => "a route does not fit its host" / "路由与主机不一致";
         "log_stalled" => "the decision log is not written" / "决策日志写入停滞";
         "panic_mode" => "a model has no route left" / "模型无可用路由";
+        "accounts_unavailable" => "no account of a group can be used" / "分组无可用账号";
+        "key_lost" => "a managed key is gone" / "托管 key 丢失";
+        "key_to_delete" => "a key is to be deleted" / "有 key 待删除";
         "budget_reached" => "a budget is used up, or nearly" / "预算即将或已经用尽";
+        "price_change" => "a price has changed" / "价格变动";
+        "quota_low" => "a quota runs low" / "额度不足";
+        "access_granted" => "access has a key" / "访问已获得 key";
+        "access_refused" => "access cannot be had" / "无法取得访问";
         "test" => "test message" / "测试消息";
+    }
+
+    /// In what a host differs from what is meant to be there.
+    drift {
+        "empty_answer" => "empty answer" / "返回为空";
+        "group_unknown" => "group unknown" / "分组未知";
+        "group_missing" => "group missing" / "分组缺失";
+        "group_renamed" => "group renamed" / "分组更名";
+        "group_inactive" => "group switched off" / "分组停用";
+        "group_takes_no_subscriptions" => "takes no subscriptions" / "不接受订阅";
+        "model_spelling" => "other spelling" / "模型写法不同";
+        "model_missing" => "model missing" / "模型缺失";
+        "subscription_missing" => "subscription missing" / "订阅缺失";
+        "subscription_not_live" => "subscription does not live" / "订阅失效";
+        "subscription_end_changed" => "end was changed" / "到期时间变更";
+        "key_missing" => "key missing" / "key 缺失";
+        "key_unusable" => "key not served" / "key 不可用";
+        "orphan_subscription" => "subscription on no record" / "订阅未登记";
+        "orphan_key" => "key on no record" / "key 未登记";
+    }
+
+    /// In what a host's bill differs from our log.
+    difference {
+        "missing_here" => "missing here" / "本地缺失";
+        "missing_on_host" => "missing on the host" / "主机缺失";
+        "double" => "billed twice" / "重复计费";
+        "differs" => "other token counts" / "Token 数不一致";
+    }
+
+    /// What was seen on a host.
+    observation {
+        "multiplier" => "declared multiplier" / "声明倍率";
+        "effective_multiplier" => "multiplier that is paid" / "实际倍率";
+        "balance" => "balance" / "余额";
+        "capacity" => "capacity" / "容量";
+        "availability" => "accounts that can be used" / "账号可用性";
+        "key_quota" => "quota of a key" / "key 额度";
     }
 
     /// State of a delivery.

@@ -1,13 +1,18 @@
-//! What the control plane says of faults, findings and excluded routes, in Chinese.
+//! What the control plane says of faults, findings, excluded routes, acts and events, in Chinese.
 //!
 //! Those texts are made where the fault is found, in English: the API answers them, and the log keeps them. A page in
 //! Chinese shows them through these tables. `{}` in the English stands for any text, `{0}` in the Chinese for the first of
 //! those, which is looked up itself in turn. A test reads the sources that make the texts, and fails for
 //! one that no table has.
 
+mod access;
+mod acts;
 mod channels;
+mod deliveries;
 mod document;
 mod findings;
+mod gateway;
+mod hosts;
 mod reasons;
 mod refusals;
 
@@ -31,7 +36,18 @@ pub fn line_in_chinese(line: &str) -> String {
     }
 }
 
-const TABLES: [&[Line]; 5] = [reasons::LINES, findings::LINES, document::LINES, channels::LINES, refusals::LINES];
+const TABLES: [&[Line]; 10] = [
+    reasons::LINES,
+    findings::LINES,
+    document::LINES,
+    channels::LINES,
+    refusals::LINES,
+    acts::LINES,
+    hosts::LINES,
+    access::LINES,
+    deliveries::LINES,
+    gateway::LINES,
+];
 
 /// A line that a text has the form of.
 struct Found<'t> {
@@ -78,7 +94,7 @@ mod tests {
     use super::*;
 
     /// Where the texts are made.
-    const SOURCES: [&str; 25] = [
+    const SOURCES: [&str; 82] = [
         "../routing/src/eligibility.rs",
         "../routing/src/credential.rs",
         "src/catalog.rs",
@@ -104,11 +120,69 @@ mod tests {
         "../notify/src/channels/robot.rs",
         "../notify/src/channels/webhook.rs",
         "../notify/src/channels/wecom.rs",
+        "src/binding_list.rs",
+        "src/diff.rs",
+        "src/expected.rs",
+        "src/fleet_health.rs",
+        "src/generations.rs",
+        "src/keys.rs",
+        "src/notifications/mod.rs",
+        "src/page.rs",
+        "src/playground.rs",
+        "src/publication.rs",
+        "src/records.rs",
+        "src/sessions.rs",
+        "src/tokens.rs",
+        "src/edit/error.rs",
+        "src/edit/mod.rs",
+        "src/explain/planned_again.rs",
+        "src/explain/hypothetical.rs",
+        "src/hosts/drift.rs",
+        "src/hosts/key_quotas.rs",
+        "src/hosts/mod.rs",
+        "src/hosts/models.rs",
+        "src/hosts/probe.rs",
+        "src/hosts/reconcile.rs",
+        "src/hosts/sync.rs",
+        "src/hosts/watch.rs",
+        "src/managed/operate.rs",
+        "src/managed/saga/mod.rs",
+        "src/managed/saga/retire.rs",
+        "../hosts/src/client.rs",
+        "../hosts/src/connector.rs",
+        "../hosts/src/endpoint.rs",
+        "../hosts/src/managed.rs",
+        "../hosts/src/admin/envelope.rs",
+        "../hosts/src/admin/error.rs",
+        "../hosts/src/admin/refusal.rs",
+        "../store/src/error.rs",
+        "../notify/src/sender.rs",
+        "../notify/src/transport.rs",
+        "../notify/src/channels/feishu.rs",
+        "../notify/src/channels/mod.rs",
+        "../gateway/src/admit.rs",
+        "../gateway/src/answer.rs",
+        "../gateway/src/error.rs",
+        "../gateway/src/limit_fields.rs",
+        "../gateway/src/models.rs",
+        "../gateway/src/reshape.rs",
+        "../gateway/src/run.rs",
+        "../gateway/src/stream.rs",
+        "../gateway/src/surface/envelope.rs",
+        "src/managed/fault.rs",
+        "src/managed/groups.rs",
+        "src/managed/saga/check.rs",
+        "src/managed/saga/group.rs",
+        "src/managed/saga/key.rs",
+        "src/managed/saga/room.rs",
+        "src/managed/saga/subscription.rs",
+        "src/managed/saga/user.rs",
     ];
 
     /// Literals of those that nobody reads: examples of values, names of products, what an `expect` says, parts that are
-    /// only shown inside another text, and what services answer.
-    const NOT_SAID: [&str; 24] = [
+    /// only shown inside another text, what is put together of parts that other tests say, lines of our own log, and what
+    /// services answer.
+    const NOT_SAID: [&str; 61] = [
         "{field} = 1",
         "{field} = [\"…\"]",
         "{field} = \"…\"",
@@ -133,6 +207,43 @@ mod tests {
         "{noun} #{}",
         "{name} #{}",
         "{field}: {kind} {name} {why}",
+        "{count} {what}",
+        "our address",
+        "published a fleet",
+        "there is no {noun} \"{id}\"",
+        "there is a {noun} \"{id}\" already; choose another {}, or change that one",
+        "{noun} \"{id}\" is referred to by {}; remove that first, or pass cascade=true",
+        "{noun} \"{id}\" has been changed since it was read; read it again and repeat the change on that",
+        "Edit({} \"{}\")",
+        "{verb} {noun} \"{}\"",
+        "{verb} {} {noun}s",
+        "the host does not speak",
+        "it was already tried",
+        "it is drained",
+        "it is over its limit",
+        "{kind} {prefix}",
+        "watched a host",
+        "a host was not watched",
+        "an event was not recorded",
+        "old keys were not deleted; it is tried again",
+        "old keys were deleted to make room for one more",
+        "Bearer {}",
+        "404 page not found",
+        "Backend mode",
+        "rate limit exceeded",
+        "gave up a notification",
+        "application/json; charset=utf-8",
+        "{text}: {words}",
+        "{}: {error}",
+        "{name}: {value}n",
+        "POST {}n{}n{body:#}",
+        "no route is merely left alone",
+        "an attempt failed",
+        "no other candidate is tried",
+        "group {id} is not on the host any more{surely}",
+        "cannot open the database {}",
+        "the database {} has schema {found}, newer than the {known} this version knows; start the version that wrote it, or restore a backup made before the upgrade",
+        "the master key does not fit the database {}: it was sealed with key {sealed_with}, the key given is {given}; set RELAY_MANAGER_MASTER_KEY or the master key file to the one used before",
     ];
 
     /// The texts between quotes in a source, without its tests and comments.
@@ -203,6 +314,18 @@ mod tests {
         }
         assert!(missing.is_empty(), "{missing:#?}");
         assert!(read > 120, "the texts are not where this test looks: {read}");
+    }
+
+    /// Their verb and noun are put in where the summary is made.
+    #[test]
+    fn every_edit_is_said_in_chinese() {
+        for verb in ["made", "changed", "removed"] {
+            for noun in ["host", "group", "route", "key"] {
+                for text in [format!("{verb} {noun} \"a b\""), format!("{verb} 3 {noun}s")] {
+                    assert_ne!(in_chinese(&text), text);
+                }
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use relay_control::page::{Page, PageRequest};
 
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::kit::{Head, Listing, Narrow, Part, Sheet, Table};
 use crate::query::{Query, address, path};
 use crate::shell::{Section, page};
@@ -63,7 +64,8 @@ fn generation(entry: &AuditView) -> Cell {
 }
 
 fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
-    let t = AuditWords(visit.preferences.language);
+    let language = visit.preferences.language;
+    let t = AuditWords(language);
     let filters = [("actor", t.who()), ("action", t.action()), ("subject", t.subject())];
     let times = [("from", t.from()), ("to", t.to())];
     let names = filters.iter().chain(&times).map(|(name, _)| *name);
@@ -77,7 +79,7 @@ fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
             Cell::when(visit, entry.at),
             Cell::text(&entry.actor),
             Cell::code(&entry.action),
-            Cell::text(&entry.summary),
+            Cell::text(faults::said(language, &entry.summary)),
             generation(entry),
         ]
     };
@@ -105,12 +107,13 @@ fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
 const LONGEST_DETAILS: usize = 64 << 10;
 
 fn sheet(visit: &Visit, entry: &AuditView) -> Sheet {
-    let t = AuditWords(visit.preferences.language);
+    let language = visit.preferences.language;
+    let t = AuditWords(language);
     let facts = vec![
         (t.when(), Cell::when(visit, entry.at)),
         (t.who(), Cell::text(&entry.actor)),
         (t.action(), Cell::code(&entry.action)),
-        (t.summary(), Cell::text(&entry.summary)),
+        (t.summary(), Cell::text(faults::said(language, &entry.summary))),
         (t.generation(), generation(entry)),
     ];
     let mut details = serde_json::to_string_pretty(&entry.details).unwrap_or_default();

@@ -7,6 +7,7 @@ use relay_domain::HostId;
 
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::kit::{Head, Listing, Narrow, Table};
 use crate::query::{Query, address, path};
 use crate::shell::{Section, page};
@@ -51,13 +52,14 @@ pub(crate) fn row(visit: &Visit, event: &EventView) -> Vec<Cell> {
         "warning" => Tone::Warning,
         _ => Tone::Quiet,
     };
-    let host = event.host_id.as_deref();
+    let (language, host) = (visit.preferences.language, event.host_id.as_deref());
     vec![
         Cell::when(visit, event.at),
-        Cell::badge(Badge::new(tone, terms::severity(visit.preferences.language, event.severity))).note(&event.kind),
+        Cell::badge(Badge::new(tone, terms::severity(language, event.severity)))
+            .note(terms::event(language, &event.kind)),
         host.map_or_else(|| Cell::text(""), |host| Cell::link(path("/hosts", host), host)),
         Cell::text(&event.subject),
-        Cell::text(&event.message),
+        Cell::text(faults::said(language, &event.message)),
     ]
 }
 

@@ -12,6 +12,7 @@ use relay_control::records::{GenerationDetail, GenerationFilter, GenerationView}
 use crate::cell::Cell;
 use crate::changes;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::form::Form;
 use crate::kit::{Action, Confirm, Head, Listing, Part, Sheet, Table};
 use crate::query::{Query, address, path};
@@ -101,7 +102,8 @@ fn reversed(diff: Diff) -> Diff {
 }
 
 fn listing(visit: &Visit, found: &Page<GenerationView>, in_force: u64, is_later_page: bool) -> Listing {
-    let t = GenerationWords(visit.preferences.language);
+    let language = visit.preferences.language;
+    let t = GenerationWords(language);
     let row = |record: &GenerationView| {
         let number = record.generation.to_string();
         let link = Cell::link(path("/generations", &number), &number);
@@ -109,7 +111,7 @@ fn listing(visit: &Visit, found: &Page<GenerationView>, in_force: u64, is_later_
             if record.generation == in_force { link.note(t.in_force()) } else { link },
             Cell::when(visit, record.at),
             Cell::text(&record.actor),
-            Cell::text(&record.summary),
+            Cell::text(faults::said(language, &record.summary)),
         ]
     };
     Listing {
@@ -138,7 +140,7 @@ fn sheet(visit: &Visit, detail: &GenerationDetail, since: Option<&Difference>, i
     let facts = vec![
         (t.when(), Cell::when(visit, record.at)),
         (t.who(), Cell::text(&record.actor)),
-        (t.summary(), Cell::text(&record.summary)),
+        (t.summary(), Cell::text(faults::said(language, &record.summary))),
     ];
     let own: Diff = serde_json::from_value(detail.diff.clone()).unwrap_or_default();
     let mut parts = vec![

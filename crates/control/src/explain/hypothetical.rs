@@ -9,6 +9,7 @@ use relay_routing::{Binding, Plan, Snapshot, StickyInput, StickyKey, sticky_key}
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::customers;
 use super::planned_again::candidates;
 use super::words::Words;
 use crate::Control;
@@ -96,7 +97,7 @@ pub struct BindingPart {
 }
 
 impl Control {
-    /// Where a request would go. The text for operators is in `language`.
+    /// Where a request would go. Both texts are in `language`.
     ///
     /// # Errors
     /// See [`HypotheticalError`].
@@ -183,7 +184,7 @@ impl Planned<'_> {
             customer_text: String::new(),
         };
         told.text = for_operators(&told, self.assumes_keys(), Words(language));
-        told.customer_text = for_customers(&told);
+        told.customer_text = customers::would(&told, language);
         told
     }
 
@@ -234,7 +235,7 @@ fn refused(
         candidates: Vec::new(),
         retry_at: None,
         text: Words(language).would_be_refused(key, model, Words(language).refusal(reason)),
-        customer_text: format!("A request for model {model} would be refused: the key may not make it."),
+        customer_text: customers::would_be_refused(model, language),
     })
 }
 
@@ -285,22 +286,4 @@ fn why(told: &Hypothetical, t: Words) -> String {
         (None, "bind") => t.not_bound().to_owned(),
         _ => t.no_subject().to_owned(),
     }
-}
-
-fn retry(told: &Hypothetical) -> String {
-    told.retry_at.map(|at| format!(" before {at:.0}")).unwrap_or_default()
-}
-
-fn for_customers(told: &Hypothetical) -> String {
-    let model = &told.public_model;
-    if told.route_id.is_none() {
-        return format!("A request for model {model} cannot be served at the moment{}.", retry(told));
-    }
-    let conversation = match told.sticky_action {
-        "hit" => " It would go on where its conversation is, with its prompt cache.",
-        "rebind" => " Its conversation would have to move, so its prompt cache would begin anew.",
-        "borrow" => " Where its conversation is is busy: it would be served elsewhere once, without its prompt cache.",
-        _ => "",
-    };
-    format!("A request for model {model} would be served.{conversation}")
 }

@@ -4,6 +4,7 @@
 //! record of health give the same plan, or the answer says in what they differ. What has not happened is planned
 //! against the fleet, health and bindings of now; nothing is bound.
 
+mod customers;
 mod hypothetical;
 mod now;
 mod planned_again;
@@ -108,7 +109,7 @@ pub struct Timings {
 
 impl Control {
     /// Explains the newest decision with this request id; `None` when there is none. It is planned again in the fleet
-    /// of then, or in that of `at`. The text for operators is in `language`; the one for customers in English, as errors are.
+    /// of then, or in that of `at`. Both texts are in `language`.
     ///
     /// # Errors
     /// See [`ExplainError`].
@@ -150,7 +151,7 @@ impl Control {
             planned_again,
             now,
             text,
-            customer_text: words::for_customers(&decision),
+            customer_text: customers::told(&decision, language),
             decision,
         }))
     }

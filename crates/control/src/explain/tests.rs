@@ -245,11 +245,15 @@ fn customers_are_told_what_happened_without_a_name_of_ours() {
         ended("interrupted"),
         ended("open"),
     ];
-    let texts: Vec<String> = cases.iter().map(words::for_customers).collect();
-    let text = texts.join("\n\n");
+    let told = |language| {
+        let texts: Vec<String> = cases.iter().map(|case| customers::told(case, language)).collect();
+        texts.join("\n\n")
+    };
+    let text = told(Language::English);
     for name in ["tokyo", "osaka", "group", "route", "sha256"] {
         let told = text.replace("a limit of the key or its group", "");
         assert!(!told.contains(name), "{name} in {text}");
     }
     insta::assert_snapshot!(text);
+    insta::assert_snapshot!("customers_are_told_what_happened_in_chinese", told(Language::Chinese));
 }

@@ -1,7 +1,5 @@
 //! Decisions told to people.
 
-use std::fmt::Write as _;
-
 use relay_ledger::{Decision, DecisionCandidate};
 
 use super::{NowPart, PlannedAgain};
@@ -270,95 +268,4 @@ fn end_words(t: Words, decision: &Decision) -> String {
 
 fn milliseconds(us: u64) -> String {
     format!("{}.{} ms", us / 1000, us % 1000 / 100)
-}
-
-/// What a support person forwards to whoever asks: what happened and what it means for them, without a name of
-/// ours or of a host.
-pub(super) fn for_customers(decision: &Decision) -> String {
-    let mut text = format!(
-        "Request {}, received {:.0}, asked for model {}.\n{}",
-        decision.request_id,
-        decision.at,
-        decision.public_model,
-        what_happened(decision)
-    );
-    if let Some(tries) = tries(decision) {
-        let _ = write!(text, "\n{tries}");
-    }
-    let conversation = match decision.sticky_action.as_str() {
-        "hit" => Some("It went where its conversation was before, so that its prompt cache could be used."),
-        "rebind" => Some("Its conversation had to move to another upstream, where its prompt cache begins anew."),
-        "borrow" => {
-            Some("Where its conversation is was busy: another upstream served it once, without the prompt cache.")
-        }
-        _ => None,
-    };
-    if let Some(conversation) = conversation.filter(|_| decision.verdict != "failed") {
-        let _ = write!(text, "\n{conversation}");
-    }
-    text
-}
-
-fn what_happened(decision: &Decision) -> String {
-    let after = decision.latency_us.map(|us| format!(" after {}", seconds(us))).unwrap_or_default();
-    let first = decision.first_output_us.map(|us| format!("; its first output came after {}", seconds(us)));
-    match decision.verdict.as_str() {
-        "complete" => format!("It was answered in full{after}{}.", first.unwrap_or_default()),
-        "resolved" => "Only a route was asked for, and given.".to_owned(),
-        "open" => "It is still being served.".to_owned(),
-        "client_gone" => format!("The client closed the connection{after}, before the answer was complete."),
-        "truncated" => format!(
-            "The upstream's answer broke off{after}; the part that came was passed on, and marked as broken off."
-        ),
-        "idle_cut" => format!(
-            "The upstream fell silent and the answer was ended{after}; the part that came was passed on, and marked as broken off."
-        ),
-        "error_in_stream" => format!("The upstream reported an error in the middle of its answer{after}."),
-        "interrupted" => "Our server was stopped before the answer was complete.".to_owned(),
-        _ => refusal(decision, &after),
-    }
-}
-
-/// By the status that the client has before it anyway.
-fn refusal(decision: &Decision, after: &str) -> String {
-    let was_sent = !decision.attempts.is_empty();
-    let why = match (decision.client_status, decision.error_class.as_deref()) {
-        (_, Some("model_not_found")) => "this key may not call that model, or it is not served under that name",
-        (Some(429), _) if !was_sent => {
-            "a limit of the key or its group was reached; it may be sent again after the time in Retry-After"
-        }
-        (Some(429), _) => {
-            "the upstreams limit requests at the moment; it may be sent again after the time in Retry-After"
-        }
-        (Some(503), _) => "no upstream could take it at that time; it may be sent again",
-        (Some(502), _) => "the upstreams failed; it may be sent again",
-        (Some(504), _) => "the upstream did not answer in time; it may be sent again",
-        (Some(status), _) if (400..500).contains(&status) => {
-            "the request itself was refused; it needs a correction before it is sent again"
-        }
-        _ => "it failed",
-    };
-    let status = decision.client_status.map(|status| format!(" with status {status}")).unwrap_or_default();
-    format!("It was answered{status}{after}: {why}.")
-}
-
-fn tries(decision: &Decision) -> Option<String> {
-    let failed = decision.attempts.iter().filter(|attempt| attempt.end != "answered").count();
-    let lost: u64 =
-        decision.attempts.iter().filter(|attempt| attempt.end != "answered").map(|attempt| attempt.us).sum();
-    match (failed, failed < decision.attempts.len()) {
-        (0, _) => None,
-        (1, true) => {
-            Some(format!("One upstream had failed before; another one served it. That cost {}.", seconds(lost)))
-        }
-        (failed, true) => {
-            Some(format!("{failed} upstreams had failed before; another one served it. That cost {}.", seconds(lost)))
-        }
-        (1, false) => Some("One upstream was tried.".to_owned()),
-        (failed, false) => Some(format!("{failed} upstreams were tried.")),
-    }
-}
-
-fn seconds(us: u64) -> String {
-    format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000)
 }

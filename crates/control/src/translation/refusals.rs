@@ -75,4 +75,31 @@ pub(super) const LINES: &[Line] = &[
         "该通知渠道在打开之后已被他人修改，请重新打开后再次修改",
     ),
     ("the decision log cannot be written", "决策日志无法写入"),
+    ("there is no binding \"{}\"", "没有会话绑定 “{0}”"),
+    ("cannot be changed; add another channel", "不能修改，请新增另一个渠道"),
+    (
+        "the notification channel has been changed since it was read; read it again and repeat the change on that",
+        "该通知渠道在打开之后已被他人修改，请重新打开后再次修改",
+    ),
+    (
+        "the {} has been changed since it was read; read it again and repeat the change on that",
+        "{0} 在打开之后已被他人修改，请重新打开后再次修改",
+    ),
+    ("the change has {} faults", "该变更有 {0} 处错误"),
+    ("{} more", "另外 {0} 项"),
+    ("variable {}", "环境变量 {0}"),
+    ("managed resource", "托管资源"),
+    // Lists, the log and the store.
+    ("cursor is not one that this list returned", "cursor 不是该列表返回的取值"),
+    ("the decision log cannot be read", "无法读取决策日志"),
+    ("the decision log cannot be read: {}", "无法读取决策日志：{0}"),
+    ("the decision log was not read to the end", "决策日志未能读到末尾"),
+    ("the store is unavailable", "数据库不可用"),
+    ("{} in the store cannot be read: {}", "无法读取数据库中的 {0}：{1}"),
+    ("the stored secret {} cannot be decrypted", "已保存的密钥 {0} 无法解密"),
+    (
+        "the fleet has moved on: the change is based on generation {}, the current one is {}",
+        "配置已更新：该变更基于版本 {0}，当前为版本 {1}",
+    ),
+    ("the fleet is inconsistent: {}", "配置不一致：{0}"),
 ];

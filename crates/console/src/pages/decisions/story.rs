@@ -86,6 +86,8 @@ words! {
         error => "Error" / "错误";
         explain => "In words, to copy" / "文字说明（可复制）";
         explain_hint => "Names hosts: for operators, not for customers." / "其中包含主机名，仅供运维人员使用，请勿直接转发给客户。";
+        customers => "For the customer, to forward" / "转发给客户的说明（可复制）";
+        customers_hint => "Names no host, route or group." / "不含主机、路由和分组名称。";
         as_json => "As JSON" / "查看 JSON";
     }
 }
@@ -159,6 +161,7 @@ pub(crate) struct Story {
     pub(crate) generation: u64,
     pub(crate) generation_text: String,
     pub(crate) text: String,
+    pub(crate) customer_text: String,
     pub(crate) json: String,
 }
 
@@ -170,6 +173,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id):
         published: explained.generation.as_ref().map(|record| record.summary.as_str()),
         is_in_force: explained.generation_in_force,
         text: &explained.text,
+        customer_text: &explained.customer_text,
     };
     Ok(page(&Story::new(&visit, &told)))
 }
@@ -181,6 +185,7 @@ struct Told<'a> {
     published: Option<&'a str>,
     is_in_force: bool,
     text: &'a str,
+    customer_text: &'a str,
 }
 
 impl Story {
@@ -190,7 +195,7 @@ impl Story {
         let decision = told.decision;
         let (bars, whole) = waterfall(t, format, decision);
         let state = if told.is_in_force { t.in_force() } else { t.not_in_force() };
-        let published = told.published.map(|summary| format!(" · {summary}"));
+        let published = told.published.map(|summary| format!(" · {}", faults::said(language, summary)));
         Self {
             t,
             shell: visit.shell(Section::Decisions),
@@ -199,7 +204,7 @@ impl Story {
             verdict: terms::verdict_badge(language, &decision.verdict),
             sentences: sentences(t, decision),
             warnings: warnings(t, decision),
-            error: error(decision),
+            error: error(language, decision),
             bars,
             first_output_at: decision.first_output_us.map(|us| thousandths(us, whole)),
             first_output: format.optional_micros(decision.first_output_us),
@@ -214,6 +219,7 @@ impl Story {
             generation: decision.generation,
             generation_text: format!("{state}{}", published.unwrap_or_default()),
             text: told.text.to_owned(),
+            customer_text: told.customer_text.to_owned(),
             json: path("/api/v1/decisions", &decision.request_id),
         }
     }
@@ -238,10 +244,10 @@ pub(crate) fn warnings(t: StoryWords, decision: &Decision) -> Vec<&'static str> 
     double.into_iter().chain(panicking).collect()
 }
 
-pub(crate) fn error(decision: &Decision) -> Option<String> {
+pub(crate) fn error(language: Language, decision: &Decision) -> Option<String> {
     let class = decision.error_class.as_deref()?;
     Some(match decision.error_message.as_deref() {
-        Some(message) => format!("{class}: {message}"),
+        Some(message) => format!("{class}: {}", faults::said(language, message)),
         None => class.to_owned(),
     })
 }
@@ -374,7 +380,12 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let visit = crate::pages::rendering::visit(language);
     let text = format!("{} explained", crate::pages::rendering::HOSTILE);
     let decisions = crate::pages::rendering::decisions();
-    let told =
-        decisions.iter().map(|decision| Told { decision, published: Some("1 added"), is_in_force: true, text: &text });
+    let told = decisions.iter().map(|decision| Told {
+        decision,
+        published: Some("1 added"),
+        is_in_force: true,
+        text: &text,
+        customer_text: &text,
+    });
     told.map(|told| crate::pages::rendering::render(&Story::new(&visit, &told))).collect()
 }

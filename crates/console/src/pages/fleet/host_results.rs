@@ -5,8 +5,10 @@ use relay_control::hosts::{HostCapabilities, HostOutcome as Came, Reconciled, Sy
 use super::trial;
 use crate::cell::Cell;
 use crate::changes::value_text;
+use crate::faults;
 use crate::kit::{Head, Part, Table};
 use crate::query::path;
+use crate::terms;
 use crate::visit::Visit;
 use crate::words::{Language, words};
 
@@ -77,7 +79,7 @@ pub(super) fn parts(visit: &Visit, came: &Came) -> Vec<Part> {
         Came::Probed(found) => vec![capabilities(language, found)],
         Came::Synced(found) => synced(visit, found),
         Came::Reconciled(found) => reconciled(visit, found),
-        Came::Failed(why) => vec![Part::new(ResultWords(language).failed()).hint(why)],
+        Came::Failed(why) => vec![Part::new(ResultWords(language).failed()).hint(faults::said(language, why))],
     }
 }
 
@@ -94,19 +96,22 @@ pub(super) fn capabilities(language: Language, found: &HostCapabilities) -> Part
 }
 
 fn synced(visit: &Visit, found: &Synced) -> Vec<Part> {
-    let t = ResultWords(visit.preferences.language);
+    let language = visit.preferences.language;
+    let t = ResultWords(language);
+    let said = |text: &str| Cell::text(faults::said(language, text));
     let drift = found.drift.iter().map(|drift| {
-        vec![Cell::text(&drift.subject).note(&*drift.kind), Cell::text(&drift.message), Cell::text(&drift.remedy)]
+        vec![said(&drift.subject).note(terms::drift(language, &drift.kind)), said(&drift.message), said(&drift.remedy)]
     });
     let drift = Table { heads: [t.subject(), t.message(), t.remedy()].map(Head::text).into(), rows: drift.collect() };
     let seen = t.seen_of(found.groups, found.models, found.subscriptions, found.keys);
     let mut facts = vec![(t.seen(), Cell::text(seen)), (t.ensured(), Cell::text(found.ensured.to_string()))];
-    facts.extend(found.problems.iter().map(|problem| (t.problems(), Cell::text(problem))));
+    facts.extend(found.problems.iter().map(|problem| (t.problems(), said(problem))));
     vec![Part::new(t.synced()).facts(facts), Part::new(t.drift()).table(drift, t.no_drift())]
 }
 
 fn reconciled(visit: &Visit, found: &Reconciled) -> Vec<Part> {
-    let (t, format) = (ResultWords(visit.preferences.language), visit.format());
+    let (language, format) = (visit.preferences.language, visit.format());
+    let t = ResultWords(language);
     let number = |number: u64| format.number(i64::try_from(number).unwrap_or(i64::MAX));
     let side = |name: &str, sums: &relay_control::hosts::Sums| {
         let mut row = vec![Cell::text(name)];
@@ -134,10 +139,10 @@ fn reconciled(visit: &Visit, found: &Reconciled) -> Vec<Part> {
     let rows = found.differences.iter().take(200).map(|difference| {
         let ours = difference.request_id.as_deref();
         vec![
-            Cell::code(&*difference.kind),
+            Cell::text(terms::difference(language, &difference.kind)),
             ours.map_or_else(|| Cell::text(""), |id| Cell::link(path("/decisions", id), id))
                 .note(&difference.host_request_id),
-            Cell::text(&difference.message),
+            Cell::text(faults::said(language, &difference.message)),
         ]
     });
     let rows = Table { heads: [t.what(), t.request(), t.message()].map(Head::text).into(), rows: rows.collect() };

@@ -13,6 +13,7 @@ use relay_domain::{Host, Timestamp};
 use super::host_results::{ResultWords, parts};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::form::Form;
 use crate::kit::{Action, Confirm, Part};
 use crate::query::path;
@@ -255,7 +256,10 @@ fn how_far(t: WorkWords, visit: &Visit, ask: Ask, since: Timestamp, under_way: &
     let at = under_way.iter().find(|progress| progress.work == ask.as_str());
     let share = at.filter(|at| at.total > 0).map(|at| (at.done, at.total));
     Progress {
-        stage: at.map(|at| at.stage.clone()).filter(|stage| !stage.is_empty()).unwrap_or_else(|| t.starting().into()),
+        stage: at
+            .map(|at| at.stage.as_str())
+            .filter(|stage| !stage.is_empty())
+            .map_or_else(|| t.starting().to_owned(), |stage| faults::said(visit.preferences.language, stage)),
         share,
         told: share.map(|(done, total)| t.step_of(done, total)).unwrap_or_default(),
         since: visit.format().relative(since, visit.now),

@@ -23,6 +23,7 @@ use crate::pages::events;
 use crate::query::{Query, address, path};
 use crate::shell::{Section, page};
 use crate::state::Console;
+use crate::terms;
 use crate::visit::Visit;
 use crate::words::words;
 
@@ -157,7 +158,7 @@ fn sheet(visit: &Visit, known: Known<'_>) -> Sheet {
     let observed = known.observations.iter().map(|seen| {
         vec![
             Cell::when(visit, seen.at),
-            Cell::code(&seen.kind),
+            Cell::text(terms::observation(language, &seen.kind)),
             Cell::text(&seen.subject),
             Cell::text(value_text(&seen.value)),
         ]

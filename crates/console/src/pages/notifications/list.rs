@@ -9,6 +9,7 @@ use super::of_channel;
 use crate::cell::Cell;
 use crate::changes::value_text;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::kit::{Action, Head, Listing, Narrow, Part, Sheet, Table};
 use crate::query::{Query, address};
 use crate::shell::{Section, page};
@@ -167,7 +168,7 @@ fn delivery_table(visit: &Visit, deliveries: &[DeliveryView]) -> Table {
             Cell::badge(Badge::new(tone, terms::delivery(language, delivery.state))),
             Cell::number(delivery.attempts.to_string())
                 .note(delivery.next_at.map(|at| t.next_try(visit.format().moment(at).text)).unwrap_or_default()),
-            Cell::text(delivery.last_error.clone().unwrap_or_default()),
+            Cell::text(faults::said(language, delivery.last_error.as_deref().unwrap_or_default())),
         ]
     };
     let mut heads: Vec<Head> = [t.when(), t.channel(), t.event(), t.subject(), t.state()].map(Head::text).into();
@@ -245,7 +246,7 @@ fn outcome(language: Language, delivery: &DeliveryView) -> Vec<(&'static str, Ce
         None => vec![(t.state(), Cell::badge(Badge::new(Tone::Good, t.tested_well())))],
         Some(error) => vec![
             (t.state(), Cell::badge(Badge::new(Tone::Bad, terms::delivery(language, delivery.state)))),
-            (t.error(), Cell::text(error)),
+            (t.error(), Cell::text(faults::said(language, error))),
         ],
     }
 }

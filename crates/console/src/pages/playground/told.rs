@@ -89,7 +89,7 @@ impl Told {
             verdict: terms::verdict_badge(language, &decision.verdict),
             sentences: story::sentences(s, decision),
             warnings: story::warnings(s, decision).into_iter().map(str::to_owned).collect(),
-            error: story::error(decision),
+            error: story::error(language, decision),
             facts: facts.collect(),
             sticky: terms::sticky_badge(language, &decision.sticky_action),
             tries: story::tries(language, format, decision),

@@ -11,6 +11,7 @@ use super::steps::{Step, StepLink, links};
 use super::{StartWords, counts};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::pages::decisions::story;
 use crate::pages::fleet::issued;
 use crate::query::{Query, address, path};
@@ -180,7 +181,7 @@ impl Arrived {
             (t.tries(), Cell::text(decision.attempts.len().to_string())),
         ];
         let class = decision.error_class.as_deref().unwrap_or_default();
-        let said = decision.error_message.as_deref().unwrap_or_default();
+        let said = faults::said(language, decision.error_message.as_deref().unwrap_or_default());
         Self {
             badge: terms::verdict_badge(language, &decision.verdict),
             heading: if is_well { t.arrived() } else { t.failed() },
