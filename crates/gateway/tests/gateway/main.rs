@@ -20,6 +20,7 @@ mod log;
 mod managed;
 mod memory;
 mod panics;
+mod refusals;
 mod rig;
 mod shutdown;
 mod streaming;
