@@ -12,7 +12,6 @@ mod routes;
 mod stretches;
 mod timings;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,7 +210,7 @@ impl Traffic {
 }
 
 /// Most requests first.
-pub fn shares(shares: HashMap<String, RollupSums>) -> Vec<Share> {
+pub fn shares(shares: impl IntoIterator<Item = (String, RollupSums)>) -> Vec<Share> {
     let mut shares: Vec<Share> = shares.into_iter().map(|(name, sums)| Share { name, sums }).collect();
     shares.sort_by(|a, b| b.sums.requests.cmp(&a.sums.requests).then_with(|| a.name.cmp(&b.name)));
     shares

@@ -23,10 +23,8 @@ impl Control {
             self.parts.ledger.settle().await;
             // One at a time: whoever asks for the same meanwhile finds it remembered, and who asks again and again keeps
             // one processor busy, not all.
-            let counting = match is_remembered {
-                true => None,
-                false => Some(std::sync::Arc::clone(&self.counting).lock_owned().await),
-            };
+            let counting =
+                if is_remembered { None } else { Some(std::sync::Arc::clone(&self.counting).lock_owned().await) };
             self.read_log(move |log| {
                 let _counting = counting;
                 read(log)

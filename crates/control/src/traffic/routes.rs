@@ -59,7 +59,9 @@ impl Control {
             let looked = self.look(patience, true, move |log| log.marginals(from, to, Dimension::Route, Some(&few)));
             return Ok(looked.await?.map(|marginals| {
                 let mut sums = OfRoutes::new();
-                marginals.into_iter().for_each(|one| sums.entry(one.value).or_default().add(&one.sums));
+                for one in marginals {
+                    sums.entry(one.value).or_default().add(&one.sums);
+                }
                 sums
             }));
         }
@@ -195,6 +197,7 @@ mod tests {
     struct Log(RefCell<Vec<(i64, i64)>>);
 
     impl Log {
+        #[expect(clippy::unnecessary_wraps, reason = "as the log's is")]
         fn read(&self, from: Timestamp, to: Timestamp) -> Result<OfRoutes, Infallible> {
             let hours = from.as_second() / HOUR..to.as_second() / HOUR;
             self.0.borrow_mut().push((hours.start, hours.end));
