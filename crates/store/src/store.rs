@@ -59,8 +59,8 @@ pub trait Store: AccessStore + HostStore + EventStore + NotificationStore + Sess
     async fn fleet_at(&self, generation: Generation) -> Result<Option<Fleet>, StoreError>;
 
     /// Drops the whole fleets kept for generations that were published before
-    /// `older_than`, and answers how many. Their records and audit entries stay; so
-    /// does the current fleet, and one that a later one is kept as changes of.
+    /// `older_than`, the current one excepted, and answers how many. Their
+    /// records and audit entries stay.
     async fn forget_fleets(&self, older_than: Timestamp) -> Result<u64, StoreError>;
 
     /// What is known about the object of that identity on a host (spec §1).

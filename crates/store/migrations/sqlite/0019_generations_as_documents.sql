@@ -4,14 +4,16 @@
 
 -- `fleet` is JSON with its secrets sealed, packed (zstd): alone, or when `base`
 -- names an earlier generation as what it changes of that one's. Apart from
--- `generations`, so that listing those does not read through documents.
+-- `generations`, so that listing those does not read through documents. One that is
+-- forgotten stays as long as another is kept as changes of it.
 CREATE TABLE generation_documents (
     generation INTEGER PRIMARY KEY REFERENCES generations (number),
     base       INTEGER REFERENCES generation_documents (generation),
+    forgotten  INTEGER NOT NULL DEFAULT FALSE,
     fleet      BLOB NOT NULL
 ) STRICT;
 
-INSERT INTO generation_documents SELECT generation, NULL, CAST(document AS BLOB) FROM generation_fleets;
+INSERT INTO generation_documents (generation, fleet) SELECT generation, CAST(document AS BLOB) FROM generation_fleets;
 DROP TABLE generation_fleets;
 
 CREATE TABLE generation_diffs (

@@ -51,7 +51,7 @@ pub(super) async fn records(
     let packed: Option<(Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
         "SELECT document.fleet, base.fleet
          FROM generation_documents AS document LEFT JOIN generation_documents AS base ON base.generation = document.base
-         WHERE document.generation = ?1",
+         WHERE document.generation = ?1 AND NOT document.forgotten",
     )
     .bind(number)
     .fetch_optional(connection)
@@ -207,21 +207,26 @@ pub(super) fn opened_diff(generation: Generation, packed: Vec<u8>) -> Result<ser
     serde_json::from_slice(&text).map_err(corrupt(what))
 }
 
-/// Of those that are left, one may be kept as changes of an older one: that stays until none is.
 pub(super) async fn forget(writer: &SqlitePool, older_than: Timestamp) -> Result<u64, StoreError> {
-    sqlx::query(
-        "WITH old (generation) AS (
-             SELECT number FROM generations WHERE at < ?1 AND number < (SELECT MAX(number) FROM generations)
-         )
-         DELETE FROM generation_documents
-         WHERE generation IN old
-           AND generation NOT IN (
-               SELECT base FROM generation_documents WHERE base IS NOT NULL AND generation NOT IN old
-           )",
+    let mut transaction = writer.begin().await.map_err(fault)?;
+    let forgotten = sqlx::query(
+        "UPDATE generation_documents SET forgotten = TRUE
+         WHERE NOT forgotten AND generation < (SELECT MAX(number) FROM generations)
+           AND generation IN (SELECT number FROM generations WHERE at < ?1)",
     )
     .bind(older_than.as_microsecond())
-    .execute(writer)
+    .execute(&mut *transaction)
     .await
-    .map(|done| done.rows_affected())
-    .map_err(fault)
+    .map_err(fault)?;
+    // What another is kept as changes of stays until that is forgotten too.
+    sqlx::query(
+        "DELETE FROM generation_documents
+         WHERE forgotten
+           AND generation NOT IN (SELECT base FROM generation_documents WHERE base IS NOT NULL AND NOT forgotten)",
+    )
+    .execute(&mut *transaction)
+    .await
+    .map_err(fault)?;
+    transaction.commit().await.map_err(fault)?;
+    Ok(forgotten.rows_affected())
 }
