@@ -18,7 +18,7 @@ use crate::hosts::{KeyLooks, WorkUnderWay};
 use crate::managed::ManagedAccess;
 use crate::notifications::Notifications;
 use crate::probing::{ProbeSettings, Probed};
-use crate::public_status::PastDays;
+use crate::public_status::Past;
 use crate::traffic::{Remembered, RememberedTimings, RouteSpans};
 
 /// Hands a new generation to the data plane; returns when it serves from it.
@@ -132,7 +132,7 @@ pub struct Control {
     pub(crate) route_spans: Arc<RouteSpans>,
     /// Held while sums are read that are not remembered yet.
     pub(crate) counting: Arc<tokio::sync::Mutex<()>>,
-    pub(crate) past_days: Arc<PastDays>,
+    pub(crate) past: Arc<Past>,
     pub(crate) remembered_timings: Arc<RememberedTimings>,
     /// One publication at a time.
     pub(crate) publishing: tokio::sync::Mutex<()>,
@@ -160,7 +160,7 @@ impl Control {
             remembered_traffic: Arc::default(),
             route_spans: Arc::default(),
             counting: Arc::default(),
-            past_days: Arc::default(),
+            past: Arc::default(),
             remembered_timings: Arc::default(),
             publishing: tokio::sync::Mutex::new(()),
             replaying: tokio::sync::Mutex::new(()),

@@ -6,7 +6,7 @@
 //! nothing of whether others are served.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use relay_domain::Timestamp;
@@ -15,7 +15,7 @@ use relay_routing::{HealthView as _, RouteEntry, RouteHealth, RouteIndex, Snapsh
 
 use crate::Control;
 use crate::page::QueryError;
-use crate::traffic::was_refused;
+use crate::traffic::{FINAL_AFTER, was_refused};
 
 /// Seconds of an hour, and of a day.
 const HOUR: i64 = 3_600;
@@ -142,10 +142,9 @@ impl Control {
     /// See [`QueryError`].
     pub async fn public_status(&self, query: PublicQuery) -> Result<PublicStatus, QueryError> {
         let (snapshot, now) = (self.snapshot(), self.now());
-        let days = SPANS.into_iter().max().unwrap_or(1).max(query.days);
-        let from = ago(now, i64::from(days) * DAY);
+        let from = longest_ago(now);
         let (decisions, _) = self.newest(ago(now, DAY)).await?;
-        let (past, health) = (Arc::clone(&self.past_days), Arc::clone(&self.parts.health));
+        let (past, health) = (Arc::clone(&self.past), Arc::clone(&self.parts.health));
         self.read_log(move |log| {
             let counted = past.read(log, from, now)?;
             let health = health.at(std::time::Instant::now(), now);
@@ -164,6 +163,20 @@ impl Control {
         })
         .await
     }
+
+    /// Reads what of [`Control::public_status`] is over and not remembered, so that the first to look does not wait.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn read_public_status_ahead(&self) -> Result<(), QueryError> {
+        let (past, now) = (Arc::clone(&self.past), self.now());
+        self.read_log(move |log| past.read(log, longest_ago(now), now).map(drop)).await
+    }
+}
+
+/// The beginning of the longest of [`SPANS`]; the strip of bars is no longer.
+fn longest_ago(now: Timestamp) -> Timestamp {
+    ago(now, i64::from(SPANS.into_iter().max().unwrap_or(1)) * DAY)
 }
 
 fn ago(now: Timestamp, seconds: i64) -> Timestamp {
@@ -184,30 +197,36 @@ struct Counted {
     tally: Tally,
 }
 
-/// Days that are over, by their number: they do not change, and three months of roll-ups are many rows.
+/// Hours and days that are over, by their first second and their length: they do not change, and three months of roll-ups
+/// are many rows.
 #[derive(Debug, Default)]
-pub(crate) struct PastDays(Mutex<BTreeMap<i64, Vec<Counted>>>);
+pub(crate) struct Past(Mutex<BTreeMap<(i64, i64), Vec<Counted>>>);
 
-impl PastDays {
+impl Past {
     /// Everything since the day of `from`: the last days by the hour, those before whole. Blocks.
     fn read(&self, log: &LedgerReader, from: Timestamp, now: Timestamp) -> Result<Vec<Counted>, ReadError> {
-        let day_of = |at: Timestamp| at.as_second().div_euclid(DAY);
-        let begin = |day: i64| Timestamp::from_second(day * DAY).unwrap_or(Timestamp::MIN);
-        let (first, hourly) = (day_of(from), day_of(now) - 2);
-        let mut days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        days.retain(|day, _| *day >= first);
+        let floor = |second: i64, of: i64| second - second.rem_euclid(of);
+        let begin = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::MIN);
+        let first = floor(from.as_second(), DAY);
+        let hourly = floor(now.as_second(), DAY) - 2 * DAY;
+        let over = floor(now.as_second() - FINAL_AFTER, HOUR);
+        let days = (first..hourly).step_by(DAY as usize).map(|day| (day, DAY));
+        let hours = (hourly.max(first)..over).step_by(HOUR as usize).map(|hour| (hour, HOUR));
+        let pieces: BTreeSet<(i64, i64)> = days.chain(hours).collect();
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|piece, _| pieces.contains(piece));
         let mut counted = Vec::new();
-        for day in first..hourly {
-            let of_day = match days.entry(day) {
+        for (at, length) in pieces {
+            let of_piece = match known.entry((at, length)) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => {
-                    let hourly = log.by_group_and_model(begin(day), begin(day + 1))?;
-                    unknown.insert(whole_day(hourly, begin(day)))
+                    let hourly = log.by_group_and_model(begin(at), begin(at + length))?;
+                    unknown.insert(whole(hourly, begin(at)))
                 }
             };
-            counted.extend(of_day.iter().cloned());
+            counted.extend(of_piece.iter().cloned());
         }
-        let lately = log.by_group_and_model(begin(hourly), after(now))?;
+        let lately = log.by_group_and_model(begin(over.max(first)), after(now))?;
         counted.extend(lately.into_iter().map(Counted::from));
         Ok(counted)
     }
@@ -220,7 +239,8 @@ impl From<ModelSums> for Counted {
     }
 }
 
-fn whole_day(hourly: Vec<ModelSums>, at: Timestamp) -> Vec<Counted> {
+/// All of an hour or a day, told as of its beginning.
+fn whole(hourly: Vec<ModelSums>, at: Timestamp) -> Vec<Counted> {
     let mut tallies: HashMap<(String, String), Tally> = HashMap::new();
     for Counted { group, model, tally, .. } in hourly.into_iter().map(Counted::from) {
         tallies.entry((group, model)).or_default().add(tally);

@@ -55,6 +55,8 @@ pub(crate) struct Housekeeping {
     pub(crate) watch_every: Duration,
     /// See [`WatchSettings`].
     pub(crate) watch: WatchSettings,
+    /// There is a public status page, which looks further back than any other.
+    pub(crate) has_status_page: bool,
 }
 
 impl Housekeeping {
@@ -73,10 +75,14 @@ impl Housekeeping {
     /// Begins at once, and keeps nothing waiting: at the start a month of sums may take seconds.
     async fn read_ahead(&self, cancelled: &CancellationToken) {
         let (mut read, mut ahead) = (Round::new("read_ahead"), every(READ_AHEAD));
+        let mut status = Round::new("read_status_ahead");
         let rounds = async {
             loop {
                 ahead.tick().await;
                 read.told(self.control.read_ahead().await);
+                if self.has_status_page {
+                    status.told(self.control.read_public_status_ahead().await);
+                }
             }
         };
         tokio::select! {

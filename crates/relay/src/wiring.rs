@@ -302,6 +302,7 @@ impl Server {
             retention: self.config.log.retention,
             watch_every: self.config.managed.watch,
             watch: WatchSettings::every(self.config.managed.watch, self.config.managed.low_percent),
+            has_status_page: self.config.status_page.is_some(),
         }
     }
 }

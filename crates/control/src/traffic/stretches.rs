@@ -13,7 +13,7 @@ use crate::usage::Dimension;
 pub(super) const DAY: i64 = 24 * HOUR;
 
 /// Seconds after which an hour counts as over: requests are counted in the hour in which they began.
-pub(super) const FINAL_AFTER: i64 = 2 * HOUR;
+pub(crate) const FINAL_AFTER: i64 = 2 * HOUR;
 
 /// Sums remembered at most, over all stretches: some 25 MB.
 const MAX_SUMS: usize = 100_000;
