@@ -3,6 +3,7 @@
 use relay_control::hosts::{HostTrial, TrialFault};
 
 use crate::cell::Cell;
+use crate::faults;
 use crate::format::Format;
 use crate::kit::{Head, Part, Table};
 use crate::words::{Language, words};
@@ -46,8 +47,8 @@ pub(crate) fn told(language: Language, fault: &TrialFault) -> (String, &'static 
     let t = TrialWords(language);
     match fault {
         TrialFault::PrivateAddress => (t.private().to_owned(), t.private_remedy()),
-        TrialFault::Unreachable(why) => (t.unreachable(why), t.unreachable_remedy()),
-        TrialFault::Broken(why) => (t.broken(why), t.broken_remedy()),
+        TrialFault::Unreachable(why) => (t.unreachable(faults::said(language, why)), t.unreachable_remedy()),
+        TrialFault::Broken(why) => (t.broken(faults::said(language, why)), t.broken_remedy()),
         TrialFault::Late => (t.late().to_owned(), t.late_remedy()),
         TrialFault::NoKey => (t.no_key().to_owned(), t.no_key_remedy()),
         TrialFault::KeyRefused(status) => (t.key_refused(status), t.key_refused_remedy()),
