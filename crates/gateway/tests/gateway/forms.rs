@@ -106,6 +106,14 @@ impl Bare {
     }
 }
 
+/// A request with a form, as what of it is sent first and what then.
+fn in_two(is_chunked: bool, first: &str, second: &str) -> (String, String) {
+    if is_chunked {
+        return (chunked() + &chunk(first), chunk(second) + "0\r\n\r\n");
+    }
+    (head(&format!("content-length: {}", first.len() + second.len())) + first, second.to_owned())
+}
+
 #[tokio::test]
 async fn a_host_has_the_beginning_before_the_client_has_sent_the_end() {
     for is_chunked in [false, true] {
@@ -113,11 +121,7 @@ async fn a_host_has_the_beginning_before_the_client_has_sent_the_end() {
         let (first, second) = (field("prompt", "x") + &field("model", MODEL) + &file("one"), file("two") + END);
         let asked = first.clone() + &second;
         let mut client = bare.rig.wire().await;
-        let (beginning, end) = if is_chunked {
-            (chunked() + &chunk(&first), chunk(&second) + "0\r\n\r\n")
-        } else {
-            (head(&format!("content-length: {}", asked.len())) + &first, second)
-        };
+        let (beginning, end) = in_two(is_chunked, &first, &second);
         client.send(beginning).await;
         let mut host = bare.accept(0).await;
         let mut seen = host.until("one\r\n").await;
@@ -207,11 +211,7 @@ async fn another_host_gets_all_of_it_when_one_fails_before_the_end() {
         let (first, second) = (field("model", MODEL) + &file(&"one".repeat(50_000)), file("two") + END);
         let asked = first.clone() + &second;
         let mut client = bare.rig.wire().await;
-        let (beginning, end) = if is_chunked {
-            (chunked() + &chunk(&first), chunk(&second) + "0\r\n\r\n")
-        } else {
-            (head(&format!("content-length: {}", asked.len())) + &first, second)
-        };
+        let (beginning, end) = in_two(is_chunked, &first, &second);
         client.send(beginning).await;
         let mut host = bare.accept(0).await;
         host.until("one\r\n").await;
