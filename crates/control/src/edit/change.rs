@@ -66,8 +66,8 @@ impl Control {
             generate_key: &generate_consumer_key,
             now: self.now(),
         };
-        let known: HashSet<Finding> = findings(&in_force.fleet, reading.now).into_iter().collect();
         let mut edited = Edited::new(in_force, edits, entry)?.read(edits, &reading)?;
+        let known: HashSet<Finding> = findings(&in_force.fleet, reading.now).into_iter().collect();
         // What was so before is not what this change should be asked about.
         edited.findings.retain(|finding| !known.contains(finding));
         Ok(edited)

@@ -126,15 +126,11 @@ impl Act {
 
     /// What it would do, for who only looks: what refers to the entry goes with it, and that is told.
     fn tried(self, control: &Control, noun: Noun, id: &str) -> Result<Option<Tried>, EditError> {
-        let Some(edits) = self.edits(control, noun, id, false)? else { return Ok(None) };
-        match control.plan_edit(&edits) {
-            Err(error @ EditError::Referred { .. }) => {
-                let edits = self.edits(control, noun, id, true)?.unwrap_or_default();
-                let planned = control.plan_edit(&edits)?;
-                Ok(Some(Tried { edits, planned, referred: Some(error.to_string()) }))
-            }
-            planned => Ok(Some(Tried { edits, planned: planned?, referred: None })),
-        }
+        let by = if self == Self::Delete { control.referring(noun, id) } else { Vec::new() };
+        let Some(edits) = self.edits(control, noun, id, !by.is_empty())? else { return Ok(None) };
+        let planned = control.plan_edit(&edits)?;
+        let referred = (!by.is_empty()).then(|| EditError::Referred { noun, id: id.to_owned(), by }.to_string());
+        Ok(Some(Tried { edits, planned, referred }))
     }
 }
 
