@@ -1,6 +1,7 @@
 //! Serves what is on the admin listener: connections bounded in number, heads
 //! bounded in size and time (spec §10).
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,13 +9,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::response::{IntoResponse as _, Response};
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 use tower_service::Service as _;
 
 /// Connections at once; more wait to be accepted.
@@ -29,11 +34,21 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept: out of file descriptors is not over at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Posted and answered with what an upstream says: they are clients' requests, and change nothing.
+const ACTIONS: [&str; 3] =
+    ["/api/v1/resolve-route", "/api/v1/proxy-route-chat-completions", "/api/v1/route-chat-completions"];
+
 /// Serves until `shutdown` is over, then lets requests in flight end. Each request is told
-/// its peer's address, as [`ConnectInfo`].
+/// its peer's address, as [`ConnectInfo`]. What changes something or weighs a change is carried out on `changes`, so that
+/// it does not stand in the way of whoever looks.
 ///
 /// Dropping the future stops accepting; requests in flight go on.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send + 'static) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    changes: Handle,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(MAX_HEAD_BYTES);
     let graceful = GracefulShutdown::new();
@@ -48,10 +63,10 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
-        let router = router.clone();
-        let service = service_fn(move |mut request: http::Request<Incoming>| {
+        let (router, changes) = (router.clone(), changes.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().call(request)
+            answer(router.clone(), changes.clone(), request)
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
@@ -63,6 +78,20 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+async fn answer(mut router: Router, changes: Handle, request: Request<Incoming>) -> Result<Response, Infallible> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) || ACTIONS.contains(&request.uri().path()) {
+        return router.call(request).await;
+    }
+    // Ends with its connection, as it would here.
+    match AbortOnDropHandle::new(changes.spawn(async move { router.call(request).await })).await {
+        Ok(answer) => answer,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+        },
+    }
 }
 
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {

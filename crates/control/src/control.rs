@@ -21,8 +21,8 @@ use crate::probing::{ProbeSettings, Probed};
 use crate::public_status::Past;
 use crate::traffic::{Remembered, RememberedTimings, RouteSpans};
 
-/// Hands a new generation to the data plane; returns when it serves from it.
-pub type Publisher = Box<dyn Fn(Arc<Snapshot>) + Send + Sync>;
+/// Hands a new generation and its health to the data plane; returns when it serves from it.
+pub type Publisher = Box<dyn Fn(Arc<Snapshot>, Arc<GenerationHealth>) + Send + Sync>;
 
 /// A budget of which much is used, as the data plane counts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub fn random_fraction() -> f64 {
 pub(crate) struct InForce {
     pub(crate) fleet: Fleet,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) health: GenerationHealth,
+    pub(crate) health: Arc<GenerationHealth>,
 }
 
 impl InForce {
@@ -148,7 +148,7 @@ impl Control {
     pub async fn new(parts: ControlParts) -> Result<Self, StoreError> {
         let in_force = InForce::new(parts.store.fleet().await?, &parts.health);
         parts.managed.put_hosts(&in_force.fleet.hosts);
-        (parts.publish)(Arc::clone(&in_force.snapshot));
+        (parts.publish)(Arc::clone(&in_force.snapshot), Arc::clone(&in_force.health));
         Ok(Self {
             in_force: ArcSwap::from_pointee(in_force),
             reader: parts.ledger.reader(),

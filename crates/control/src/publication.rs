@@ -280,10 +280,10 @@ impl Control {
     }
 
     pub(crate) fn put_in_force(&self, in_force: InForce) {
-        let snapshot = Arc::clone(&in_force.snapshot);
+        let (snapshot, health) = (Arc::clone(&in_force.snapshot), Arc::clone(&in_force.health));
         self.parts.managed.put_hosts(&in_force.fleet.hosts);
         self.in_force.store(Arc::new(in_force));
-        (self.parts.publish)(snapshot);
+        (self.parts.publish)(snapshot, health);
     }
 
     fn read(

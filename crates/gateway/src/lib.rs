@@ -63,7 +63,7 @@ use inside::Entrance;
 pub use inside::InsideCaller;
 use relay_bindings::BindingStore;
 use relay_domain::{Clock, KeyHash, Timestamp};
-use relay_health::FleetHealth;
+use relay_health::GenerationHealth;
 use relay_hosts::HostClient;
 use relay_hosts::managed::ManagedKeys;
 use relay_ledger::Ledger;
@@ -94,8 +94,8 @@ pub struct GatewayParts {
     pub ledger: Ledger,
     /// Connections to hosts.
     pub hosts: HostClient,
-    /// The health of the fleet.
-    pub health: Arc<FleetHealth>,
+    /// The health of its routes.
+    pub health: Arc<GenerationHealth>,
     /// What tokens are worth.
     pub prices: Arc<PriceTable>,
     /// Keys of routes with `credential = "managed"`.
@@ -122,7 +122,6 @@ pub struct Gateway {
     bindings: Arc<dyn BindingStore>,
     ledger: Ledger,
     hosts: HostClient,
-    health: Arc<FleetHealth>,
     managed: Arc<dyn ManagedKeys>,
     retries: Arc<Retries>,
     buffers: Arc<Buffers>,
@@ -147,7 +146,7 @@ impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
         let gates = AllGates::default();
         let meters = Arc::new(Meters::default());
-        let serving = Serving::new(parts.snapshot, &parts.hosts, &parts.health, &gates, &meters);
+        let serving = Serving::new(parts.snapshot, parts.health, &parts.hosts, &gates, &meters);
         Self {
             serving: ArcSwap::from_pointee(serving),
             retired: Mutex::default(),
@@ -161,7 +160,6 @@ impl Gateway {
             bindings: parts.bindings,
             ledger: parts.ledger,
             hosts: parts.hosts,
-            health: parts.health,
             managed: parts.managed,
             retries: Arc::new(Retries::new(parts.options.retry_percent)),
             buffers: Buffers::new(parts.options.max_buffered),
@@ -173,10 +171,10 @@ impl Gateway {
         }
     }
 
-    /// Serves new requests from `snapshot`; those in flight keep the generation
-    /// that they began with.
-    pub fn publish(&self, snapshot: Arc<Snapshot>) {
-        let serving = Serving::new(snapshot, &self.hosts, &self.health, &self.gates, &self.meters);
+    /// Serves new requests from `snapshot`, whose health is `health`; those in flight keep
+    /// the generation that they began with.
+    pub fn publish(&self, snapshot: Arc<Snapshot>, health: Arc<GenerationHealth>) {
+        let serving = Serving::new(snapshot, health, &self.hosts, &self.gates, &self.meters);
         let before = self.serving.swap(Arc::new(serving));
         self.retired().push(before);
         self.gates.forget_unused();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use relay_domain::GroupId;
-use relay_health::{CredentialId, FleetHealth, GenerationHealth};
+use relay_health::{CredentialId, GenerationHealth};
 use relay_hosts::{Endpoint, HostClient, HostPool};
 use relay_routing::{KeyIndex, RouteIndex, Snapshot};
 
@@ -16,7 +16,7 @@ use crate::surface::ModelName;
 /// A generation as the data plane uses it.
 pub(crate) struct Serving {
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) health: GenerationHealth,
+    pub(crate) health: Arc<GenerationHealth>,
     pub(crate) meters: Arc<Meters>,
     hosts: Vec<Reached>,
     routes: Vec<RouteWire>,
@@ -62,8 +62,8 @@ pub(crate) struct RouteWire {
 impl Serving {
     pub(crate) fn new(
         snapshot: Arc<Snapshot>,
+        health: Arc<GenerationHealth>,
         hosts: &HostClient,
-        health: &FleetHealth,
         gates: &AllGates,
         meters: &Arc<Meters>,
     ) -> Self {
@@ -91,8 +91,7 @@ impl Serving {
         let key_gates = snapshot.keys().iter().map(|key| gates.keys.of(&key.id.shared())).collect();
         let group_gates =
             snapshot.groups().map(|group| (group.id.clone(), gates.groups.of(&group.id.shared()))).collect();
-        let (health, meters) = (health.generation(&snapshot), Arc::clone(meters));
-        Self { snapshot, health, meters, hosts, routes, key_gates, group_gates }
+        Self { snapshot, health, meters: Arc::clone(meters), hosts, routes, key_gates, group_gates }
     }
 
     /// What is counted for a key of this generation.

@@ -1,6 +1,6 @@
 //! The health of the whole fleet, kept over its generations.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ use relay_routing::breaker::BreakerSettings;
 use relay_routing::clearing::staggered;
 use relay_routing::health::RouteHealth;
 use relay_routing::{HealthView, RouteEntry, Snapshot};
+use rustc_hash::FxHashMap;
 
 use crate::clock::{Origin, on_the_wall};
 use crate::generation::GenerationHealth;
@@ -29,9 +30,9 @@ pub struct FleetHealth {
 /// Everything of the newest generation.
 #[derive(Debug, Default)]
 struct Book {
-    hosts: HashMap<HostId, Arc<HostCell>>,
-    siblings: HashMap<(GroupId, ModelPattern), Arc<Siblings>>,
-    routes: HashMap<RouteId, Arc<RouteCell>>,
+    hosts: FxHashMap<HostId, Arc<HostCell>>,
+    siblings: FxHashMap<(GroupId, ModelPattern), Arc<Siblings>>,
+    routes: FxHashMap<RouteId, Arc<RouteCell>>,
 }
 
 /// What an operator clears.
@@ -63,12 +64,12 @@ impl FleetHealth {
     /// The health of a generation's routes. What an earlier one has shown of them is kept;
     /// what is no longer in the fleet is forgotten. A route that leads to another host than
     /// before is another route.
-    pub fn generation(&self, snapshot: &Snapshot) -> GenerationHealth {
+    pub fn generation(&self, snapshot: &Snapshot) -> Arc<GenerationHealth> {
         let mut book = self.lock();
         let old = std::mem::take(&mut *book);
         let Book { hosts, siblings: models, routes } = &mut *book;
-        let mut of_host: HashMap<HostId, Vec<_>> = HashMap::new();
-        let mut enabled: HashMap<(GroupId, ModelPattern), usize> = HashMap::new();
+        let mut of_host: FxHashMap<HostId, Vec<_>> = FxHashMap::default();
+        let mut enabled: FxHashMap<(GroupId, ModelPattern), usize> = FxHashMap::default();
         let mut cells = Vec::with_capacity(snapshot.routes().len());
         for entry in snapshot.routes() {
             let route = &entry.route;
@@ -95,7 +96,7 @@ impl FleetHealth {
         for (id, host) in hosts.iter() {
             host.lead_to(of_host.remove(id).unwrap_or_default());
         }
-        GenerationHealth::new(cells)
+        Arc::new(GenerationHealth::new(cells))
     }
 
     /// How it is now, for a plan over any snapshot: routes are looked up by their ids. For

@@ -1,5 +1,6 @@
 //! What attempts show, seen by plans, permits, operators and the next generation.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relay_domain::{HostId, RouteId, Timestamp};
@@ -16,7 +17,7 @@ const OTHER_KEY: CredentialId = CredentialId(2);
 struct World {
     health: FleetHealth,
     snapshot: Snapshot,
-    generation: GenerationHealth,
+    generation: Arc<GenerationHealth>,
     now: Instant,
     wall: Timestamp,
 }

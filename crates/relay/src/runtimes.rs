@@ -1,55 +1,74 @@
-//! Two runtimes: one that serves clients, and one for everything else, which steps back when processors are short.
+//! Three runtimes: one that serves clients, one for whoever looks, and one for what changes something. The later ones
+//! step back when processors are short.
 //!
 //! Applying a fleet of ten thousand routes, a look through the log, a page of the console each take a processor for
 //! milliseconds. On the runtime that serves clients their requests would wait behind it; on threads of equal standing
 //! they would share the processor with it. So the admin API, the console and the rounds run on threads that the system
-//! lets go last, and so do the threads that those start.
+//! lets go after those, and so do the threads that they start. What publishes a generation, or replays the log against one,
+//! takes a hundred times as long as a list: it steps back further, behind whoever looks (ADR 0018).
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// How far the background steps back: it gets a third of what a thread of the gateway does where both want the
+/// How far looking steps back: it gets a third of what a thread of the gateway does where both want the
 /// same processor, and everything that the gateway leaves.
-const STEPS_BACK: i32 = 5;
+const LOOKING: i32 = 5;
+
+/// How far changing steps back: it gets a tenth, so that an apply under full load is late and still ends.
+const CHANGING: i32 = 10;
 
 /// The lowest standing there is.
 const LAST: i32 = 19;
 
 /// Requests in flight never need more than two threads of what waits beside them.
-const BACKGROUND_THREADS: usize = 2;
+const THREADS: usize = 2;
 
 /// The runtimes of a server.
 pub(crate) struct Runtimes {
     gateway: Runtime,
     background: Runtime,
+    changes: Runtime,
+}
+
+/// Where everything goes that is no client's request.
+#[derive(Clone, Debug)]
+pub(crate) struct Aside {
+    /// For whoever looks, and for the rounds.
+    pub(crate) background: Handle,
+    /// For what changes something, or weighs a change.
+    pub(crate) changes: Handle,
 }
 
 impl Runtimes {
-    /// Starts both.
+    /// Starts them.
     ///
     /// # Errors
     /// When the system gives no threads.
     pub(crate) fn start() -> std::io::Result<Self> {
         // Of the process, not of the thread that starts another: those have stepped back already.
         let standing = rustix::process::getpriority_process(None)?;
-        let background = Builder::new_multi_thread()
-            .worker_threads(BACKGROUND_THREADS)
-            .thread_name("background")
-            .on_thread_start(move || step_back(standing))
-            .enable_all()
-            .build()?;
-        Ok(Self { gateway: Runtime::new()?, background })
+        let aside = |name: &str, steps: i32| {
+            Builder::new_multi_thread()
+                .worker_threads(THREADS)
+                .thread_name(name)
+                .on_thread_start(move || step_back(standing + steps))
+                .enable_all()
+                .build()
+        };
+        let (background, changes) = (aside("background", LOOKING)?, aside("changes", CHANGING)?);
+        Ok(Self { gateway: Runtime::new()?, background, changes })
     }
 
-    /// Runs `work` on the gateway's runtime; it is given the background's.
-    pub(crate) fn run<T>(self, work: impl AsyncFnOnce(Handle) -> T) -> T {
-        self.gateway.block_on(work(self.background.handle().clone()))
+    /// Runs `work` on the gateway's runtime; it is given the others.
+    pub(crate) fn run<T>(self, work: impl AsyncFnOnce(Aside) -> T) -> T {
+        let aside = Aside { background: self.background.handle().clone(), changes: self.changes.handle().clone() };
+        self.gateway.block_on(work(aside))
     }
 }
 
-/// Lowers the standing of the calling thread below `standing`. Linux keeps one for each thread.
+/// Lowers the standing of the calling thread. Linux keeps one for each thread.
 fn step_back(standing: i32) {
-    let lowered = (standing + STEPS_BACK).min(LAST);
+    let lowered = standing.min(LAST);
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), lowered) {
-        tracing::debug!(%error, "a background thread keeps its priority");
+        tracing::debug!(%error, "a thread of the background keeps its priority");
     }
 }

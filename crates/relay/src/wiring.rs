@@ -30,6 +30,7 @@ use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, generate_admin_t
 use relay_traces::Exporter;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat;
@@ -193,12 +194,13 @@ pub(crate) async fn build(
     let tracing = config.traces.clone().map(|settings| relay_traces::tracer(settings, hosts.clone()));
     let (tracer, exporter) = tracing.unzip();
     let gateway_shutdown = Shutdown::default();
+    let snapshot = Arc::new(Snapshot::build(&Fleet::default()));
     let gateway = Arc::new(Gateway::new(GatewayParts {
-        snapshot: Arc::new(Snapshot::build(&Fleet::default())),
+        health: health.generation(&snapshot),
+        snapshot,
         bindings: bindings.shared(),
         ledger: ledger.clone(),
         hosts: hosts.clone(),
-        health: Arc::clone(&health),
         prices: Arc::clone(&prices),
         managed: Arc::clone(&managed) as _,
         tracer,
@@ -227,7 +229,7 @@ pub(crate) async fn build(
         budgets: budgets(Arc::clone(&gateway)),
         publish: {
             let gateway = Arc::clone(&gateway);
-            Box::new(move |snapshot| gateway.publish(snapshot))
+            Box::new(move |snapshot, health| gateway.publish(snapshot, health))
         },
         seed: relay_control::random_seed,
         limits,
@@ -404,6 +406,7 @@ pub(crate) fn serve_admin(
     server: &Server,
     addresses: Addresses,
     listener: TcpListener,
+    changes: Handle,
     draining: CancellationToken,
     cancelled: CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -422,17 +425,18 @@ pub(crate) fn serve_admin(
         status_page: status_page(server),
     };
     let console = relay_console::router(Arc::clone(&server.control), process, api);
-    relay_admin::serve(listener, console, cancelled.cancelled_owned())
+    relay_admin::serve(listener, console, changes, cancelled.cancelled_owned())
 }
 
 /// The task of the public status page's own listener; `None` when the page is off.
 pub(crate) fn serve_status(
     server: &Server,
     listener: TcpListener,
+    changes: Handle,
     cancelled: CancellationToken,
 ) -> Option<impl Future<Output = ()> + Send + 'static> {
     let page = relay_console::status_router(Arc::clone(&server.control), status_page(server)?);
-    Some(relay_admin::serve(listener, page, cancelled.cancelled_owned()))
+    Some(relay_admin::serve(listener, page, changes, cancelled.cancelled_owned()))
 }
 
 fn status_page(server: &Server) -> Option<StatusPage> {

@@ -25,6 +25,7 @@ use relay_ledger::{Ledger, LedgerOptions, LedgerReader};
 use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, open_sqlite};
 use relay_testkit::FakeHost;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::described;
@@ -180,7 +181,7 @@ impl Server {
             },
             publish: {
                 let published = Arc::clone(&published);
-                Box::new(move |snapshot| published.lock().expect("unpoisoned").push(snapshot.generation()))
+                Box::new(move |snapshot, _| published.lock().expect("unpoisoned").push(snapshot.generation()))
             },
             seed: || 42,
             limits: Limits { time_limit, max_answer_bytes: MAX_ANSWER_BYTES },
@@ -190,7 +191,7 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let router = relay_admin::router(Arc::clone(&control), process(&unready), CancellationToken::new());
-        tokio::spawn(relay_admin::serve(listener, router, std::future::pending()));
+        tokio::spawn(relay_admin::serve(listener, router, Handle::current(), std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self {
             url,

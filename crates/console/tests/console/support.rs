@@ -145,7 +145,7 @@ impl Console {
             clock: Arc::clone(&clock) as _,
             budgets: Box::new(|_| Vec::new()),
             resolver: Arc::new(NoSecrets),
-            publish: Box::new(|_| {}),
+            publish: Box::new(|_, _| {}),
             seed: || 42,
             limits: Limits::default(),
         };

@@ -20,6 +20,7 @@ pub mod schema;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod toml;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -75,17 +76,7 @@ impl FleetDocument {
     /// # Errors
     /// One fault with line and column when it is not TOML.
     pub fn from_toml(text: &str) -> Result<Self, Faults> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(text));
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
-            whole_document_fault(
-                format!("line {line}, column {column}"),
-                format!("is not TOML: {}", error.message()),
-                "correct that line",
-            )
-        })?;
-        Ok(Self(table.into_iter().map(|(name, value)| (name, json_of(value))).collect()))
+        toml::parse(text).map(Self)
     }
 
     /// Takes the same structure as JSON.
@@ -351,16 +342,4 @@ fn id<T>(entry: &mut Entry<'_>, field: &'static str, parse: impl Fn(&str) -> Res
 
 fn whole_document_fault(path: String, message: String, remedy: &str) -> Faults {
     Faults(vec![Fault { path, entry: "fleet document".to_owned(), message, remedy: remedy.to_owned() }])
-}
-
-fn json_of(value: toml::Value) -> Value {
-    match value {
-        toml::Value::String(text) => Value::String(text),
-        toml::Value::Integer(number) => Value::from(number),
-        toml::Value::Float(number) => serde_json::Number::from_f64(number).map_or(Value::Null, Value::Number),
-        toml::Value::Boolean(flag) => Value::Bool(flag),
-        toml::Value::Datetime(time) => Value::String(time.to_string()),
-        toml::Value::Array(items) => Value::Array(items.into_iter().map(json_of).collect()),
-        toml::Value::Table(fields) => fields.into_iter().map(|(name, value)| (name, json_of(value))).collect(),
-    }
 }

@@ -159,12 +159,13 @@ impl Setup {
         if let Some(exporter) = exporter {
             tokio::spawn(exporter.run(std::future::pending()));
         }
+        let snapshot = Arc::new(Snapshot::build(&fleet));
         let gateway = Arc::new(Gateway::new(GatewayParts {
-            snapshot: Arc::new(Snapshot::build(&fleet)),
+            health: health.generation(&snapshot),
+            snapshot,
             bindings: Arc::clone(&bindings) as Arc<dyn BindingStore>,
             ledger: ledger.clone(),
             hosts: http,
-            health: Arc::clone(&health),
             prices: Arc::new(PriceTable::list()),
             managed: self.managed,
             tracer,
@@ -240,7 +241,9 @@ impl Rig {
     pub(crate) fn publish(&mut self, edit: impl FnOnce(&mut Fleet)) {
         self.fleet.generation += 1;
         edit(&mut self.fleet);
-        self.gateway.publish(Arc::new(Snapshot::build(&self.fleet)));
+        let snapshot = Arc::new(Snapshot::build(&self.fleet));
+        let health = self.health.generation(&snapshot);
+        self.gateway.publish(snapshot, health);
     }
 
     /// The decision of a request, once it has its outcome.

@@ -11,18 +11,18 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use relay_control::fleet_document::FleetDocument;
 use relay_testkit::FakeHost;
-use tokio::runtime::Handle;
 
 use crate::cli::Exit;
 use crate::client::Client;
 use crate::config::Config;
 use crate::output::Output;
+use crate::runtimes::Aside;
 use crate::serve::{self, Listeners};
 use crate::signals::Stop;
 use crate::wiring::{self, Given};
 
 /// Runs until Ctrl-C.
-pub(crate) async fn run(background: &Handle, output: Output) -> anyhow::Result<Exit> {
+pub(crate) async fn run(aside: &Aside, output: Output) -> anyhow::Result<Exit> {
     // Its hosts and its directory go with this process: nothing can follow it.
     let stop = Stop { restart: Arc::default(), ..Stop::on_signals()? };
     let directory = tempfile::Builder::new().prefix("relay-manager-demo-").tempdir();
@@ -37,7 +37,7 @@ pub(crate) async fn run(background: &Handle, output: Output) -> anyhow::Result<E
     let consumer_key = relay_store::generate_consumer_key();
     let document = FleetDocument::from_toml(&fleet::document(&hosts, &consumer_key))?;
     server.control.apply(&document, "demo").await?;
-    let running = serve::start(server, listeners, None, stop, background).await?;
+    let running = serve::start(server, listeners, None, stop, aside).await?;
 
     let client = Client::new(&format!("http://{}", running.admin()), admin_token.clone())?;
     let scene =
