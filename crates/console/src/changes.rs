@@ -19,6 +19,11 @@ words! {
         added => "added" / "新增";
         changed => "changed" / "修改";
         removed => "removed" / "移除";
+        yes => "yes" / "是";
+        no => "no" / "否";
+        stored => "stored" / "已保存";
+        variable(name) => "variable {name}" / "环境变量 {name}";
+        secret_file(path) => "file {path}" / "文件 {path}";
         more(count) => "and {count} more" / "另有 {count} 项";
     }
 }
@@ -63,6 +68,23 @@ pub(crate) fn value_text(value: &Value) -> String {
             items.iter().map(value_text).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
+    }
+}
+
+/// A setting's value: yes or no in words, where a secret comes from, and else as the fleet file has it.
+pub(crate) fn value_cell(language: Language, value: &Value) -> Cell {
+    let t = ChangeWords(language);
+    match value {
+        Value::Null => Cell::text(NOTHING),
+        Value::Bool(true) => Cell::text(t.yes()),
+        Value::Bool(false) => Cell::text(t.no()),
+        Value::String(text) if text == "stored" => Cell::text(t.stored()),
+        Value::Object(origin) => match (&origin.get("env"), &origin.get("file")) {
+            (Some(name), _) => Cell::text(t.variable(value_text(name))),
+            (_, Some(path)) => Cell::text(t.secret_file(value_text(path))),
+            _ => Cell::code(value_text(value)),
+        },
+        _ => Cell::code(value_text(value)),
     }
 }
 

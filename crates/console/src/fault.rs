@@ -48,7 +48,7 @@ words! {
         unreadable_form => "The form could not be read" / "无法读取表单";
         unreadable_form_why => "It was cut off, or is larger than 1 MiB." / "表单内容中断，或超过 1 MiB。";
         parameter => "The address cannot be read" / "无法识别该地址";
-        parameter_why(name) => "The parameter {name} is not what it should be." / "参数 {name} 的取值有误。";
+        parameter_why(name) => "The parameter {name} is not what it should be." / "参数 “{name}” 的取值有误。";
         refused => "This cannot be done" / "无法完成该操作";
         unavailable => "This cannot be read just now" / "暂时无法读取";
     }

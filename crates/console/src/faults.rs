@@ -1,6 +1,6 @@
 //! What the control plane says of faults and findings, in the visitor's language.
 
-use relay_control::translation::{in_chinese, line_in_chinese};
+use relay_control::translation::{in_chinese, label_in_chinese, line_in_chinese};
 
 use crate::words::Language;
 
@@ -17,6 +17,22 @@ pub(crate) fn line(language: Language, text: &str) -> String {
     match language {
         Language::English => text.to_owned(),
         Language::Chinese => line_in_chinese(text),
+    }
+}
+
+/// Whoever did something, by the label of their token.
+pub(crate) fn who(language: Language, label: &str) -> &str {
+    match language {
+        Language::English => label,
+        Language::Chinese => label_in_chinese(label),
+    }
+}
+
+/// What is wrong with an entry, as a line of its own; `told` is translated already.
+pub(crate) fn of_entry(language: Language, entry: &str, told: &str) -> String {
+    match language {
+        Language::English => format!("{entry}: {told}"),
+        Language::Chinese => format!("{}：{told}", in_chinese(entry)),
     }
 }
 

@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 use relay_control::access::Role;
 
 use crate::assets::{self, AssetUrls};
+use crate::faults;
 use crate::preferences::{Preferences, Theme};
 use crate::terms;
 use crate::visit::Visit;
@@ -45,6 +46,7 @@ words! {
         system => "System" / "跟随系统";
         light => "Light" / "浅色";
         dark => "Dark" / "深色";
+        ok => "OK" / "确定";
         log_out => "Log out" / "退出登录";
         copy => "Copy" / "复制";
         copied => "Copied" / "已复制";
@@ -134,7 +136,7 @@ impl Shell {
         let access = &visit.session.access;
         let role = terms::role(language, access.role.as_str()).into_owned();
         Self {
-            me: Some(Me { name: access.actor.clone(), role }),
+            me: Some(Me { name: faults::who(language, &access.actor).to_owned(), role }),
             form_token: visit.form_token.clone(),
             nav: navigation(ShellWords(language), section, access.role),
             role: Some(access.role),

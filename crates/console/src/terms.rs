@@ -220,6 +220,85 @@ terms! {
         "caller" => "the caller's own key" / "调用方自带 key";
     }
 
+    /// When a moved conversation returns.
+    failback {
+        "idle" => "after 10 minutes without a request" / "空闲 10 分钟后";
+        "ttl" => "when the move is as old as a binding lives" / "迁移满一个绑定有效期后";
+        "never" => "not before its binding ends" / "绑定到期之前不回切";
+    }
+
+    /// What becomes of a stream whose client has left.
+    on_disconnect {
+        "drop" => "end the request to the host" / "中断对主机的请求";
+        "drain" => "read on, for the usage at its end" / "继续读取，以记录末尾的用量";
+    }
+
+    /// Where a consumer key was made.
+    origin {
+        "file" => "fleet file" / "资源配置文件";
+        "api" => "console or API" / "控制台或 API";
+    }
+
+    /// How mail goes to its server.
+    encryption {
+        "tls" => "TLS from the start" / "直接使用 TLS";
+        "starttls" => "STARTTLS" / "STARTTLS 升级";
+        "none" => "none" / "不加密";
+    }
+
+    /// How idle routes are probed.
+    probing {
+        "models" => "by asking for models" / "查询模型列表";
+        "completion" => "by asking for models, and for a completion" / "查询模型列表并发送补全";
+        "off" => "off" / "不探测";
+    }
+
+    /// Who counted the tokens.
+    provenance {
+        "host" => "the host" / "主机";
+        "partial" => "the host, before it broke off" / "主机（中断之前）";
+    }
+
+    /// Whether a host can do something; what assigning a subscription does that is there already.
+    support {
+        "yes" => "yes" / "可以";
+        "no" => "no" / "不可以";
+        "unknown" => "not found out" / "未知";
+        "refuses" => "refuses" / "拒绝";
+        "returns" => "returns it as it is" / "原样返回";
+        "renews" => "renews it when expired" / "过期时续期";
+    }
+
+    /// What a host may be able to do.
+    capability {
+        "probed_at" => "when it was found out" / "探测时间";
+        "version" => "what it calls its version" / "自称的版本";
+        "obstacle" => "why its admin API lets us do nothing" / "管理 API 不可用的原因";
+        "compliance_gate" => "an administrator has to accept terms first" / "需由管理员先接受合规条款";
+        "refresh_tokens" => "sessions are renewed without a password" / "无需密码即可续期登录";
+        "soft_revoke" => "revoked subscriptions can be restored" / "撤销的订阅可以恢复";
+        "key_rebind" => "a key can be bound to another group" / "key 可以改绑到其他分组";
+        "admin_key_creation" => "an administrator can make keys for users" / "管理员可以为用户创建 key";
+        "idempotency" => "a repeated write is the same write" / "重复的写入只生效一次";
+        "key_billing" => "a key can tell its multipliers" / "可以通过 key 查询倍率";
+        "ops" => "live load and availability" / "实时负载与可用性";
+        "capacity_summary" => "capacity in use, per group" / "各分组已用的容量";
+        "simple_mode" => "neither subscriptions nor money are checked" / "不检查订阅和余额";
+        "page_cap" => "largest page of a list" / "列表每页的最大项数";
+        "assign" => "what assigning does to an existing subscription" / "再次分配已有订阅时的行为";
+        "self_service" => "users can log in and make keys" / "用户可以登录并创建 key";
+    }
+
+    /// What keeps us from acting on a host.
+    barrier {
+        "compliance" => "terms to accept" / "待接受的合规条款";
+        "two_factor" => "two-factor login" / "两步验证";
+        "captcha" => "login captcha" / "登录验证码";
+        "backend_mode" => "backend mode" / "后台模式";
+        "session_binding" => "sessions bound to an address" / "会话绑定地址";
+        "step_up" => "two-factor confirmation" / "两步验证确认";
+    }
+
     /// A noun of the fleet.
     noun {
         "host" => "host" / "主机";
@@ -227,6 +306,30 @@ terms! {
         "route" => "route" / "路由";
         "key" => "key" / "key";
     }
+}
+
+/// A word that a field of a form is one of; names of products stay.
+pub(crate) fn choice(language: Language, field: &str, word: &str) -> Cow<'static, str> {
+    match field {
+        "sticky.scope" => scope(language, word),
+        "failback" => failback(language, word),
+        "on_disconnect" => on_disconnect(language, word),
+        "credential" => credential(language, word),
+        "tls" => encryption(language, word),
+        "origin" => origin(language, word),
+        "min_severity" => severity(language, word),
+        _ => Cow::Owned(word.to_owned()),
+    }
+}
+
+/// The choices of a field: word, text, and whether it is the one that is chosen.
+pub(crate) fn choices(
+    language: Language,
+    field: &str,
+    words: &[&'static str],
+    chosen: &str,
+) -> Vec<(&'static str, Cow<'static, str>, bool)> {
+    words.iter().map(|word| (*word, choice(language, field, word), *word == chosen)).collect()
 }
 
 /// The color of a badge.

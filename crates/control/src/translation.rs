@@ -36,6 +36,19 @@ pub fn line_in_chinese(line: &str) -> String {
     }
 }
 
+/// Labels of the tokens that the product makes itself. Those that people gave stay as they are.
+const LABELS: [Line; 2] = [("first start", "首次启动"), ("environment", "环境变量")];
+
+/// The label of a token, in Chinese.
+pub fn label_in_chinese(label: &str) -> &str {
+    LABELS.iter().find(|(english, _)| *english == label).map_or(label, |(_, chinese)| chinese)
+}
+
+/// The label that [`label_in_chinese`] says so, for whoever looks for what they read.
+pub fn label_of_chinese(said: &str) -> &str {
+    LABELS.iter().find(|(_, chinese)| *chinese == said).map_or(said, |(english, _)| english)
+}
+
 const TABLES: [&[Line]; 10] = [
     reasons::LINES,
     findings::LINES,
@@ -48,6 +61,25 @@ const TABLES: [&[Line]; 10] = [
     deliveries::LINES,
     gateway::LINES,
 ];
+
+/// A part of one word is a name, and names stay as they are; so does a line to write into the fleet file. Of a list
+/// each item is translated, if all of them can be.
+fn part_in_chinese(part: &str) -> String {
+    if !part.contains(' ') || is_of_the_file(part) {
+        return part.to_owned();
+    }
+    let items: Vec<(&str, String)> = part.split(", ").map(|item| (item, in_chinese(item))).collect();
+    if items.len() > 1 && items.iter().all(|(item, chinese)| item != chinese) {
+        return items.into_iter().map(|(_, chinese)| chinese).collect::<Vec<_>>().join("、");
+    }
+    in_chinese(part)
+}
+
+/// Whether it is `name = value`, and no sentence that begins with it.
+fn is_of_the_file(part: &str) -> bool {
+    let Some((name, value)) = part.split_once(" = ") else { return false };
+    !name.contains(' ') && (value.ends_with(['"', ']', '}']) || !value.contains(' '))
+}
 
 /// A line that a text has the form of.
 struct Found<'t> {
@@ -78,9 +110,7 @@ impl<'t> Found<'t> {
     fn filled(&self) -> String {
         let mut text = self.chinese.to_owned();
         for (number, part) in self.parts.iter().enumerate() {
-            // A part of one word is a name, and names stay as they are.
-            let part = if part.contains(' ') { in_chinese(part) } else { (*part).to_owned() };
-            text = text.replace(&format!("{{{number}}}"), &part);
+            text = text.replace(&format!("{{{number}}}"), &part_in_chinese(part));
         }
         text
     }
@@ -348,6 +378,19 @@ mod tests {
                 "shadow_host_id “tokio” 不是已有的主机，是否指 “tokyo”？",
             ),
             ("upstream said no", "upstream said no"),
+            (
+                "write it as budgets = [{ money = \"25.00\", period = \"month\" }]",
+                "请写成 budgets = [{ money = \"25.00\", period = \"month\" }]",
+            ),
+            ("base_url \"ftp://x\" has a scheme that is not HTTP", "base_url “ftp://x” 有误：不是 HTTP 协议"),
+            (
+                "host \"tokyo\" is referred to by route \"a\", route \"b\", 3 more; remove that first, or pass cascade=true",
+                "主机 “tokyo” 仍被引用：路由 “a”、路由 “b”、另外 3 项；请先删除引用",
+            ),
+            (
+                "cannot connect to the host: client error (Connect): tcp connect error: Connection refused (os error 111)",
+                "无法连接主机：TCP 连接错误：连接被拒绝（系统错误 111）",
+            ),
         ] {
             assert_eq!(in_chinese(english), chinese);
         }

@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use relay_control::audit::{AuditFilter, AuditView};
 use relay_control::page::{Page, PageRequest};
+use relay_control::translation::label_of_chinese;
 
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
@@ -37,7 +38,7 @@ words! {
 /// `GET /audit`
 pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     let filter = AuditFilter {
-        actor: query.text("actor"),
+        actor: query.text("actor").map(|who| label_of_chinese(&who).to_owned()),
         action: query.text("action"),
         subject: query.text("subject"),
         from: query.time("from")?,
@@ -77,7 +78,7 @@ fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
         vec![
             Cell::link(path("/audit", &entry.id.to_string()), entry.id.to_string()),
             Cell::when(visit, entry.at),
-            Cell::text(&entry.actor),
+            Cell::text(faults::who(language, &entry.actor)),
             Cell::code(&entry.action),
             Cell::text(faults::said(language, &entry.summary)),
             generation(entry),
@@ -111,7 +112,7 @@ fn sheet(visit: &Visit, entry: &AuditView) -> Sheet {
     let t = AuditWords(language);
     let facts = vec![
         (t.when(), Cell::when(visit, entry.at)),
-        (t.who(), Cell::text(&entry.actor)),
+        (t.who(), Cell::text(faults::who(language, &entry.actor))),
         (t.action(), Cell::code(&entry.action)),
         (t.summary(), Cell::text(faults::said(language, &entry.summary))),
         (t.generation(), generation(entry)),

@@ -110,7 +110,7 @@ fn listing(visit: &Visit, found: &Page<GenerationView>, in_force: u64, is_later_
         vec![
             if record.generation == in_force { link.note(t.in_force()) } else { link },
             Cell::when(visit, record.at),
-            Cell::text(&record.actor),
+            Cell::text(faults::who(language, &record.actor)),
             Cell::text(faults::said(language, &record.summary)),
         ]
     };
@@ -139,7 +139,7 @@ fn sheet(visit: &Visit, detail: &GenerationDetail, since: Option<&Difference>, i
     let is_in_force = record.generation == in_force;
     let facts = vec![
         (t.when(), Cell::when(visit, record.at)),
-        (t.who(), Cell::text(&record.actor)),
+        (t.who(), Cell::text(faults::who(language, &record.actor))),
         (t.summary(), Cell::text(faults::said(language, &record.summary))),
     ];
     let own: Diff = serde_json::from_value(detail.diff.clone()).unwrap_or_default();

@@ -52,7 +52,7 @@ words! {
         routes_left(count) => "{count} more routes; what is not well comes first." / "另有 {count} 条路由未列出；异常的排在最前。";
         no_routes => "No route leads anywhere yet." / "还没有任何路由。";
         probes => "Probes" / "探测";
-        probe_mode(mode, idle) => "Mode {mode}; a route that was used within {idle} is not probed." / "模式 {mode}；{idle}内使用过的路由不探测。";
+        probe_mode(mode, idle) => "Probing: {mode}; a route that was used within {idle} is not probed." / "探测方式：{mode}；{idle}内使用过的路由不探测。";
         probe_cost(today, most) => "{today} of {most} completions sent today." / "今天已发送 {today} / {most} 次补全。";
         log => "Decision log" / "决策日志";
         log_rows(written, queued) => "{written} rows written since the start, {queued} waiting." / "启动以来已写入 {written} 行，{queued} 行等待写入。";
@@ -359,7 +359,7 @@ struct ProbeTexts {
 fn probe_texts(t: HealthWords, format: Format, fleet: &FleetHealthView) -> ProbeTexts {
     let probes = &fleet.probes;
     ProbeTexts {
-        mode: t.probe_mode(probes.mode, format.span(Duration::from_secs(probes.idle_seconds))),
+        mode: t.probe_mode(terms::probing(t.0, probes.mode), format.span(Duration::from_secs(probes.idle_seconds))),
         cost: t.probe_cost(probes.completions_today, probes.completions_per_day),
     }
 }

@@ -26,7 +26,7 @@ words! {
     LoginWords {
         title => "Log in" / "登录";
         token => "Admin token" / "管理 token";
-        hint => "It begins with rma- and was printed when the server first started, or set as RELAY_MANAGER_ADMIN_TOKEN." / "以 rma- 开头，在服务器第一次启动时打印，或由 RELAY_MANAGER_ADMIN_TOKEN 指定。";
+        hint => "It begins with rma- and was printed when the server first started, or set as RELAY_MANAGER_ADMIN_TOKEN." / "以 “rma-” 开头，在服务器第一次启动时打印，或由 RELAY_MANAGER_ADMIN_TOKEN 指定。";
         submit => "Log in" / "登录";
         missing => "Enter a token." / "请输入 token。";
         unknown => "This token is not known here. Check that it is whole, and not a consumer key." / "无法识别该 token，请检查是否完整，以及是否误用了使用方 key。";

@@ -54,7 +54,7 @@ words! {
         log => "Decision log" / "决策日志";
         bindings => "Bindings" / "会话绑定";
         configuration => "Configuration" / "配置";
-        how(file) => "Read when the process starts, from {file}, then the environment, then flags; the last one wins. To change a value, change it there and run relay-manager restart: no request is dropped. Secrets are not part of it." / "启动时依次读取 {file}、环境变量和命令行参数，后者优先。修改后执行 relay-manager restart 即可生效，不会中断请求。此处不含任何密钥。";
+        how(file) => "Read when the process starts, from {file}, then the environment, then flags; the last one wins. To change a value, change it there and run relay-manager restart: no request is dropped. Secrets are not part of it." / "启动时依次读取 {file}、环境变量和命令行参数，后者优先。修改后执行 `relay-manager restart` 即可生效，不会中断请求。此处不含任何密钥。";
         no_file => "no file" / "（无配置文件）";
         key => "Key" / "配置项";
         value => "Value" / "取值";
@@ -122,8 +122,8 @@ fn process(visit: &Visit, inventory: &Inventory, health: &Health) -> Vec<(&'stat
         (t.generation(), Cell::link(format!("/generations/{}", health.generation), health.generation.to_string())),
         (t.fleet(), Cell::text(t.counts(fleet.hosts, fleet.groups, fleet.routes, fleet.keys))),
         (t.started(), Cell::when(visit, inventory.started_at)),
-        (t.node(), or_nothing(inventory.node.clone())),
-        (t.platform(), Cell::text(&inventory.platform)),
+        (t.node(), Cell::code(inventory.node.clone().unwrap_or_default())),
+        (t.platform(), Cell::code(&inventory.platform)),
         (t.processors(), Cell::text(inventory.processors.to_string())),
         (t.process_id(), Cell::text(inventory.process_id.to_string())),
         (t.memory(), or_nothing(inventory.resident_bytes.map(|bytes| format.bytes(bytes)))),

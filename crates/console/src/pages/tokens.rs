@@ -131,7 +131,7 @@ fn listing(visit: &Visit, found: &Page<TokenView>) -> Listing {
     let t = TokenWords(language);
     let row = |token: &TokenView| {
         vec![
-            Cell::text(&token.label),
+            Cell::text(faults::who(language, &token.label)),
             Cell::text(terms::role(language, token.role)),
             Cell::when(visit, token.created_at),
             Cell::link(path("/tokens", &token.token_id.to_string()) + "/remove", t.remove()),
@@ -169,10 +169,11 @@ fn once(visit: &Visit, made: &IssuedToken) -> Sheet {
 }
 
 fn confirmation(visit: &Visit, token: &TokenView) -> Confirm {
-    let t = TokenWords(visit.preferences.language);
+    let language = visit.preferences.language;
+    let t = TokenWords(language);
     Confirm {
         shell: visit.shell(Section::Tokens),
-        title: t.remove_title(&token.label),
+        title: t.remove_title(faults::who(language, &token.label)),
         sentences: vec![t.remove_what().to_owned()],
         parts: Vec::new(),
         action: path("/tokens", &token.token_id.to_string()) + "/remove",

@@ -4,7 +4,7 @@ use relay_ledger::{Decision, DecisionCandidate};
 
 use super::{NowPart, PlannedAgain};
 use crate::records::GenerationView;
-use crate::translation::in_chinese;
+use crate::translation::{in_chinese, label_in_chinese};
 use crate::words;
 use crate::words::Language;
 
@@ -17,10 +17,13 @@ words! {
         asked(caller, group, model, surface) => "{caller} asked group {group} for model {model} ({surface})" / "{caller}向分组 {group} 请求模型 {model}（{surface}）";
         no_group => "(none)" / "（无）";
         fleet(generation) => "The fleet was generation {generation}." / "当时的配置版本为 {generation}。";
-        fleet_of(generation, at, actor) => "The fleet was generation {generation}, published {at} by {actor}." / "当时的配置版本为 {generation}，由 {actor} 于 {at} 发布。";
+        fleet_of(generation, at, actor) => "The fleet was generation {generation}, published {at} by {actor}." / "当时的配置版本为 {generation}，由 “{actor}” 于 {at} 发布。";
         stickiness(what) => "Stickiness: {what}." / "会话粘性：{what}。";
-        of_scope(what, scope) => "{what} (scope {scope})" / "{what}（范围 {scope}）";
-        of_source(what, scope, source) => "{what} (scope {scope}, subject from {source})" / "{what}（范围 {scope}，标识来自 {source}）";
+        of_scope(what, scope) => "{what} (scope {scope})" / "{what}（范围：{scope}）";
+        of_source(what, scope, source) => "{what} (scope {scope}, subject from {source})" / "{what}（范围：{scope}，标识来自 “{source}”）";
+        conversation => "conversation" / "会话";
+        user => "user" / "用户";
+        none => "none" / "无";
         hit => "the binding was used" / "使用了已有绑定";
         bind => "there was no binding; one was made" / "此前没有绑定，已新建";
         rebind => "the bound route was not eligible or failed: the conversation moved" / "所绑定的路由不可用或已失败，会话已迁移";
@@ -89,6 +92,23 @@ words! {
 }
 
 impl Words {
+    fn scope(self, word: &str) -> &str {
+        match word {
+            "conversation" => self.conversation(),
+            "user" => self.user(),
+            "none" => self.none(),
+            other => other,
+        }
+    }
+
+    /// Whoever published, by the label of their token.
+    fn who(self, label: &str) -> &str {
+        match self.0 {
+            Language::English => label,
+            Language::Chinese => label_in_chinese(label),
+        }
+    }
+
     /// A reason on record, which is in English.
     fn reason(self, reason: &str) -> String {
         match self.0 {
@@ -172,7 +192,7 @@ pub(super) fn for_operators(
         t.request(&decision.request_id, format_args!("{:.3}", decision.at)),
         t.asked(caller, group, &decision.public_model, &decision.surface),
         match generation {
-            Some(record) => t.fleet_of(decision.generation, format_args!("{:.0}", record.at), &record.actor),
+            Some(record) => t.fleet_of(decision.generation, format_args!("{:.0}", record.at), t.who(&record.actor)),
             None => t.fleet(decision.generation),
         },
         t.stickiness(sticky_words(t, decision)),
@@ -228,8 +248,8 @@ fn sticky_words(t: Words, decision: &Decision) -> String {
         _ => t.no_binding(),
     };
     match &decision.sticky_source {
-        Some(source) => t.of_source(what, &decision.scope, source),
-        None => t.of_scope(what, &decision.scope),
+        Some(source) => t.of_source(what, t.scope(&decision.scope), source),
+        None => t.of_scope(what, t.scope(&decision.scope)),
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) const LINES: &[Line] = &[
     ("host \"{}\", group \"{}\": {}", "主机 “{0}”，分组 “{1}”：{2}"),
     (
         "the id of group \"{}\" on host \"{}\" is not known, and the host has no admin_key or login to ask with; write the numeric id, give the host one, or record a managed resource",
-        "主机 “{1}” 上分组 “{0}” 的 ID 未知，且主机没有 admin_key 或 login 可供查询；请填写数字 ID、补充凭据，或登记托管资源",
+        "主机 “{1}” 上分组 “{0}” 的 ID 未知，且主机没有 admin_key 或登录账号可供查询；请填写数字 ID、补充凭据，或登记托管资源",
     ),
     ("host \"{}\" has no group named \"{}\"", "主机 “{0}” 上没有名为 “{1}” 的分组"),
     (

@@ -116,10 +116,10 @@ pub(super) const LINES: &[Line] = &[
     ),
     (
         "host \"{}\" has no admin API that lets us in: it needs kind = \"sub2api\" and admin_key or login",
-        "主机 “{0}” 没有可用的管理 API：类型需为 sub2api，并填写 admin_key 或 login",
+        "主机 “{0}” 没有可用的管理 API：类型需为 sub2api，并填写 admin_key 或登录账号",
     ),
     ("the admin API of host \"{}\" failed: {}; {}", "主机 “{0}” 的管理 API 出错：{1}；{2}"),
-    ("the host has no admin_key and no login", "主机没有 admin_key，也没有 login"),
+    ("the host has no admin_key and no login", "主机没有 admin_key，也没有登录账号"),
     ("its base_url cannot be joined with a path", "base_url 无法与路径拼接"),
     ("it did not answer in time", "没有按时应答"),
     ("its answer could not be read", "无法读取其应答"),
@@ -156,7 +156,7 @@ pub(super) const LINES: &[Line] = &[
     ),
     (
         "give the host an admin_key (its panel: settings, admin API key) or a login",
-        "请为主机填写 admin_key（主机面板：设置、管理 API key）或 login",
+        "请为主机填写 admin_key（主机面板：设置、管理 API key）或登录账号",
     ),
     ("correct the value", "请更正取值"),
     ("correct base_url", "请更正 base_url"),
@@ -170,7 +170,7 @@ pub(super) const LINES: &[Line] = &[
     ("use the login of an administrator", "请使用管理员账号登录"),
     (
         "replace the admin_key or login: it is wrong, was rotated, or was never generated on the host",
-        "请更换 admin_key 或 login：它有误、已轮换，或从未在主机上生成",
+        "请更换 admin_key 或登录账号：它有误、已轮换，或从未在主机上生成",
     ),
     (
         "upgrade the host, or do without: its version has no such call",
@@ -210,7 +210,14 @@ pub(super) const LINES: &[Line] = &[
     ("the host answered with something else than HTTP: {}", "主机返回的内容不是 HTTP：{0}"),
     ("connecting took too long", "连接超时"),
     ("the gateway key holds a character that cannot be sent in a header", "网关 key 含有无法放入请求头的字符"),
-    // What the system says of connections.
+    // What the HTTP client and the system say of connections.
+    ("cannot connect to the host: client error (Connect): {}", "无法连接主机：{0}"),
+    ("client error (Connect): {}", "连接失败：{0}"),
+    ("client error (Connect)", "连接失败"),
+    ("client error (SendRequest): {}", "发送请求失败：{0}"),
+    ("client error (SendRequest)", "发送请求失败"),
+    ("connection closed before message completed", "应答完成之前连接已关闭"),
+    ("connection error: {}", "连接错误：{0}"),
     ("tcp connect error", "TCP 连接错误"),
     ("tcp connect error: {}", "TCP 连接错误：{0}"),
     ("Connection refused (os error {})", "连接被拒绝（系统错误 {0}）"),

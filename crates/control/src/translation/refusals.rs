@@ -44,11 +44,11 @@ pub(super) const LINES: &[Line] = &[
     ("name a group or a key", "请填写分组或 key"),
     (
         "group \"{}\" is referred to by {}; remove that first, or pass cascade=true",
-        "分组 “{0}” 被 {1} 引用，请先删除引用",
+        "分组 “{0}” 仍被引用：{1}；请先删除引用",
     ),
     (
         "host \"{}\" is referred to by {}; remove that first, or pass cascade=true",
-        "主机 “{0}” 被 {1} 引用，请先删除引用",
+        "主机 “{0}” 仍被引用：{1}；请先删除引用",
     ),
     (
         "the secret of key \"{}\" comes from {}; change it there and apply the fleet file again",

@@ -343,7 +343,7 @@ fn usage(t: StoryWords, format: Format, decision: &Decision) -> Vec<Fact> {
         (t.price(), money(decision.price_nanos)),
         (t.cost(), money(decision.cost_nanos)),
         (t.saved(), money(decision.cache_saved_nanos)),
-        (t.provenance(), usage.provenance.clone()),
+        (t.provenance(), usage.provenance.as_deref().map(|word| terms::provenance(t.0, word).into_owned())),
     ];
     let told = told.into_iter();
     told.map(|(name, value)| Fact { name, value: value.unwrap_or_else(|| NOTHING.to_owned()), is_code: false })

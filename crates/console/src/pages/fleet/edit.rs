@@ -4,6 +4,8 @@
 //! a form that is unchanged since can be saved. The entry's version travels along, so that what somebody
 //! else changed meanwhile is not overwritten.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -57,7 +59,7 @@ pub(crate) struct Input {
     pub(crate) value: String,
     /// `text`, `number`, `flag`, `choice`, `area` or `secret`.
     pub(crate) kind: &'static str,
-    pub(crate) choices: Vec<(&'static str, bool)>,
+    pub(crate) choices: Vec<(&'static str, Cow<'static, str>, bool)>,
     /// Proposed values.
     pub(crate) known: Vec<String>,
     pub(crate) faults: Vec<String>,
@@ -212,7 +214,7 @@ async fn look_first(
                 let input = form.inputs.iter_mut().find(|input| is_of(input.name, &fault.path));
                 match input {
                     Some(input) => input.faults.push(told),
-                    None => form.faults.push(format!("{}: {told}", fault.entry)),
+                    None => form.faults.push(faults::of_entry(visit.preferences.language, &fault.entry, &told)),
                 }
             }
             Some(Ok(unprocessable(&form)))
@@ -328,7 +330,7 @@ fn input(language: Language, spec: Spec, shown: &Shown<'_>, is_fixed: bool) -> I
         Kind::Flag => ("flag", Vec::new()),
         Kind::Secret => ("secret", Vec::new()),
         Kind::Budgets => ("area", Vec::new()),
-        Kind::Choice(words) => ("choice", words.iter().map(|word| (*word, *word == value)).collect()),
+        Kind::Choice(words) => ("choice", terms::choices(language, spec.path, words, &value)),
     };
     let stays = (spec.kind == Kind::Secret && shown.entry.is_some()).then(|| t.stays());
     let hints = spec.hint.map(|hint| hint(t)).into_iter().chain(stays);

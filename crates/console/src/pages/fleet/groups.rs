@@ -5,7 +5,8 @@ use relay_control::edit::Noun;
 use relay_control::view;
 use relay_domain::{ConsumerKey, Group, Route};
 
-use super::{FleetWords, Healths, changing, field_table, making, page_of, route_table, state};
+use super::settings::field_table;
+use super::{FleetWords, Healths, changing, making, page_of, route_table, state};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::kit::{Action, Head, Listing, Part, Sheet, Table};
@@ -122,7 +123,7 @@ fn sheet(visit: &Visit, group: &Group, routes: &[&Route], keys: &[&ConsumerKey],
         parts: vec![
             Part::new(t.routes()).table(route_table(visit, own.into_iter(), healths), fleet.no_routes()),
             Part::new(t.keys()).table(callers, t.no_keys()),
-            Part::new(fleet.settings()).table(field_table(language, &view::group(group)), ""),
+            Part::new(fleet.settings()).table(field_table(language, Noun::Group, &view::group(group)), ""),
         ],
     }
 }

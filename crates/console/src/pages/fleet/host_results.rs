@@ -2,6 +2,8 @@
 
 use relay_control::hosts::{HostCapabilities, HostOutcome as Came, Reconciled, Synced};
 
+use serde_json::Value;
+
 use super::trial;
 use crate::cell::Cell;
 use crate::changes::value_text;
@@ -87,12 +89,30 @@ pub(super) fn capabilities(language: Language, found: &HostCapabilities) -> Part
     let t = ResultWords(language);
     let document = found.capabilities.as_ref().and_then(|found| serde_json::to_value(found).ok());
     let fields = document.as_ref().and_then(serde_json::Value::as_object);
-    let rows = fields
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| vec![Cell::code(name.as_str()), Cell::text(value_text(value))]);
+    let rows = fields.into_iter().flatten().map(|(name, value)| {
+        vec![Cell::code(name.as_str()).note(terms::capability(language, name)), capability(language, name, value)]
+    });
     let table = Table { heads: [t.capability(), t.found()].map(Head::text).into(), rows: rows.collect() };
     Part::new(t.capabilities()).table(table, t.never_probed())
+}
+
+/// What was found of one.
+fn capability(language: Language, name: &str, value: &Value) -> Cell {
+    match (name, value) {
+        ("obstacle", Value::Object(obstacle)) => {
+            let text = |name: &str| obstacle.get(name).and_then(Value::as_str).unwrap_or_default();
+            Cell::text(faults::with_remedy(language, text("message"), text("remedy")))
+        }
+        ("self_service", Value::Object(service)) => {
+            let barriers = service.get("barriers").and_then(Value::as_array).into_iter().flatten();
+            let barriers = barriers.filter_map(Value::as_str).map(|word| terms::barrier(language, word));
+            let possible = service.get("possible").and_then(Value::as_str).unwrap_or_default();
+            Cell::text(terms::support(language, possible)).note(barriers.collect::<Vec<_>>().join(" · "))
+        }
+        ("probed_at" | "version" | "page_cap", value) => Cell::code(value_text(value)),
+        (_, Value::String(word)) => Cell::text(terms::support(language, word)),
+        (_, value) => Cell::text(value_text(value)),
+    }
 }
 
 fn synced(visit: &Visit, found: &Synced) -> Vec<Part> {

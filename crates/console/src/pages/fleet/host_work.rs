@@ -230,7 +230,10 @@ fn work_page(visit: &Visit, id: &str, ask: Ask, stands: &Stands<'_>) -> WorkPage
     match stands {
         Stands::UnderWay(since, under_way) => progress = Some(how_far(t, visit, ask, *since, under_way)),
         Stands::Done(kept) => {
-            let facts = vec![(t.ended(), Cell::when(visit, kept.at)), (t.asked_by(), Cell::text(&kept.actor))];
+            let facts = vec![
+                (t.ended(), Cell::when(visit, kept.at)),
+                (t.asked_by(), Cell::text(faults::who(language, &kept.actor))),
+            ];
             shown.push(Part::new(ask.told(t).0).facts(facts));
             shown.extend(kept.outcome().map(|came| parts(visit, &came)).unwrap_or_default());
         }

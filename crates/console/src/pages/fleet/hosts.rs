@@ -11,9 +11,8 @@ use relay_domain::{Host, Route};
 
 use super::draining::{self, Draining};
 use super::host_results::capabilities;
-use super::{
-    FleetWords, Healths, changing, field_table, host_history, host_state, host_work, making, page_of, route_table,
-};
+use super::settings::field_table;
+use super::{FleetWords, Healths, changing, host_history, host_state, host_work, making, page_of, route_table};
 use crate::cell::Cell;
 use crate::changes::value_text;
 use crate::chart::Chart;
@@ -189,7 +188,7 @@ fn sheet(visit: &Visit, known: Known<'_>) -> Sheet {
                 Part::new(t.watched()).table(observed, t.nothing_watched()),
                 Part::new(t.events()).table(happened, t.no_events()),
                 capabilities(language, &known.capabilities),
-                Part::new(fleet.settings()).table(field_table(language, &view::host(known.host)), ""),
+                Part::new(fleet.settings()).table(field_table(language, Noun::Host, &view::host(known.host)), ""),
             ])
             .collect(),
         shell,

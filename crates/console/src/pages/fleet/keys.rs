@@ -5,7 +5,8 @@ use relay_control::edit::Noun;
 use relay_control::view;
 use relay_domain::{ConsumerKey, GroupId, Timestamp};
 
-use super::{FleetWords, changing, field_table, making, page_of, state};
+use super::settings::field_table;
+use super::{FleetWords, changing, making, page_of, state};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::kit::{Action, Head, Listing, Narrow, Part, Sheet, Table};
@@ -145,7 +146,7 @@ fn sheet(visit: &Visit, key: &ConsumerKey) -> Sheet {
                 (t.expires(), key.expires_at.map_or_else(|| Cell::text(t.never()), |at| Cell::when(visit, at))),
             ]),
             Part::new(t.groups()).table(groups, t.none()),
-            Part::new(fleet.settings()).table(field_table(language, &view::key(key)), ""),
+            Part::new(fleet.settings()).table(field_table(language, Noun::Key, &view::key(key)), ""),
         ],
         shell,
     }

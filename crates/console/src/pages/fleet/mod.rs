@@ -12,6 +12,7 @@ pub(crate) mod hosts;
 pub(crate) mod issued;
 pub(crate) mod keys;
 pub(crate) mod routes;
+mod settings;
 pub(crate) mod trial;
 mod weight;
 
@@ -19,11 +20,9 @@ use relay_control::Control;
 use relay_control::edit::Noun;
 use relay_control::fleet_health::{FleetHealthView, HealthFilter, RouteHealthView};
 use relay_control::page::{Page, PageRequest};
-use relay_control::view::Fields;
 use relay_domain::{Host, Route};
 
 use crate::cell::Cell;
-use crate::changes::value_text;
 use crate::kit::{Action, Head, Table};
 use crate::query::path;
 use crate::shell::Shell;
@@ -38,8 +37,6 @@ words! {
         disabled => "disabled" / "已停用";
         draining => "draining" / "排空中";
         settings => "Settings" / "配置";
-        field => "Field" / "字段";
-        value => "Value" / "数值";
         route => "Route" / "路由";
         model => "Model" / "模型";
         host => "Host" / "主机";
@@ -182,13 +179,6 @@ pub(crate) fn route_table<'a>(visit: &Visit, routes: impl Iterator<Item = &'a Ro
     let mut heads: Vec<Head> = [t.route(), t.state(), t.model(), t.host()].map(Head::text).into();
     heads.extend([Head::number(t.tier()), Head::number(t.weight()), Head::text(t.credential())]);
     Table { heads, rows: routes.map(row).collect() }
-}
-
-/// The fields of an entry as the fleet file names them.
-pub(crate) fn field_table(language: Language, fields: &Fields) -> Table {
-    let t = FleetWords(language);
-    let rows = fields.iter().map(|(name, value)| vec![Cell::code(name.as_str()), Cell::text(value_text(value))]);
-    Table { heads: [t.field(), t.value()].map(Head::text).into(), rows: rows.collect() }
 }
 
 /// A page of what comes sorted by id.

@@ -7,7 +7,8 @@ use relay_control::view::{self, Fields};
 use relay_domain::Route;
 
 use super::draining::{Draining, Held};
-use super::{FleetWords, Healths, changing, field_table, making, page_of, route_state, route_table};
+use super::settings::field_table;
+use super::{FleetWords, Healths, changing, making, page_of, route_state, route_table};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::kit::{Action, Listing, Narrow, Part, Sheet};
@@ -114,7 +115,7 @@ fn sheet(visit: &Visit, route: &Route, healths: &Healths, held: Held) -> Sheet {
     }
     let is_draining = route.enabled && route.weight == 0;
     let draining = is_draining.then(|| Draining::new(held).part(visit, &path("/routes", id)));
-    let settings = Part::new(FleetWords(language).settings()).table(field_table(language, &fields), "");
+    let settings = Part::new(FleetWords(language).settings()).table(field_table(language, Noun::Route, &fields), "");
     Sheet {
         noun: t.route(),
         name: id.to_owned(),

@@ -1,5 +1,7 @@
 //! Making, changing and removing channels.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -10,7 +12,7 @@ use relay_control::notifications::ChannelError;
 use relay_control::view::Fields;
 use serde_json::Value;
 
-use super::fields::{EVENTS, FieldWords, Kind, SERVICES, read, specs};
+use super::fields::{EVENTS, FieldWords, Kind, SERVICES, read, service_name, specs};
 use super::of_channel;
 use crate::changes::value_text;
 use crate::fault::{Fault, PageResult};
@@ -67,7 +69,7 @@ pub(crate) struct Input {
     pub(crate) hint: String,
     pub(crate) value: String,
     pub(crate) is_secret: bool,
-    pub(crate) choices: Vec<(&'static str, bool)>,
+    pub(crate) choices: Vec<(&'static str, Cow<'static, str>, bool)>,
 }
 
 /// The form; without a service, the choice of one.
@@ -255,7 +257,7 @@ impl ChannelPage {
             let stays = (is_secret && known.is_some()).then(|| f.stays());
             let hint = spec.hint.map(|hint| hint(f)).into_iter().chain(stays).collect::<Vec<_>>().join(" ");
             let choices = match spec.kind {
-                Kind::Choice(words) => words.iter().map(|word| (*word, *word == value)).collect(),
+                Kind::Choice(words) => terms::choices(language, spec.name, words, &value),
                 _ => Vec::new(),
             };
             Input { name: spec.name, label: (spec.label)(f), hint, value, is_secret, choices }
@@ -268,14 +270,14 @@ impl ChannelPage {
         };
         let severities = ["info", "warning", "critical"].into_iter();
         let texts = ["id", "repeat", "quiet_from", "quiet_to", "time_zone"];
-        let name = SERVICES.into_iter().find(|(word, _)| *word == service).map(|(_, name)| name);
+        let name = SERVICES.contains(&service).then(|| service_name(language, service));
         Self {
             t,
             shell: visit.shell(Section::Notifications),
             title: known.map_or_else(|| t.new_channel().to_owned(), |known| t.change(known.id)),
             action: known.map_or_else(|| "/notifications/new".to_owned(), |known| of_channel(known.id) + "/edit"),
             cancel: known.map_or_else(|| "/notifications".to_owned(), |known| of_channel(known.id)),
-            services: SERVICES.into_iter().map(|(word, name)| (word, name, word == service)).collect(),
+            services: SERVICES.map(|word| (word, service_name(language, word), word == service)).into(),
             service: name.map(|_| service.to_owned()).unwrap_or_default(),
             service_name: name.unwrap_or_default(),
             is_known: known.is_some(),
@@ -382,7 +384,7 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
         render(&ChannelPage::new(&visit, "", None, &Shown::Nothing)),
         render(&confirmation(&visit, HOSTILE, HOSTILE.to_owned())),
     ];
-    for (service, _) in SERVICES {
+    for service in SERVICES {
         let mut shown = ChannelPage::new(&visit, service, known(), &Shown::Channel(&channel));
         let fields = ["id", "events", "to", "url", "quiet_hours", "somewhere"];
         shown.found = fields.into_iter().map(|field| (field.to_owned(), HOSTILE.to_owned())).collect();

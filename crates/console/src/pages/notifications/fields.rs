@@ -5,7 +5,7 @@ use relay_control::view::Fields;
 use serde_json::{Value, json};
 
 use crate::form;
-use crate::words::words;
+use crate::words::{Language, words};
 
 words! {
     /// Labels and hints.
@@ -30,6 +30,10 @@ words! {
         from => "From" / "发件人";
         to => "To" / "收件人";
         to_hint => "Addresses with commas between them." / "多个地址用逗号分隔。";
+        dingtalk => "DingTalk" / "钉钉";
+        feishu => "Feishu / Lark" / "飞书 / Lark";
+        wecom => "WeCom" / "企业微信";
+        email => "E-mail" / "电子邮件";
         stays => "Stays as it is when left empty." / "留空则保持不变。";
     }
 }
@@ -81,16 +85,22 @@ const EMAIL: &[Spec] = &[
     spec("to", Kind::List, FieldWords::to, Some(FieldWords::to_hint)),
 ];
 
-/// The services that carry messages, with the names they give themselves.
-pub(super) const SERVICES: [(&str, &str); 7] = [
-    ("dingtalk", "DingTalk 钉钉"),
-    ("feishu", "Feishu 飞书 / Lark"),
-    ("wecom", "WeCom 企业微信"),
-    ("telegram", "Telegram"),
-    ("bark", "Bark"),
-    ("email", "E-mail"),
-    ("webhook", "Webhook"),
-];
+/// The services that carry messages.
+pub(super) const SERVICES: [&str; 7] = ["dingtalk", "feishu", "wecom", "telegram", "bark", "email", "webhook"];
+
+/// What a service is called.
+pub(super) fn service_name(language: Language, service: &str) -> &'static str {
+    let t = FieldWords(language);
+    match service {
+        "dingtalk" => t.dingtalk(),
+        "feishu" => t.feishu(),
+        "wecom" => t.wecom(),
+        "telegram" => "Telegram",
+        "bark" => "Bark",
+        "email" => t.email(),
+        _ => "Webhook",
+    }
+}
 
 /// The fields of a service; none for a word that is none.
 pub(super) fn specs(service: &str) -> &'static [Spec] {

@@ -7,7 +7,7 @@ use relay_control::view::Fields;
 
 use super::of_channel;
 use crate::cell::Cell;
-use crate::changes::value_text;
+use crate::changes::{value_cell, value_text};
 use crate::fault::{Fault, PageResult};
 use crate::faults;
 use crate::kit::{Action, Head, Listing, Narrow, Part, Sheet, Table};
@@ -210,7 +210,7 @@ fn sheet(visit: &Visit, channel: &Fields, tested: Option<&DeliveryView>, deliver
     let t = NotificationWords(language);
     let id = text(channel, "id");
     let settings = channel.iter().filter(|(name, _)| *name != "events");
-    let settings = settings.map(|(name, value)| vec![Cell::code(name.as_str()), Cell::text(value_text(value))]);
+    let settings = settings.map(|(name, value)| vec![Cell::code(name.as_str()), setting(language, name, value)]);
     let events = vec![Cell::code("events"), Cell::text(told_of(language, channel))];
     let settings = Table {
         heads: [t.setting(), t.value()].map(Head::text).into(),
@@ -236,6 +236,16 @@ fn sheet(visit: &Visit, channel: &Fields, tested: Option<&DeliveryView>, deliver
         actions: actions.into_iter().flatten().collect(),
         parts: outcome.into_iter().chain(rest).collect(),
         shell,
+    }
+}
+
+/// The value of a setting.
+fn setting(language: Language, name: &str, value: &serde_json::Value) -> Cell {
+    match value {
+        serde_json::Value::String(word) if matches!(name, "min_severity" | "tls") => {
+            Cell::text(terms::choice(language, name, word))
+        }
+        value => value_cell(language, value),
     }
 }
 

@@ -43,7 +43,7 @@ words! {
         gateway_key_hint => "A key that the host accepts. It is sent, and not shown or kept." / "主机接受的 key，仅用于发送，不会显示或保存。";
         subscription_user => "Subscription user on the host" / "主机侧订阅用户";
         messages => "Messages" / "消息";
-        messages_hint => "Text of the user, or a JSON list of messages. Empty: ping." / "用户文本，或 JSON 消息列表；留空则发送 ping。";
+        messages_hint => "Text of the user, or a JSON list of messages. Empty: ping." / "用户文本，或 JSON 消息列表；留空则发送 “ping”。";
         max_tokens => "Most tokens" / "最大 token 数";
         temperature => "Temperature" / "温度";
         failover => "May fail over to the next candidates" / "允许故障转移到后续候选";

@@ -14,6 +14,7 @@ use crate::form::{self, Form};
 use crate::pages::fleet::edit::Input;
 use crate::shell::{page, see_other};
 use crate::state::Console;
+use crate::terms;
 use crate::visit::Visit;
 use crate::words::words;
 
@@ -22,9 +23,9 @@ words! {
         heading => "What are customers given?" / "提供给客户什么？";
         lead => "A group is a named pool of models. Keys are given groups; routes decide which host serves a group's model." / "分组是一组模型的集合。key 被授予分组，路由决定分组的模型由哪台主机提供。";
         name => "A name for it" / "分组名称";
-        name_hint => "Such as default, or pro." / "例如 default 或 pro。";
+        name_hint => "Such as default, or pro." / "例如 “default” 或 “pro”。";
         scope => "Stays on one host" / "会话粘性";
-        scope_hint => "conversation: each conversation stays where its prompt cache is. user: all of a user's. none: every request goes by weight alone." / "conversation：每个会话固定在有其提示词缓存的主机；user：按用户固定；none：每个请求只按权重分配。";
+        scope_hint => "conversation: each conversation stays where its prompt cache is. user: all of a user's. none: every request goes by weight alone." / "会话：每个会话固定在有其提示词缓存的主机；用户：同一用户的请求固定在一台主机；无：每个请求只按权重分配。";
         save => "Make the group" / "新建分组";
         on => "Go on with the groups there are" / "使用已有分组继续";
     }
@@ -58,13 +59,14 @@ fn shown(visit: &Visit, fleet: FleetCounts, form: Option<&form::Fields>) -> Step
     let text = |name: &str| form.and_then(|form| form.text(name)).unwrap_or_default();
     let id = if form.is_some() || fleet.groups > 0 { text("logical_group_id") } else { "default".to_owned() };
     let scope = text("sticky.scope");
-    let scopes = ["conversation", "user", "none"].map(|word| (word, word == scope));
+    let words = ["conversation", "user", "none"];
+    let choices = terms::choices(visit.preferences.language, "sticky.scope", &words, &scope);
     StepPage {
         heading: t.heading(),
         lead: t.lead(),
         inputs: vec![
             input("logical_group_id", t.name(), t.name_hint(), id),
-            Input { kind: "choice", choices: scopes.into(), ..input("sticky.scope", t.scope(), t.scope_hint(), scope) },
+            Input { kind: "choice", choices, ..input("sticky.scope", t.scope(), t.scope_hint(), scope) },
         ],
         button: t.save(),
         on: (fleet.groups > 0).then(|| (Step::Route.path(), t.on().to_owned())),

@@ -17,7 +17,7 @@ use crate::pages::fleet::edit::Input;
 use crate::pages::fleet::trial;
 use crate::shell::{page, see_other};
 use crate::state::Console;
-use crate::terms::Tone;
+use crate::terms::{self, Tone};
 use crate::visit::Visit;
 use crate::words::words;
 
@@ -92,13 +92,13 @@ fn shown(visit: &Visit, fleet: FleetCounts, form: Option<&form::Fields>) -> Step
     let t = HostStepWords(visit.preferences.language);
     let text = |name: &str| form.and_then(|form| form.text(name)).unwrap_or_default();
     let kind = text("kind");
-    let kinds = ["sub2api", "openai"].map(|word| (word, word == kind));
+    let choices = terms::choices(visit.preferences.language, "kind", &["sub2api", "openai"], &kind);
     StepPage {
         heading: t.heading(),
         lead: t.lead(),
         inputs: vec![
             input("host_id", t.name(), t.name_hint(), text("host_id")),
-            Input { kind: "choice", choices: kinds.into(), ..input("kind", t.kind(), "", kind) },
+            Input { kind: "choice", choices, ..input("kind", t.kind(), "", kind) },
             input("base_url", t.base_url(), t.base_url_hint(), text("base_url")),
             Input { kind: "secret", ..input("gateway_key", t.key(), t.key_hint(), text("gateway_key")) },
             Input { kind: "flag", ..input("allow_private", t.private(), t.private_hint(), text("allow_private")) },

@@ -99,7 +99,7 @@ impl StepPage {
             let told = faults::with_remedy(language, &fault.message, &fault.remedy);
             match self.inputs.iter_mut().chain(&mut self.more).find(|input| input.name == fault.path) {
                 Some(input) => input.faults.push(told),
-                None => others.push(format!("{}: {told}", fault.entry)),
+                None => others.push(faults::of_entry(language, &fault.entry, &told)),
             }
         }
         if !others.is_empty() {

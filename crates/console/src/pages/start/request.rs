@@ -29,7 +29,7 @@ words! {
         lead => "Paste this into a terminal. The request appears below as it ends." / "将以下命令粘贴到终端执行，请求结束后会显示在下方。";
         secret => "Secret of key" / "key 的密钥";
         once => "It is shown this once: only its hash is kept." / "密钥只显示这一次，系统只保存其哈希值。";
-        lost(key) => "Where the command says YOUR-KEY goes the secret of key {key}, which was shown once." / "请将命令中的 YOUR-KEY 替换为 key {key} 创建时显示过一次的密钥。";
+        lost(key) => "Where the command says YOUR-KEY goes the secret of key {key}, which was shown once." / "请将命令中的 “YOUR-KEY” 替换为 key {key} 创建时显示过一次的密钥。";
         renew => "Make a new secret, and end the old one" / "生成新密钥并作废旧密钥";
         waiting(key) => "Waiting for a request with key {key}" / "正在等待 key {key} 的请求";
         nothing => "Nothing arrives?" / "没有收到请求？";
