@@ -190,6 +190,15 @@
   });
   document.querySelectorAll("[data-stream]").forEach(follow);
 
+  // A secret is shown once: to load its page again must not make another one, but lead to where one goes from there.
+  const secret = document.getElementById("secret");
+  const here = secret && (secret.closest("[data-here]")?.dataset.here ?? document.querySelector(".head .actions a")?.getAttribute("href"));
+  if (here) history.replaceState(null, "", here);
+
+  // One goes on where something is to be corrected, and in the first run where something is to be entered.
+  const next = document.querySelector("main [aria-invalid]") ?? document.querySelector(".guide .field input[value='']");
+  next?.focus();
+
   menu();
   localize(document);
 })();

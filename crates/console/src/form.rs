@@ -58,6 +58,11 @@ impl Fields {
     }
 }
 
+/// The words of a list, separated by commas of either script or by lines.
+pub(crate) fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', '，', '、', '\n']).map(str::trim).filter(|word| !word.is_empty())
+}
+
 /// `/…` and no second slash or backslash, which browsers take for another host.
 pub(crate) fn is_local(path: &str) -> bool {
     path.starts_with('/') && !path[1..].starts_with(['/', '\\']) && !path.contains(|c: char| c.is_control())

@@ -86,7 +86,8 @@ struct Found<'t> {
     chinese: &'static str,
     /// What stands where the line leaves it open.
     parts: Vec<&'t str>,
-    /// Bytes that the line itself says: of two lines that fit the one that says more is meant.
+    /// Bytes that the line itself says, without what it leaves open: of two lines that fit the one that says more is
+    /// meant.
     fixed: usize,
 }
 
@@ -104,7 +105,8 @@ impl<'t> Found<'t> {
             parts.push(&rest[..at]);
             rest = &rest[at + piece.len()..];
         }
-        rest.is_empty().then_some(Self { chinese, parts, fixed: english.len() })
+        let fixed = english.len() - 2 * parts.len();
+        rest.is_empty().then_some(Self { chinese, parts, fixed })
     }
 
     fn filled(&self) -> String {
@@ -377,6 +379,9 @@ mod tests {
                 "shadow_host_id \"tokio\" is no host of this document, did you mean \"tokyo\"?",
                 "shadow_host_id “tokio” 不是已有的主机，是否指 “tokyo”？",
             ),
+            // Two lines fit each of these, as long as each other with what they leave open.
+            ("base_url is missing", "缺少 base_url"),
+            ("base_url \"tokyo\" is not a URL", "base_url “tokyo” 有误：不是 URL"),
             ("upstream said no", "upstream said no"),
             (
                 "write it as budgets = [{ money = \"25.00\", period = \"month\" }]",

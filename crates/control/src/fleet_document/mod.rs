@@ -334,10 +334,23 @@ fn id<T>(entry: &mut Entry<'_>, field: &'static str, parse: impl Fn(&str) -> Res
         Ok(id) => Some(id),
         Err(error) => {
             let message = format!("{field} \"{text}\" {error}");
-            entry.fault(field, message, "use letters, digits and . _ - : @, at most 128 bytes");
+            entry.fault(
+                field,
+                message,
+                nearest_id(&text, parse)
+                    .map_or_else(|| "choose another one".to_owned(), |id| format!("write it as {id}")),
+            );
             None
         }
     }
+}
+
+/// What is meant by a text that is no id: `my-host` by `My Host!`.
+fn nearest_id<T>(text: &str, parse: impl Fn(&str) -> Result<T, IdError>) -> Option<String> {
+    let words =
+        text.split(|c: char| !(c.is_ascii_alphanumeric() || "._:@".contains(c))).filter(|word| !word.is_empty());
+    let id = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    parse(&id).is_ok().then_some(id)
 }
 
 fn whole_document_fault(path: String, message: String, remedy: &str) -> Faults {

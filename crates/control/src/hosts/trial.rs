@@ -67,7 +67,15 @@ impl From<KeptTrial> for HostTrial {
 pub enum TrialFault {
     /// Its address is not public, and that is not allowed.
     PrivateAddress,
-    /// No connection: why, in the words of the system.
+    /// Nothing listens at its address and port.
+    NothingListens,
+    /// Its name cannot be looked up.
+    UnknownName,
+    /// Its port speaks something else than TLS, plain HTTP mostly.
+    NotTls,
+    /// Its certificate is not trusted: why.
+    Certificate(String),
+    /// No connection for another reason, in the words of the system.
     Unreachable(String),
     /// The connection broke, or what came is not HTTP.
     Broken(String),
@@ -158,8 +166,37 @@ impl Control {
 fn fault(error: &SendError) -> TrialFault {
     match error {
         SendError::PrivateAddress => TrialFault::PrivateAddress,
-        SendError::NotSent(_) => TrialFault::Unreachable(causes(error)),
-        SendError::Broken(_) | SendError::Junk(_) => TrialFault::Broken(causes(error)),
+        SendError::NotSent(_) => not_connected(&causes(error)),
+        SendError::Broken(_) | SendError::Junk(_) => TrialFault::Broken(plainly(&causes(error))),
+    }
+}
+
+/// Without what says no more than the fault does.
+fn plainly(why: &str) -> String {
+    const SAID: [&str; 5] = [
+        "cannot connect to the host: ",
+        "the connection broke before the host answered: ",
+        "the host answered with something else than HTTP: ",
+        "client error (Connect): ",
+        "client error (SendRequest): ",
+    ];
+    SAID.iter().fold(why.to_owned(), |why, said| why.replace(said, ""))
+}
+
+/// Told apart by what the system and the TLS library say: the errors between them and us hide the types.
+fn not_connected(why: &str) -> TrialFault {
+    if why.contains("Connection refused") {
+        return TrialFault::NothingListens;
+    }
+    if why.contains("dns error") {
+        return TrialFault::UnknownName;
+    }
+    if why.contains("InvalidContentType") {
+        return TrialFault::NotTls;
+    }
+    match why.split_once("invalid peer certificate: ") {
+        Some((_, certificate)) => TrialFault::Certificate(certificate.to_owned()),
+        None => TrialFault::Unreachable(plainly(why)),
     }
 }
 

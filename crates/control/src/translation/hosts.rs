@@ -230,6 +230,7 @@ pub(super) const LINES: &[Line] = &[
     ("Name or service not known", "域名或服务不存在"),
     ("Temporary failure in name resolution", "域名解析暂时失败"),
     ("No address associated with hostname", "域名没有对应的地址"),
+    ("connection closed before message completed", "连接在应答完成之前被关闭"),
     ("invalid peer certificate: {}", "对方证书无效：{0}"),
     ("received corrupt message of type {}", "收到损坏的消息，类型 {0}"),
 ];

@@ -21,6 +21,8 @@ words! {
         title => "Decision" / "决策";
         back => "All decisions" / "全部决策";
         asked(who, group, model) => "{who} asked group {group} for {model}." / "{who} 向分组 {group} 请求 {model}。";
+        asked_for(who, model) => "{who} asked for {model}." / "{who} 请求 {model}。";
+        failed_on(route, host) => "It failed; route {route} to host {host} was tried last." / "请求失败；最后尝试的是主机 {host} 的路由 {route}。";
         an_operator => "An operator" / "操作员";
         answered_by(route, host) => "Served over route {route} by host {host}." / "由主机 {host} 通过路由 {route} 提供。";
         answered_by_fallback(route, host) => "Served over route {route} by host {host}, a fallback: something better was not eligible." / "由主机 {host} 通过路由 {route} 提供；因为更优的路由当时不可用，这是降级选择。";
@@ -227,10 +229,14 @@ impl Story {
 
 pub(crate) fn sentences(t: StoryWords, decision: &Decision) -> Vec<String> {
     let who = decision.consumer.as_deref().unwrap_or_else(|| t.an_operator());
-    let asked = t.asked(who, &decision.logical_group_id, &decision.public_model);
+    let asked = match decision.logical_group_id.as_str() {
+        "" => t.asked_for(who, &decision.public_model),
+        group => t.asked(who, group, &decision.public_model),
+    };
     let served = match (&decision.route_id, &decision.host_id) {
         _ if decision.verdict == "open" => t.still_open().to_owned(),
         (Some(route), Some(host)) if decision.verdict == "resolved" => t.resolved_to(route, host),
+        (Some(route), Some(host)) if decision.verdict == "failed" => t.failed_on(route, host),
         (Some(route), Some(host)) if decision.fallback_used => t.answered_by_fallback(route, host),
         (Some(route), Some(host)) => t.answered_by(route, host),
         _ => t.no_route().to_owned(),

@@ -209,7 +209,7 @@ async fn look_first(
         }
         Err(EditError::Faults(faults)) => {
             for fault in faults.0 {
-                let told = faults::with_remedy(visit.preferences.language, &fault.message, &fault.remedy);
+                let told = faults::at_field(visit.preferences.language, &fault);
                 // The path of a table's field, as the form has it, or else of the table.
                 let input = form.inputs.iter_mut().find(|input| is_of(input.name, &fault.path));
                 match input {
@@ -219,7 +219,12 @@ async fn look_first(
             }
             Some(Ok(unprocessable(&form)))
         }
-        Err(error @ (EditError::Exists { .. } | EditError::Outdated { .. })) => {
+        Err(EditError::Exists { id, .. }) => {
+            // The first field names the entry.
+            form.inputs[0].faults.push(faults::taken(visit.preferences.language, &id));
+            Some(Ok(unprocessable(&form)))
+        }
+        Err(error @ EditError::Outdated { .. }) => {
             form.faults.push(faults::said(visit.preferences.language, &error.to_string()));
             Some(Ok(unprocessable(&form)))
         }

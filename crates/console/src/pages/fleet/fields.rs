@@ -12,7 +12,7 @@ use crate::words::words;
 words! {
     FieldWords {
         id => "ID" / "ID";
-        id_hint => "Lower-case letters, digits and hyphens. It cannot be changed later." / "小写字母、数字和连字符，创建后不能修改。";
+        id_hint => "Letters, digits and . _ - : @, such as tokyo-1. It cannot be changed later." / "字母、数字和 . _ - : @，例如 tokyo-1；创建后不能修改。";
         enabled => "Enabled" / "启用";
         kind => "Kind" / "类型";
         kind_hint => "sub2api: relay and admin API. openai: any OpenAI-compatible server, relay only." / "sub2api：转发与管理 API；openai：任何 OpenAI 兼容的服务，仅转发。";
@@ -225,9 +225,7 @@ impl Spec {
             (_, None) => Value::Null,
             // What is no number goes on as it is, to be refused by name.
             (Kind::Number, Some(text)) => text.parse::<u64>().map_or(Value::String(text), Value::from),
-            (Kind::List, Some(text)) => {
-                text.split([',', '\n']).map(str::trim).filter(|word| !word.is_empty()).collect()
-            }
+            (Kind::List, Some(text)) => form::listed(&text).collect(),
             (Kind::Budgets, Some(text)) => budgets(&text),
             (_, Some(text)) => Value::String(text),
         }

@@ -20,14 +20,22 @@ words! {
         models_short(number) => "models: {number}" / "{number} 个模型";
         private => "Its address is private or loopback." / "主机地址是内网或回环地址。";
         private_remedy => "Tick “May have a private or loopback address” if that is meant." / "如果确实如此，请勾选“允许内网或回环地址”。";
+        nothing_listens => "Nothing listens there: the connection was refused." / "该地址没有服务在监听：连接被拒绝。";
+        nothing_listens_remedy => "See that the host is running, and that the port of the base URL is its own." / "请确认主机正在运行，并且 Base URL 的端口正确。";
+        unknown_name => "The name in the base URL cannot be found (DNS)." / "无法解析 Base URL 中的域名（DNS）。";
+        unknown_name_remedy => "Check how it is written; if it is right, see that this machine can look names up." / "请检查拼写；如果拼写无误，请确认本机能够解析域名。";
+        not_tls => "The port does not speak https: it answers in plain HTTP, or as another service." / "该端口不支持 https，返回的是普通 HTTP 或其他协议。";
+        not_tls_remedy => "Write http:// in the base URL, or the port that speaks https, usually 443." / "请将 Base URL 改为 http://，或改用支持 https 的端口（通常为 443）。";
+        certificate(why) => "Its certificate is not trusted: {why}." / "不信任该主机的证书：{why}。";
+        certificate_remedy => "Use the name that the certificate was issued for; renew it if it has expired; an authority of your own must be among this machine’s trusted ones." / "请使用证书对应的域名；证书过期请更新；自建 CA 须加入本机的受信任列表。";
         unreachable(why) => "No connection: {why}." / "无法建立连接：{why}。";
-        unreachable_remedy => "Check name and port of the base URL, and that this machine is let through: try curl from here." / "请检查 Base URL 的主机名和端口，并确认本机可以访问：可在本机用 curl 测试。";
+        unreachable_remedy => "Check scheme, name and port of the base URL, and that this machine is let through: try curl from here." / "请检查 Base URL 的协议、主机名和端口，并确认本机可以访问：可在本机用 curl 测试。";
         broken(why) => "The connection broke, or what came is not HTTP: {why}." / "连接中断，或返回内容不是 HTTP：{why}。";
         broken_remedy => "Check scheme (http or https) and port of the base URL." / "请检查 Base URL 的协议（http 或 https）和端口。";
         late => "It did not answer within 10 seconds." / "10 秒内没有响应。";
         late_remedy => "See whether the host is overloaded, or whether a firewall swallows the connection." / "请确认主机是否过载，或防火墙是否丢弃了连接。";
         no_key => "It has no gateway key, or one with characters that cannot be sent." / "没有网关 key，或 key 中含有无法发送的字符。";
-        no_key_remedy => "Make an API key on the host and enter it as the gateway key." / "请在主机上创建 API key，并填写为网关 key。";
+        no_key_remedy => "Make an API key on the host and enter it here; for a server that wants none, enter any word." / "请在主机上创建 API key 并填写；如果该服务不需要 key，可任意填写一个词。";
         key_refused(status) => "The host answers, and refuses the key ({status})." / "主机有响应，但拒绝了该 key（{status}）。";
         key_refused_remedy => "Copy the key anew from the host: it may be cut, disabled, expired, or bound to another address or group." / "请从主机重新复制 key：它可能不完整、已停用、已过期，或限制了来源地址或分组。";
         redirected(status) => "It sends elsewhere ({status}), which is not followed." / "主机返回重定向（{status}），系统不会跟随。";
@@ -47,6 +55,10 @@ pub(crate) fn told(language: Language, fault: &TrialFault) -> (String, &'static 
     let t = TrialWords(language);
     match fault {
         TrialFault::PrivateAddress => (t.private().to_owned(), t.private_remedy()),
+        TrialFault::NothingListens => (t.nothing_listens().to_owned(), t.nothing_listens_remedy()),
+        TrialFault::UnknownName => (t.unknown_name().to_owned(), t.unknown_name_remedy()),
+        TrialFault::NotTls => (t.not_tls().to_owned(), t.not_tls_remedy()),
+        TrialFault::Certificate(why) => (t.certificate(faults::said(language, why)), t.certificate_remedy()),
         TrialFault::Unreachable(why) => (t.unreachable(faults::said(language, why)), t.unreachable_remedy()),
         TrialFault::Broken(why) => (t.broken(faults::said(language, why)), t.broken_remedy()),
         TrialFault::Late => (t.late().to_owned(), t.late_remedy()),
@@ -57,6 +69,22 @@ pub(crate) fn told(language: Language, fault: &TrialFault) -> (String, &'static 
         TrialFault::Refused(status, words) => (t.refused_words(status, words), t.refused_remedy()),
         TrialFault::NoList => (t.no_list().to_owned(), t.no_list_remedy()),
         TrialFault::NoModels => (t.no_models().to_owned(), t.no_models_remedy()),
+    }
+}
+
+/// The field of a host that it is about.
+pub(crate) fn field(fault: &TrialFault) -> &'static str {
+    match fault {
+        TrialFault::NoKey | TrialFault::KeyRefused(_) | TrialFault::NoModels => "gateway_key",
+        _ => "base_url",
+    }
+}
+
+/// Both sentences in one line.
+pub(crate) fn joined(language: Language, wrong: &str, remedy: &str) -> String {
+    match language {
+        Language::English => format!("{wrong} {remedy}"),
+        Language::Chinese => format!("{wrong}{remedy}"),
     }
 }
 

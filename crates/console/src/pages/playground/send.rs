@@ -50,13 +50,23 @@ pub(crate) async fn send(
         }
         Err(faults) => return Ok(refused(&faults)),
     };
-    let (key, id) = (request.key_id.to_string(), request.request_id.clone());
-    console.control.record_chat(&key, &asked.model, &id, &actor).await?;
-    let answer = (console.process.chat)(request).await.map_err(|error| {
+    let id = request.request_id.clone();
+    let answer = ask(&console, request, &asked.model, &actor).await?;
+    if is_page { shown(&console, &visit, asked, answer).await } else { Ok(passed_on(answer, &id)) }
+}
+
+/// Sends a chat through the gateway, with an entry in the audit trail.
+pub(crate) async fn ask(
+    console: &Console,
+    request: ChatRequest,
+    model: &str,
+    actor: &str,
+) -> Result<http::Response<ChatBody>, Fault> {
+    console.control.record_chat(request.key_id.as_str(), model, &request.request_id, actor).await?;
+    (console.process.chat)(request).await.map_err(|error| {
         tracing::error!(%error, "the gateway cannot be spoken to");
         Fault::Unavailable(error.to_string())
-    })?;
-    if is_page { shown(&console, &visit, asked, answer).await } else { Ok(passed_on(answer, &id)) }
+    })
 }
 
 /// `GET /playground/told/{request id}`: the plan and how it went so far, for the page's script.
@@ -77,7 +87,7 @@ fn checked(console: &Console, t: ChatWords, asked: &Asked, visit: &Visit) -> Res
 }
 
 /// An id for a page that made none: no two alike in this process, and none that another one makes.
-fn new_id(visit: &Visit) -> String {
+pub(crate) fn new_id(visit: &Visit) -> String {
     static SENT: AtomicU64 = AtomicU64::new(0);
     let number = SENT.fetch_add(1, Ordering::Relaxed);
     let seed = format!("{} {} {number}", visit.form_token, visit.now);
@@ -125,7 +135,8 @@ async fn shown(console: &Console, visit: &Visit, mut asked: Asked, answer: http:
     Ok(page(&ChatPage { reply, told, ..ChatPage::new(console, visit, Asked { is_streamed: true, ..asked }) }))
 }
 
-async fn read(mut body: ChatBody) -> BytesMut {
+/// An answer, as much of it as is shown.
+pub(crate) async fn read(mut body: ChatBody) -> BytesMut {
     let mut read = BytesMut::new();
     while let Some(Ok(frame)) = body.frame().await {
         if let Ok(data) = frame.into_data() {

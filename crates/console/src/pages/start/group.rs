@@ -69,7 +69,7 @@ fn shown(visit: &Visit, fleet: FleetCounts, form: Option<&form::Fields>) -> Step
             Input { kind: "choice", choices, ..input("sticky.scope", t.scope(), t.scope_hint(), scope) },
         ],
         button: t.save(),
-        on: (fleet.groups > 0).then(|| (Step::Route.path(), t.on().to_owned())),
+        on: (fleet.groups > 0).then(|| (Step::Route.path().to_owned(), t.on().to_owned())),
         ..StepPage::new(visit, fleet, Step::Group)
     }
 }

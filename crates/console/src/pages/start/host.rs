@@ -10,14 +10,14 @@ use relay_control::view::Fields;
 use serde_json::Value;
 
 use super::steps::Step;
-use super::{StepPage, Verdict, counts, input};
+use super::{StepPage, counts, input};
 use crate::fault::PageResult;
 use crate::form::{self, Form};
 use crate::pages::fleet::edit::Input;
 use crate::pages::fleet::trial;
 use crate::shell::{page, see_other};
 use crate::state::Console;
-use crate::terms::{self, Tone};
+use crate::terms;
 use crate::visit::Visit;
 use crate::words::words;
 
@@ -26,7 +26,7 @@ words! {
         heading => "Where are requests sent?" / "请求发往哪里？";
         lead => "A host is one deployment that serves models: sub2api, or any OpenAI-compatible server. It is asked for its models before it is saved." / "主机是一台提供模型的上游部署：sub2api，或任何 OpenAI 兼容的服务。保存前会先向它查询模型列表。";
         name => "A name for it" / "主机名称";
-        name_hint => "Lower-case letters, digits and hyphens, such as tokyo-1." / "小写字母、数字和连字符，例如 tokyo-1。";
+        name_hint => "Letters, digits and hyphens, such as tokyo-1." / "字母、数字和连字符，例如 tokyo-1。";
         kind => "What it is" / "类型";
         base_url => "Base URL" / "Base URL 地址";
         base_url_hint => "Without /v1, such as https://tokyo-1.example.com" / "不含 /v1，例如 https://tokyo-1.example.com";
@@ -35,6 +35,7 @@ words! {
         private => "May have a private or loopback address" / "允许内网或回环地址";
         private_hint => "For a host in your own network, or on this machine." / "适用于内网或本机上的主机。";
         save => "Test and save" / "测试并保存";
+        not_saved => "The test failed, so nothing was saved yet. Correct what is marked below, or save all the same and correct it later." / "测试未通过，尚未保存。请更正下方标出的内容；也可以仍然保存，稍后再更正。";
         anyway => "Save all the same" / "仍然保存";
         on => "Go on with the hosts there are" / "使用已有主机继续";
     }
@@ -73,8 +74,10 @@ fn failed(shown: &mut StepPage, visit: &Visit, tried: &HostTrial) {
     let language = visit.preferences.language;
     let Err(fault) = &tried.models else { return };
     let (wrong, remedy) = trial::told(language, fault);
-    shown.verdict = Some(Verdict { tone: Tone::Bad, lines: vec![wrong, remedy.to_owned()] });
-    shown.anyway = Some(HostStepWords(language).anyway());
+    let t = HostStepWords(language);
+    shown.fail(vec![t.not_saved().to_owned()]);
+    shown.mark(trial::field(fault), trial::joined(language, &wrong, remedy));
+    shown.anyway = Some(t.anyway());
 }
 
 fn fields(form: &form::Fields) -> Fields {
@@ -104,7 +107,7 @@ fn shown(visit: &Visit, fleet: FleetCounts, form: Option<&form::Fields>) -> Step
             Input { kind: "flag", ..input("allow_private", t.private(), t.private_hint(), text("allow_private")) },
         ],
         button: t.save(),
-        on: (fleet.hosts > 0).then(|| (Step::Group.path(), t.on().to_owned())),
+        on: (fleet.hosts > 0).then(|| (Step::Group.path().to_owned(), t.on().to_owned())),
         ..StepPage::new(visit, fleet, Step::Host)
     }
 }

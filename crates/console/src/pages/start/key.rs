@@ -13,6 +13,7 @@ use crate::fault::{Fault, PageResult};
 use crate::form::{self, Form};
 use crate::pages::fleet::edit;
 use crate::pages::fleet::edit::Input;
+use crate::query::address;
 use crate::shell::page;
 use crate::state::Console;
 use crate::visit::Visit;
@@ -23,11 +24,12 @@ words! {
         heading => "Who may call?" / "谁可以调用？";
         lead => "A key is what a consumer sends. It is shown once, on the next page, with a command to paste." / "使用方凭 key 调用。密钥只在下一页显示一次，并附有可直接粘贴的命令。";
         name => "A name for it" / "key 的名称";
-        name_hint => "Such as first-key, or the name of a team." / "例如 “first-key” 或团队名称。";
+        name_hint => "Such as first-key, or the name of a team; blank: one is made up." / "例如 first-key 或团队名称；留空则自动生成。";
         groups => "Groups it may call" / "可调用的分组";
         groups_hint => "Separated by commas." / "用逗号分隔。";
         save => "Make the key" / "新建 key";
         on => "Go on with a key there is" / "使用已有 key 继续";
+        on_with(key) => "Go on with {key}" / "使用 {key} 继续";
     }
 }
 
@@ -40,7 +42,7 @@ pub(super) async fn save(State(console): State<Console>, visit: Visit, Form(form
     let actor = visit.acting(Role::Admin)?;
     let text = |name: &str| form.text(name).unwrap_or_default();
     let chosen = text("logical_groups");
-    let chosen: Value = chosen.split(',').map(str::trim).filter(|group| !group.is_empty()).collect();
+    let chosen: Value = form::listed(&chosen).collect();
     let mut fields = Fields::from_iter([("logical_groups".to_owned(), chosen)]);
     if let Some(id) = form.text("key_id") {
         fields.insert("key_id".to_owned(), id.into());
@@ -49,6 +51,10 @@ pub(super) async fn save(State(console): State<Console>, visit: Visit, Form(form
         Ok(made) => Ok(page(&request::Waiting::new(&visit, &console, &made.key_id, Some(made.key)))),
         Err(error) => {
             let mut shown = shown(&visit, counts(&console), groups(&console), Some(&form));
+            if let EditError::Exists { id, .. } = &error {
+                let t = KeyStepWords(visit.preferences.language);
+                shown.on = Some((address(Step::Request.path(), [("key", id.as_str())]), t.on_with(id)));
+            }
             shown.refuse(error);
             Ok(page(&shown))
         }
@@ -81,7 +87,7 @@ fn shown(visit: &Visit, fleet: FleetCounts, groups: Vec<String>, form: Option<&f
             Input { known: groups, ..input("logical_groups", t.groups(), t.groups_hint(), chosen) },
         ],
         button: t.save(),
-        on: (fleet.keys > 0).then(|| (Step::Request.path(), t.on().to_owned())),
+        on: (fleet.keys > 0).then(|| (Step::Request.path().to_owned(), t.on().to_owned())),
         ..StepPage::new(visit, fleet, Step::Key)
     }
 }

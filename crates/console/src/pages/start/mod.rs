@@ -63,7 +63,7 @@ pub(crate) struct StepPage {
     /// Saves although the trial failed.
     pub(crate) anyway: Option<&'static str>,
     /// Goes on without: address and text.
-    pub(crate) on: Option<(&'static str, String)>,
+    pub(crate) on: Option<(String, String)>,
 }
 
 impl StepPage {
@@ -89,22 +89,41 @@ impl StepPage {
     /// Puts faults to their fields; those of none into the verdict.
     fn refuse(&mut self, error: EditError) {
         let language = self.shell.language;
-        let EditError::Faults(found) = error else {
-            let lines = vec![faults::said(language, &error.to_string())];
-            self.verdict = Some(Verdict { tone: Tone::Bad, lines });
-            return;
-        };
-        let mut others = Vec::new();
-        for fault in found.0 {
-            let told = faults::with_remedy(language, &fault.message, &fault.remedy);
-            match self.inputs.iter_mut().chain(&mut self.more).find(|input| input.name == fault.path) {
-                Some(input) => input.faults.push(told),
-                None => others.push(faults::of_entry(language, &fault.entry, &told)),
+        match error {
+            EditError::Faults(found) => {
+                for mut fault in found.0 {
+                    // Of several new routes each is named before its field: `route[r-1].public_model`.
+                    if let Some((_, field)) = fault.path.rsplit_once("].") {
+                        fault.path = field.to_owned();
+                    }
+                    self.mark(&fault.path, faults::at_field(language, &fault));
+                }
             }
+            EditError::Exists { noun, id } => self.mark(noun.id_field(), faults::taken(language, &id)),
+            error => self.fail(vec![faults::said(language, &error.to_string())]),
         }
-        if !others.is_empty() {
-            self.verdict = Some(Verdict { tone: Tone::Bad, lines: others });
+    }
+
+    /// Says at a field what is wrong with it; of a field that the step does not ask for, above the form.
+    fn mark(&mut self, field: &str, told: String) {
+        // What is wrong with a route itself was entered among the other models: those of the list are the host's own.
+        let field = if matches!(field, "public_model" | "route_id") { "others" } else { field };
+        match self.inputs.iter_mut().chain(&mut self.more).find(|input| input.name == field) {
+            Some(input) if input.faults.contains(&told) => {}
+            Some(input) => input.faults.push(told),
+            None => self.fail(vec![told]),
         }
+    }
+
+    /// Says above the form what is wrong.
+    fn fail(&mut self, told: Vec<String>) {
+        let lines = self.verdict.take().map(|verdict| verdict.lines).into_iter().flatten().chain(told).collect();
+        self.verdict = Some(Verdict { tone: Tone::Bad, lines });
+    }
+
+    /// What is seldom needed stands open when something was entered there.
+    fn is_more_open(&self) -> bool {
+        self.more.iter().any(|input| !input.value.is_empty() || !input.faults.is_empty())
     }
 }
 
@@ -145,6 +164,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/start/key", get(key::show).post(key::save))
         .route("/start/secret", post(key::renew))
         .route("/start/request", get(request::show))
+        .route("/start/send", post(request::send))
         .route("/start/first", get(request::first))
 }
 

@@ -6,14 +6,18 @@ use relay_control::access::Role;
 use relay_control::decisions::{Decision, Filter};
 use relay_control::page::PageRequest;
 use relay_control::status::FleetCounts;
+use relay_domain::KeyId;
+use serde_json::json;
 
 use super::steps::{Step, StepLink, links};
 use super::{StartWords, counts};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
-use crate::faults;
+use crate::form::Form;
 use crate::pages::decisions::story;
 use crate::pages::fleet::issued;
+use crate::pages::playground::send::{ask, new_id, read};
+use crate::process::ChatRequest;
 use crate::query::{Query, address, path};
 use crate::shell::{Section, Shell, page, see_other};
 use crate::state::Console;
@@ -31,6 +35,10 @@ words! {
         once => "It is shown this once: only its hash is kept." / "密钥只显示这一次，系统只保存其哈希值。";
         lost(key) => "Where the command says YOUR-KEY goes the secret of key {key}, which was shown once." / "请将命令中的 “YOUR-KEY” 替换为 key {key} 创建时显示过一次的密钥。";
         renew => "Make a new secret, and end the old one" / "生成新密钥并作废旧密钥";
+        here => "Without a terminal:" / "没有终端时：";
+        send => "Send it from here" / "从此页面发送";
+        no_models => "The groups of this key have no models yet, so every request would be answered with 404." / "该 key 的分组还没有任何模型，所有请求都会返回 404。";
+        to_models => "Choose models" / "选择模型";
         waiting(key) => "Waiting for a request with key {key}" / "正在等待 key {key} 的请求";
         nothing => "Nothing arrives?" / "没有收到请求？";
         refused => "curl says 401: the secret is another one, or was cut while copying." / "curl 返回 401：密钥不正确，或复制时不完整。";
@@ -42,6 +50,7 @@ words! {
         story => "The whole story" / "查看完整决策";
         overview => "To the overview" / "前往概览";
         key_page => "To the key" / "查看 key";
+        at => "Arrived" / "到达时间";
         ttft => "TTFT" / "首字延迟（TTFT）";
         total => "Total" / "总耗时";
         tokens => "Tokens in / out" / "输入 / 输出 token";
@@ -49,6 +58,7 @@ words! {
         fix_key => "The host refuses its API key. Enter the key anew on the host's page (Change), then send again." / "主机拒绝了其 API key。请在主机页面（修改）重新填写 key，然后重新发送。";
         fix_reach => "The host could not be reached. Test it on its page; check the base URL." / "无法连接主机。请在主机页面测试连接，并检查 Base URL。";
         fix_model => "The host does not offer this model to the key. Test the host to see its models, and change the route's “Model on the host”." / "主机未向该 key 提供此模型。请测试主机以查看其模型，并修改路由的“主机侧模型名”。";
+        fix_no_route => "No group of the key has a route for this model. Choose it under “Models”, or ask for a model that has a route." / "该 key 的分组中没有此模型的路由。请在“模型与路由”一步选择该模型，或改为请求已有路由的模型。";
         fix_quota => "The host's key has no balance or quota left, or is limited. Top it up there, or add another host." / "主机的 key 余额或额度不足，或被限流。请在主机充值，或再添加一台主机。";
         fix_route => "No route may serve it: see under “Routes that were looked at” in its story why each was left out." / "没有可用的路由：请在完整决策的“候选路由”中查看每条路由被排除的原因。";
         fix_client => "The host refuses the request itself; its message says why." / "主机拒绝了请求本身，原因见其错误信息。";
@@ -67,6 +77,10 @@ pub(crate) struct Waiting {
     pub(crate) key_id: String,
     pub(crate) secret: Option<String>,
     pub(crate) curl: String,
+    /// Where one comes back to: to send the form once more would not show the secret again.
+    pub(crate) here: String,
+    /// Whether the key may call any.
+    pub(crate) has_models: bool,
     /// Tells of requests of the key as they end.
     pub(crate) stream: String,
     pub(crate) first: First,
@@ -109,6 +123,25 @@ pub(super) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     Ok(page(&shown))
 }
 
+/// `POST /start/send`: the same request as the command's, sent from here. The part that waits tells what became of it.
+pub(super) async fn send(State(console): State<Console>, visit: Visit, Form(form): Form) -> PageResult {
+    let actor = visit.acting(Role::Admin)?;
+    let key = form.text("key_id").ok_or(Fault::NotFound)?;
+    let key_id = KeyId::new(&key).map_err(|_| Fault::NotFound)?;
+    let model = first_model(&console, &key).ok_or(Fault::NotFound)?;
+    let body = json!({ "model": model, "messages": [{ "role": "user", "content": "Hello" }] }).to_string().into();
+    let request_id = new_id(&visit);
+    let request = ChatRequest { key_id, scope: None, conversation: None, request_id: request_id.clone(), body };
+    let answer = ask(&console, request, &model, actor).await?;
+    // Dropped before its end it would be a client that went away.
+    read(answer.into_body()).await;
+    if !visit.is_fragment {
+        return Ok(see_other(&address(Step::Request.path(), [("key", key.as_str())])));
+    }
+    let decision = console.control.decision(&request_id).await?;
+    Ok(page(&First::new(&visit, &console.gateway, &key, decision.as_ref())))
+}
+
 /// `GET /start/first?key=…`: the part that waits.
 pub(super) async fn first(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     visit.acting(Role::Admin)?;
@@ -125,16 +158,14 @@ async fn newest(console: &Console, visit: &Visit, key: &str) -> Result<First, Fa
 impl Waiting {
     /// The page for a key; with its secret right after that was made.
     pub(super) fn new(visit: &Visit, console: &Console, key: &str, secret: Option<String>) -> Self {
-        let snapshot = console.control.snapshot();
-        let groups = snapshot.key_by_id(key).map(|key| key.groups.clone()).unwrap_or_default();
-        let model = snapshot.models_of(&groups).first().map_or("MODEL", |model| *model).to_owned();
-        Self::made(visit, counts(console), (&console.gateway, &model), key, secret)
+        let model = first_model(console, key);
+        Self::made(visit, counts(console), (&console.gateway, model.as_deref()), key, secret)
     }
 
     fn made(
         visit: &Visit,
         fleet: FleetCounts,
-        (gateway, model): (&str, &str),
+        (gateway, model): (&str, Option<&str>),
         key: &str,
         secret: Option<String>,
     ) -> Self {
@@ -145,12 +176,21 @@ impl Waiting {
             shell: visit.shell(Section::Overview),
             steps: links(language, fleet, Some(Step::Request)),
             key_id: key.to_owned(),
-            curl: issued::curl(gateway, model, secret.as_deref().unwrap_or("YOUR-KEY")),
+            here: address(Step::Request.path(), [("key", key)]),
+            has_models: model.is_some(),
+            curl: issued::curl(gateway, model.unwrap_or("MODEL"), secret.as_deref().unwrap_or("YOUR-KEY")),
             secret,
             stream: address("/api/v1/decisions/stream", [("consumer", key)]),
             first: First::new(visit, gateway, key, None),
         }
     }
+}
+
+/// A model that the key may call.
+fn first_model(console: &Console, key: &str) -> Option<String> {
+    let snapshot = console.control.snapshot();
+    let key = snapshot.key_by_id(key)?;
+    snapshot.models_of(&key.groups).first().map(|model| (*model).to_owned())
 }
 
 impl First {
@@ -175,22 +215,28 @@ impl Arrived {
         };
         let both = format!("{} / {}", tokens(decision.usage.input), tokens(decision.usage.output));
         let facts = vec![
+            (t.at(), Cell::when(visit, decision.at)),
             (t.ttft(), Cell::text(format.optional_micros(decision.first_output_us))),
             (t.total(), Cell::text(format.optional_micros(decision.latency_us))),
             (t.tokens(), Cell::text(both)),
             (t.tries(), Cell::text(decision.attempts.len().to_string())),
         ];
-        let class = decision.error_class.as_deref().unwrap_or_default();
-        let said = faults::said(language, decision.error_message.as_deref().unwrap_or_default());
         Self {
             badge: terms::verdict_badge(language, &decision.verdict),
             heading: if is_well { t.arrived() } else { t.failed() },
             sentences: story::sentences(story::StoryWords(language), decision),
-            failure: (!is_well).then(|| (format!("{class}: {said}"), remedy(t, class))),
+            failure: (!is_well).then(|| (story::error(language, decision).unwrap_or_default(), remedy_of(t, decision))),
             facts,
             story: path("/decisions", &decision.request_id),
             key: path("/keys", key),
         }
+    }
+}
+
+fn remedy_of(t: RequestWords, decision: &Decision) -> &'static str {
+    match decision.error_class.as_deref().unwrap_or_default() {
+        "model_not_found" if decision.attempts.is_empty() => t.fix_no_route(),
+        class => remedy(t, class),
     }
 }
 
@@ -213,8 +259,9 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     use crate::pages::rendering::{HOSTILE, decisions, render, visit};
     let visit = visit(language);
     let fleet = FleetCounts { hosts: 1, groups: 1, routes: 1, keys: 1 };
-    let made = |secret| Waiting::made(&visit, fleet, ("http://g", HOSTILE), HOSTILE, secret);
-    let mut pages = vec![render(&made(Some(HOSTILE.into()))), render(&made(None))];
+    let made = |secret| Waiting::made(&visit, fleet, ("http://g", Some(HOSTILE)), HOSTILE, secret);
+    let bare = Waiting::made(&visit, fleet, ("http://g", None), HOSTILE, None);
+    let mut pages = vec![render(&made(Some(HOSTILE.into()))), render(&made(None)), render(&bare)];
     for decision in decisions() {
         let mut page = made(None);
         page.first = First::new(&visit, "http://g", HOSTILE, Some(&decision));

@@ -1,10 +1,12 @@
 //! Step 3: routes, for models that the host really lists.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::extract::State;
 use relay_control::access::Role;
 use relay_control::edit::{Edit, Noun};
-use relay_control::hosts::HostTrial;
+use relay_control::hosts::{HostError, HostTrial};
 use relay_control::status::FleetCounts;
 use relay_control::view::Fields;
 use relay_domain::CredentialMode;
@@ -31,6 +33,9 @@ words! {
         group => "Group" / "分组";
         asking => "The host is asked for its models." / "正在向主机查询模型列表。";
         listed(number) => "The host lists {number} models. Tick those that customers may call." / "主机列出了 {number} 个模型，请勾选要开放的模型。";
+        cut(number) => "Only the first {number} stand here; name others under “More”." / "此处只列出前 {number} 个，其余请在“更多选项”中填写。";
+        routed => "has a route" / "已有路由";
+        unknown_host(host) => "There is no host “{host}”: enter one of those that exist." / "没有名为“{host}”的主机，请填写已有的主机。";
         others => "Other models" / "其他模型";
         others_hint => "Names that the host does not list, separated by commas; gpt-5* for all that begin so." / "主机未列出的模型名，用逗号分隔；gpt-5* 表示所有以此开头的模型。";
         none_chosen => "Choose a model at least." / "请至少选择一个模型。";
@@ -47,7 +52,16 @@ const PROPOSED: usize = 300;
 #[template(path = "start/models.html")]
 pub(crate) struct Models {
     verdict: Verdict,
-    models: Vec<String>,
+    choices: Vec<Choice>,
+    routed: &'static str,
+}
+
+/// A model to choose.
+struct Choice {
+    name: String,
+    is_ticked: bool,
+    /// There is a route for it already.
+    is_routed: bool,
 }
 
 pub(super) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
@@ -57,24 +71,42 @@ pub(super) async fn show(State(console): State<Console>, visit: Visit, query: Qu
 
 pub(super) async fn models(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     let actor = visit.acting(Role::Admin)?;
-    let host = query.text("host").unwrap_or_default();
-    let tried = console.control.try_host_in_force(&host, actor).await.map_err(|_| Fault::NotFound)?;
-    Ok(page(&listed(&visit, tried)))
+    let text = |name: &str| query.text(name).unwrap_or_default();
+    let (host, group) = (text("shadow_host_id"), text("logical_group_id"));
+    let t = RouteStepWords(visit.preferences.language);
+    let tried = match console.control.try_host_in_force(&host, actor).await {
+        Ok(tried) => tried,
+        Err(HostError::Unknown(host)) => return Ok(page(&Models::none(t, vec![t.unknown_host(host)]))),
+        Err(error) => return Err(Fault::Unavailable(error.to_string())),
+    };
+    let snapshot = console.control.snapshot();
+    let routes = snapshot.routes().iter().map(|entry| &entry.route);
+    let routed: BTreeSet<String> = routes
+        .filter(|route| route.host.as_str() == host && route.group.as_str() == group)
+        .map(|route| route.public_model.to_string())
+        .collect();
+    Ok(page(&listed(t, tried, &query.into_fields().texts("model"), &routed)))
 }
 
-fn listed(visit: &Visit, tried: HostTrial) -> Models {
-    let language = visit.preferences.language;
-    match tried.models {
-        Ok(mut models) => {
-            let lines = vec![RouteStepWords(language).listed(models.len())];
-            models.truncate(PROPOSED);
-            Models { verdict: Verdict { tone: Tone::Good, lines }, models }
-        }
-        Err(fault) => {
-            let (wrong, remedy) = trial::told(language, &fault);
-            Models { verdict: Verdict { tone: Tone::Bad, lines: vec![wrong, remedy.to_owned()] }, models: Vec::new() }
-        }
+impl Models {
+    fn none(t: RouteStepWords, lines: Vec<String>) -> Self {
+        Self { verdict: Verdict { tone: Tone::Bad, lines }, choices: Vec::new(), routed: t.routed() }
     }
+}
+
+fn listed(t: RouteStepWords, tried: HostTrial, ticked: &[String], routed: &BTreeSet<String>) -> Models {
+    let models = match tried.models {
+        Ok(models) => models,
+        Err(fault) => {
+            let (wrong, remedy) = trial::told(t.0, &fault);
+            return Models::none(t, vec![wrong, remedy.to_owned()]);
+        }
+    };
+    let cut = (models.len() > PROPOSED).then(|| t.cut(PROPOSED));
+    let lines = std::iter::once(t.listed(models.len())).chain(cut).collect();
+    let choice = |name: String| Choice { is_ticked: ticked.contains(&name), is_routed: routed.contains(&name), name };
+    let choices = models.into_iter().take(PROPOSED).map(choice).collect();
+    Models { verdict: Verdict { tone: Tone::Good, lines }, choices, routed: t.routed() }
 }
 
 pub(super) async fn save(State(console): State<Console>, visit: Visit, Form(form): Form) -> PageResult {
@@ -82,15 +114,15 @@ pub(super) async fn save(State(console): State<Console>, visit: Visit, Form(form
     let text = |name: &str| form.text(name).unwrap_or_default();
     let (host, group) = (text("shadow_host_id"), text("logical_group_id"));
     let others = text("others");
-    let others = others.split([',', '\n']).map(str::trim).filter(|model| !model.is_empty()).map(str::to_owned);
-    let mut models: Vec<String> = form.texts("model").into_iter().chain(others).collect();
+    let mut models: Vec<String> = form.texts("model");
+    models.extend(form::listed(&others).map(str::to_owned));
     models.sort_unstable();
     models.dedup();
     let edits: Vec<Edit> = models.iter().map(|model| Edit::create(Noun::Route, route(&host, &group, model))).collect();
     let mut shown = shown(&visit, counts(&console), &Known::of(&console), Some(host), Some(&form));
     if edits.is_empty() {
         let t = RouteStepWords(visit.preferences.language);
-        shown.verdict = Some(Verdict { tone: Tone::Bad, lines: vec![t.none_chosen().to_owned()] });
+        shown.fail(vec![t.none_chosen().to_owned()]);
         return Ok(page(&shown));
     }
     match console.control.edit(&edits, actor).await {
@@ -143,21 +175,22 @@ fn shown(
     let t = RouteStepWords(visit.preferences.language);
     let text = |name: &str| form.and_then(|form| form.text(name)).unwrap_or_default();
     let host = host.or_else(|| known.hosts.first().cloned()).unwrap_or_default();
+    let ticked = form.map(|form| form.texts("model")).unwrap_or_default();
     let group = form.and_then(|form| form.text("logical_group_id")).or_else(|| known.groups.first().cloned());
     StepPage {
         heading: t.heading(),
         lead: t.lead(),
         inputs: vec![
-            Input { known: known.hosts.clone(), ..input("shadow_host_id", t.host(), "", host.clone()) },
+            Input { known: known.hosts.clone(), ..input("shadow_host_id", t.host(), "", host) },
             Input {
                 known: known.groups.clone(),
                 ..input("logical_group_id", t.group(), "", group.unwrap_or_default())
             },
         ],
         more: vec![input("others", t.others(), t.others_hint(), text("others"))],
-        models: (!host.is_empty()).then(|| (address("/start/models", [("host", host.as_str())]), t.asking())),
+        models: Some((address("/start/models", ticked.iter().map(|model| ("model", model.as_str()))), t.asking())),
         button: t.save(),
-        on: (fleet.routes > 0).then(|| (Step::Key.path(), t.on().to_owned())),
+        on: (fleet.routes > 0).then(|| (Step::Key.path().to_owned(), t.on().to_owned())),
         ..StepPage::new(visit, fleet, Step::Route)
     }
 }
@@ -171,7 +204,8 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     let fleet = FleetCounts { hosts: 1, groups: 1, routes: 1, keys: 0 };
     let known = Known { hosts: vec![HOSTILE.into()], groups: vec![HOSTILE.into()] };
     let tried = HostTrial { took: Duration::from_secs(1), models: Ok(vec![HOSTILE.into()]) };
-    let fragment = render(&listed(&visit, tried));
+    let fragment =
+        render(&listed(RouteStepWords(language), tried, &[HOSTILE.into()], &BTreeSet::from([HOSTILE.to_owned()])));
     assert!(!fragment.contains("<script") && fragment.contains("type=\"checkbox\""), "{fragment}");
     vec![render(&shown(&visit, fleet, &known, None, None))]
 }
