@@ -6,7 +6,7 @@ mod board;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 pub(crate) use self::board::Board;
 use self::board::{StatusPageContent, json_of};
 use crate::assets;
+use crate::form::Fields;
 use crate::preferences::Preferences;
 use crate::state::Console;
 use crate::words::{Language, accepted};
@@ -36,27 +37,27 @@ const HEADERS: [(&str, &str); 6] = [
 ];
 
 /// `GET /status` on the page's own listener.
-pub(crate) async fn page(State(board): State<Arc<Board>>, headers: HeaderMap) -> Response {
-    shown(&board, accepted(&headers)).await
+pub(crate) async fn page(State(board): State<Arc<Board>>, query: RawQuery, headers: HeaderMap) -> Response {
+    shown(&board, accepted(&headers), query).await
 }
 
 /// `GET /status.json` there.
-pub(crate) async fn json(State(board): State<Arc<Board>>) -> Response {
-    shown_json(&board).await
+pub(crate) async fn json(State(board): State<Arc<Board>>, query: RawQuery) -> Response {
+    shown_json(&board, query).await
 }
 
 /// `GET /status` on the admin listener: the operator sees what the public does, in the language chosen there.
-pub(crate) async fn on_admin(State(console): State<Console>, headers: HeaderMap) -> Response {
+pub(crate) async fn on_admin(State(console): State<Console>, query: RawQuery, headers: HeaderMap) -> Response {
     match &console.board {
-        Some(board) => with_headers(shown(board, Preferences::of(&headers).language).await),
+        Some(board) => with_headers(shown(board, Preferences::of(&headers).language, query).await),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
 /// `GET /status.json` there.
-pub(crate) async fn on_admin_json(State(console): State<Console>) -> Response {
+pub(crate) async fn on_admin_json(State(console): State<Console>, query: RawQuery) -> Response {
     match &console.board {
-        Some(board) => with_headers(shown_json(board).await),
+        Some(board) => with_headers(shown_json(board, query).await),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -88,9 +89,17 @@ fn with_headers(mut response: Response) -> Response {
     response
 }
 
-async fn shown(board: &Board, language: Language) -> Response {
+/// `?group=…`: one group alone.
+fn group(query: RawQuery) -> Option<String> {
+    Fields::parse(query.0.unwrap_or_default().as_bytes()).text("group")
+}
+
+async fn shown(board: &Board, language: Language, query: RawQuery) -> Response {
     let Some(status) = board.look().await else { return unknown() };
-    match StatusPageContent::new(language, board.settings(), &status).render() {
+    let Some(content) = StatusPageContent::new(language, board.settings(), &status, group(query).as_deref()) else {
+        return nothing().await;
+    };
+    match content.render() {
         Ok(html) => {
             let vary = (HeaderName::from_static("vary"), HeaderValue::from_static("accept-language"));
             let kind = (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -103,12 +112,13 @@ async fn shown(board: &Board, language: Language) -> Response {
     }
 }
 
-async fn shown_json(board: &Board) -> Response {
+async fn shown_json(board: &Board, query: RawQuery) -> Response {
     let Some(status) = board.look().await else { return unknown() };
+    let Some(told) = json_of(board.settings(), &status, group(query).as_deref()) else { return nothing().await };
     let kind = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Dashboards of other origins may read it: it is public.
     let anybody = (HeaderName::from_static("access-control-allow-origin"), HeaderValue::from_static("*"));
-    ([kind, (CACHE_CONTROL, KEEP), anybody], json_of(board.settings(), &status).to_string()).into_response()
+    ([kind, (CACHE_CONTROL, KEEP), anybody], told.to_string()).into_response()
 }
 
 /// The log cannot be read, and was not before.

@@ -132,3 +132,35 @@ async fn a_look_goes_on_and_is_remembered_when_whoever_asked_has_left() {
     let shown: serde_json::Value = serde_json::from_str(&get(&alone, "/status.json").await.2).unwrap();
     assert_eq!(shown["at"], asked.to_string(), "nobody looked again");
 }
+
+#[tokio::test]
+async fn of_many_models_the_groups_are_listed_and_each_has_a_page_of_its_own() {
+    let group = |group: &str, models: usize| -> String {
+        let routes = (0..models).map(|model| {
+            format!(
+                "[[route]]\nroute_id = \"{group}-{model}\"\nlogical_group_id = \"{group}\"\npublic_model = \"{group}-model-{model:02}\"\n\
+                 shadow_host_id = \"tokyo\"\ncredential = \"caller\"\n"
+            )
+        });
+        format!("[[group]]\nlogical_group_id = \"{group}\"\n{}", routes.collect::<String>())
+    };
+    let host = "[[host]]\nhost_id = \"tokyo\"\nkind = \"openai\"\nbase_url = \"https://tokyo.example\"\n";
+    let fleet = format!("{host}{}{}", group("small", 2), group("large", 40));
+    let console = Console::start_with(Some(page())).await;
+    console.publish(&fleet).await;
+    let alone = relay_console::status_router(Arc::clone(&console.control), page());
+    let (_, _, index) = get(&alone, "/status").await;
+    assert!(index.contains("href=\"/status?group=large\"") && index.contains("40 个模型"), "{index}");
+    assert!(!index.contains("class=\"strip\"") && !index.contains("large-model-00"), "{index}");
+    let (_, _, large) = get(&alone, "/status?group=large").await;
+    assert_eq!(large.matches("class=\"strip\"").count(), 30);
+    assert!(large.contains("large-model-39") && !large.contains("small-model"), "what has no strip is still there");
+    assert!(large.len() < 300 * 1024, "{}", large.len());
+    let (_, _, json) = get(&alone, "/status.json").await;
+    assert!(json.contains("large-model-39") && !json.contains("history\""), "{json}");
+    let (_, _, json) = get(&alone, "/status.json?group=small").await;
+    assert!(json.contains("\"history\"") && !json.contains("large-model"), "{json}");
+    for path in ["/status?group=secret", "/status.json?group=secret"] {
+        assert_eq!(get(&alone, path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+}

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use crate::assets::{self, AssetUrls};
 use crate::format::{Format, Moment};
 use crate::process::StatusPage;
+use crate::query::address;
 use crate::words::{Language, words};
 
 words! {
@@ -32,6 +33,8 @@ words! {
         first_output => "Time to first token" / "首字延迟";
         of_half(value) => "{value} for half" / "半数请求 {value} 以内";
         of_most(value) => "{value} for 95 %" / "95% 请求 {value} 以内";
+        of_group(number, share) => "models: {number}; served in 24 hours: {share}" / "{number} 个模型，24 小时可用率：{share}";
+        all_groups => "All groups" / "全部分组";
         no_requests => "no requests" / "无请求";
         days_ago(days) => "{days} days ago" / "{days} 天前";
         hours_ago => "24 hours ago" / "24 小时前";
@@ -118,6 +121,17 @@ pub(crate) struct ModelView {
     pub(crate) strip: String,
 }
 
+/// A group, or a model without its strip.
+#[derive(Clone, Debug)]
+pub(crate) struct LineView {
+    pub(crate) name: String,
+    /// Empty for a model.
+    pub(crate) href: String,
+    pub(crate) note: String,
+    pub(crate) tone: &'static str,
+    pub(crate) state: &'static str,
+}
+
 /// The page.
 #[derive(Template)]
 #[template(path = "status.html")]
@@ -129,44 +143,113 @@ pub(crate) struct StatusPageContent {
     pub(crate) tone: &'static str,
     pub(crate) summary: &'static str,
     pub(crate) at: Moment,
+    /// The groups alone, where all of their models are too many for one page.
+    pub(crate) index: Vec<LineView>,
     /// Name of a group, and its models.
     pub(crate) groups: Vec<(String, Vec<ModelView>)>,
+    /// The models of the group that is asked for that are too many to have a strip each.
+    pub(crate) rest: Vec<LineView>,
+    /// Whether this is one group of several.
+    pub(crate) is_group: bool,
     /// What the left end of a strip is.
     pub(crate) since: String,
 }
+
+/// Models with a strip each on one page, at some 7 KiB.
+const STRIPS: usize = 30;
 
 /// Of a bar, and the room it takes.
 const BAR: usize = 8;
 const STEP: usize = 11;
 
 impl StatusPageContent {
-    pub(super) fn new(language: Language, page: &StatusPage, status: &PublicStatus) -> Self {
+    /// All groups, or one of them; `None` when that is not shown.
+    pub(super) fn new(
+        language: Language,
+        page: &StatusPage,
+        status: &PublicStatus,
+        group: Option<&str>,
+    ) -> Option<Self> {
         let t = StatusWords(language);
+        let models = of_group(status, group);
+        if group.is_some() && models.is_empty() {
+            return None;
+        }
+        let is_index = group.is_none() && models.len() > STRIPS;
+        let index = if is_index {
+            models.chunk_by(|a, b| a.group == b.group).map(|models| line(t, models)).collect()
+        } else {
+            Vec::new()
+        };
+        let (strips, rest) = models.split_at(if is_index { 0 } else { models.len().min(STRIPS) });
+        let rest = if is_index { &[] } else { rest };
         let mut groups: Vec<(String, Vec<ModelView>)> = Vec::new();
-        for (number, model) in status.models.iter().enumerate() {
+        for (number, model) in strips.iter().enumerate() {
             let view = view(language, page.days, number, model);
             match groups.last_mut().filter(|(group, _)| *group == model.group) {
                 Some((_, models)) => models.push(view),
                 None => groups.push((model.group.clone(), vec![view])),
             }
         }
-        let summary = match status.state {
-            _ if groups.is_empty() => t.nothing(),
+        let state = models.iter().map(|model| model.state).max().unwrap_or(status.state);
+        let summary = match state {
+            _ if models.is_empty() => t.nothing(),
             State::Operational => t.all_well(),
             State::Degraded => t.some_degraded(),
             State::Down => t.some_down(),
         };
-        Self {
+        Some(Self {
             t,
             language,
             assets: assets::urls(),
             title: page.title.clone().unwrap_or_else(|| t.title().to_owned()),
-            tone: if groups.is_empty() { "quiet" } else { tone(status.state) },
+            tone: if models.is_empty() { "quiet" } else { tone(state) },
             summary,
             at: Format(language).moment(status.at),
+            index,
             groups,
+            rest: rest
+                .iter()
+                .map(|model| LineView { name: model.model.clone(), href: String::new(), ..line(t, &[model]) })
+                .collect(),
+            is_group: group.is_some(),
             since: if page.days <= 1 { t.hours_ago().to_owned() } else { t.days_ago(page.days) },
-        }
+        })
+    }
+}
+
+/// The models that are shown, those of one group alone if one is asked for.
+fn of_group<'s>(status: &'s PublicStatus, group: Option<&str>) -> Vec<&'s ModelStatus> {
+    status.models.iter().filter(|model| group.is_none_or(|group| model.group == group)).collect()
+}
+
+/// Some models of a group in one line, as well as the worst of them.
+fn line(t: StatusWords, models: &[&ModelStatus]) -> LineView {
+    let name = models.first().map(|model| model.group.clone()).unwrap_or_default();
+    let state = models.iter().map(|model| model.state).max().unwrap_or(State::Operational);
+    let day = models.iter().fold(Tally::default(), |sum, model| plus(sum, model.availability[0]));
+    let note = match models {
+        [_] => share(t, day),
+        _ => t.of_group(models.len(), share(t, day)),
+    };
+    LineView {
+        href: address("/status", [("group", name.as_str())]),
+        name,
+        note,
+        tone: tone(state),
+        state: state_word(t, state),
+    }
+}
+
+fn plus(sum: Tally, more: Tally) -> Tally {
+    Tally { served: sum.served + more.served, lost: sum.lost + more.lost }
+}
+
+fn state_word(t: StatusWords, state: State) -> &'static str {
+    match state {
+        State::Operational => t.operational(),
+        State::Degraded => t.degraded(),
+        State::Down => t.down(),
     }
 }
 
@@ -191,19 +274,12 @@ fn view(language: Language, days: u16, number: usize, model: &ModelStatus) -> Mo
         },
     });
     let bars: Vec<BarView> = bars.collect();
-    let whole = model.bars.iter().fold(Tally::default(), |sum, bar| Tally {
-        served: sum.served + bar.tally.served,
-        lost: sum.lost + bar.tally.lost,
-    });
+    let whole = model.bars.iter().fold(Tally::default(), |sum, bar| plus(sum, bar.tally));
     ModelView {
         number,
         model: model.model.clone(),
         tone: tone(model.state),
-        state: match model.state {
-            State::Operational => t.operational(),
-            State::Degraded => t.degraded(),
-            State::Down => t.down(),
-        },
+        state: state_word(t, model.state),
         spans: names.into_iter().zip(model.availability).map(|(name, tally)| (name, share(t, tally))).collect(),
         first_output: model.first_output_us.map(|(half, most)| (format.micros(half), format.micros(most))),
         width: (bars.len() * STEP).saturating_sub(STEP - BAR),
@@ -231,32 +307,40 @@ fn share(t: StatusWords, tally: Tally) -> String {
     }
 }
 
-/// The same for programs.
-pub(super) fn json_of(page: &StatusPage, status: &PublicStatus) -> Value {
+/// The same for programs: every model, with its history where they are not too many.
+pub(super) fn json_of(page: &StatusPage, status: &PublicStatus, group: Option<&str>) -> Option<Value> {
+    let models = of_group(status, group);
+    if group.is_some() && models.is_empty() {
+        return None;
+    }
+    let has_history = group.is_some() || models.len() <= STRIPS;
     let percent = |tally: Tally| tally.per_100_000().map(|share| share as f64 / 1_000.0);
-    let models = status.models.iter().map(|model| {
+    let told = models.iter().map(|model| {
         let spans = SPANS.into_iter().zip(model.availability);
         let availability: serde_json::Map<String, Value> =
             spans.map(|(days, tally)| (format!("{days}d"), json!(percent(tally)))).collect();
         let first_output =
             model.first_output_us.map(|(half, most)| json!({ "p50": half / 1_000, "p95": most / 1_000 }));
         let bars = model.bars.iter().map(|bar| json!({ "at": bar.at, "availability_percent": percent(bar.tally) }));
-        json!({
+        let mut told = json!({
             "logical_group_id": model.group,
             "public_model": model.model,
             "state": model.state.as_str(),
             "availability_percent": availability,
             "time_to_first_token_ms": first_output,
-            "history": bars.collect::<Vec<_>>(),
-        })
+        });
+        if has_history {
+            told["history"] = bars.collect();
+        }
+        told
     });
-    json!({
+    Some(json!({
         "title": page.title,
         "state": status.state.as_str(),
         "at": status.at,
         "history_step": if page.days <= 1 { "1h" } else { "1d" },
-        "models": models.collect::<Vec<_>>(),
-    })
+        "models": told.collect::<Vec<_>>(),
+    }))
 }
 
 #[cfg(test)]
@@ -283,11 +367,18 @@ pub(super) fn samples(language: Language) -> Vec<String> {
     let full = PublicStatus { at: now(), state: State::Down, models };
     let empty = PublicStatus { at: now(), state: State::Operational, models: Vec::new() };
     let untitled = StatusPage { title: None, groups: Vec::new(), days: 1 };
-    vec![
-        render(&StatusPageContent::new(language, &page, &full)),
-        render(&StatusPageContent::new(language, &untitled, &full)),
-        render(&StatusPageContent::new(language, &untitled, &empty)),
+    let many = PublicStatus { models: full.models.iter().cycle().take(STRIPS + 2).cloned().collect(), ..full.clone() };
+    [
+        (&page, &full, None),
+        (&untitled, &full, None),
+        (&untitled, &empty, None),
+        (&page, &many, None),
+        (&page, &many, Some(HOSTILE)),
     ]
+    .into_iter()
+    .filter_map(|(page, status, group)| StatusPageContent::new(language, page, status, group))
+    .map(|content| render(&content))
+    .collect()
 }
 
 #[cfg(test)]
