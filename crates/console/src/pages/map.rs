@@ -33,6 +33,7 @@ words! {
         requests(number) => "{number} requests" / "{number} 个请求";
         tier_and_weight(tier, weight) => "tier {tier}, weight {weight}" / "优先级 {tier}，权重 {weight}";
         more(number) => "{number} more routes are not drawn; narrow to a group." / "另有 {number} 条路由未显示，请选择单个分组查看。";
+        more_of_group(number) => "The busiest are drawn; {number} more are in the list of routes." / "仅显示流量最大的路由，其余 {number} 条见路由列表。";
         only(group) => "Only group {group}" / "仅显示分组 {group}";
         everything => "Show everything" / "显示全部";
         counting => "The traffic is still being added up and follows." / "流量仍在汇总，稍后自动显示。";
@@ -157,7 +158,7 @@ impl Map {
             edges,
             height: TOP + rows * ROW,
             is_counting: traffic.is_none(),
-            more: (more > 0).then(|| t.more(more)),
+            more: (more > 0).then(|| if only.is_some() { t.more_of_group(more) } else { t.more(more) }),
             only: only.map(|group| t.only(group)),
             heads: vec![(middle(0), t.groups()), (middle(1), t.routes()), (middle(2), t.hosts())],
         }
@@ -172,8 +173,11 @@ struct Pen<'a> {
 }
 
 impl Pen<'_> {
-    /// The top of box `at` of `count`, spread over the height.
+    /// The top of box `at` of `count`, spread over the height; a box alone is at the top, where it is seen.
     fn y(&self, at: usize, count: usize) -> usize {
+        if count == 1 {
+            return TOP + (ROW - NODE_HEIGHT) / 2;
+        }
         TOP + (self.rows * ROW * (2 * at + 1)) / (2 * count.max(1)) - NODE_HEIGHT / 2
     }
 

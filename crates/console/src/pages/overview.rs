@@ -272,6 +272,8 @@ impl Overview {
         let drawn = Drawn { t, format, timings: &timings.steps, steps: asked.steps(traffic, recent) };
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
         let is_cut = asked.is_recent() && recent.is_cut;
+        // Numbers and charts of nothing are left out while nobody can be served yet.
+        let is_bare = is_new(health.fleet) && !is_counting && total.requests == 0;
         Self {
             t,
             shell: visit.shell(Section::Overview),
@@ -284,10 +286,11 @@ impl Overview {
             to: field(asked.to),
             narrowed: narrowed(t, asked),
             everything: address("/", asked.range.map(|range| ("range", range))),
-            tiles: tiles(t, format, total, recent),
-            charts: drawn.charts(),
+            tiles: if is_bare { Vec::new() } else { tiles(t, format, total, recent) },
+            charts: if is_bare { Vec::new() } else { drawn.charts() },
             lists: lists(t, format, asked, traffic),
             note: match (is_cut, total.requests) {
+                _ if is_bare => None,
                 _ if *is_counting => Some(t.counting().to_owned()),
                 (true, _) => Some(t.cut(format.number(recent.total.requests))),
                 (false, 0) => Some(t.no_traffic().to_owned()),

@@ -135,6 +135,7 @@ async fn deleting_says_what_refers_to_it_and_takes_that_away_only_when_told() {
     let to = "/hosts/osaka/act/delete";
     let page = browser.get(to).await.ok();
     assert!(page.contains("gpt-osaka") && page.contains("name=\"cascade\""), "{page}");
+    assert!(page.contains("it can only be deleted with them: route gpt-osaka, "), "in words of the page: {page}");
     assert_eq!(browser.submit(to, to, &[]).await.status, StatusCode::CONFLICT);
     assert_eq!(browser.submit(to, to, &[("cascade", "1")]).await.location(), "/hosts?done=deleted");
     assert!(console.control.route("gpt-osaka").is_none() && console.control.route("gpt-tokyo").is_some());

@@ -19,7 +19,9 @@ async fn each_step_is_tried_and_one_goes_on_where_one_left() {
     let mut browser = console.logged_in(ADMIN).await;
     let host = FakeHost::builder().name("tokyo").key("sk-good").model("gpt-5").model("o3").start().await;
     assert!(browser.get("/").await.ok().contains("href=\"/start\""));
-    assert_eq!(browser.get("/start").await.location(), "/start/host");
+    for step in ["/start", "/start/route", "/start/key"] {
+        assert_eq!(browser.get(step).await.location(), "/start/host", "{step} cannot be taken yet");
+    }
     let url = host.base_url();
     let with = |key, private| vec![("host_id", "tokyo"), ("base_url", url.as_str()), ("gateway_key", key), private];
     let private = ("allow_private", "1");

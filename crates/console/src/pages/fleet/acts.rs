@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use relay_control::Control;
 use relay_control::access::Role;
+use relay_control::diff::EntryName;
 use relay_control::edit::{Edit, EditError, Noun};
 use relay_control::keys::DEFAULT_OVERLAP;
 use relay_control::publication::Planned;
@@ -18,7 +19,6 @@ use super::weight::{self, Weight};
 #[cfg(test)]
 use crate::changes;
 use crate::fault::{Fault, PageResult};
-use crate::faults;
 use crate::form::{self, Form};
 use crate::kit::{Confirm, Part};
 use crate::query::{address, path};
@@ -26,9 +26,7 @@ use crate::shell::{page, see_other};
 use crate::state::Console;
 use crate::terms;
 use crate::visit::Visit;
-#[cfg(test)]
-use crate::words::Language;
-use crate::words::words;
+use crate::words::{Language, words};
 
 words! {
     ActWords {
@@ -38,7 +36,8 @@ words! {
         warnings => "Probably not meant" / "可能并非本意";
         delete_title(noun, id) => "Delete {noun} {id}" / "删除{noun} {id}";
         delete_what => "It is gone with the next generation. Its decisions and sums stay, and an older generation has it still." / "发布新版本后即删除。相关决策和统计仍会保留，旧版本中也仍然存在。";
-        delete_referred(why) => "Others refer to it: {why}" / "还有其他对象引用它：{why}";
+        delete_referred(names) => "Others refer to it, and it can only be deleted with them: {names}." / "还有其他对象引用它，只能一并删除：{names}。";
+        and_more(names, number) => "{names} and {number} more" / "{names} 以及另外 {number} 项";
         cascade => "Delete those, too" / "一并删除这些对象";
         delete => "Delete" / "删除";
         enable_title(noun, id) => "Enable {noun} {id}" / "启用{noun} {id}";
@@ -129,8 +128,7 @@ impl Act {
         let by = if self == Self::Delete { control.referring(noun, id) } else { Vec::new() };
         let Some(edits) = self.edits(control, noun, id, !by.is_empty())? else { return Ok(None) };
         let planned = control.plan_edit(&edits)?;
-        let referred = (!by.is_empty()).then(|| EditError::Referred { noun, id: id.to_owned(), by }.to_string());
-        Ok(Some(Tried { edits, planned, referred }))
+        Ok(Some(Tried { edits, planned, by }))
     }
 }
 
@@ -139,7 +137,21 @@ struct Tried {
     edits: Vec<Edit>,
     planned: Planned,
     /// What refers to the entry and goes with it.
-    referred: Option<String>,
+    by: Vec<EntryName>,
+}
+
+/// Entries named at most: all of them stand in the plan.
+const NAMED: usize = 5;
+
+/// What refers to an entry, in words; none when nothing does.
+fn referred(language: Language, by: &[EntryName]) -> Option<String> {
+    let named = |entry: &EntryName| format!("{} {}", terms::noun(language, &entry.noun), entry.id);
+    let names = by.iter().take(NAMED).map(named).collect::<Vec<_>>().join(", ");
+    match by.len() {
+        0 => None,
+        1..=NAMED => Some(names),
+        more => Some(ActWords(language).and_more(names, more - NAMED)),
+    }
 }
 
 async fn confirm(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Act) -> PageResult {
@@ -158,7 +170,7 @@ async fn confirm(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Ac
         _ => None,
     };
     let planned = tried.as_ref().map(|tried| plan_of(visit.preferences.language, &tried.planned));
-    let referred = tried.and_then(|tried| tried.referred);
+    let referred = tried.and_then(|tried| referred(visit.preferences.language, &tried.by));
     Ok(page(&confirmation(visit, (noun, id, act), planned, referred, held.map(|held| held.told(visit)))))
 }
 
@@ -187,7 +199,7 @@ fn confirmation(
         (Act::Rotate, _) => Some(("at_once", t.rotate_at_once())),
         _ => None,
     };
-    let told = referred.map(|why| t.delete_referred(faults::said(language, &why)));
+    let told = referred.map(|names| t.delete_referred(names));
     let mut parts = Vec::new();
     if let Some(planned) = planned {
         parts.push(Part::new(t.plan()).table(planned.table, t.nothing()));

@@ -14,7 +14,7 @@ use crate::form::{self, Form};
 use crate::pages::fleet::edit;
 use crate::pages::fleet::edit::Input;
 use crate::query::address;
-use crate::shell::page;
+use crate::shell::{page, see_other};
 use crate::state::Console;
 use crate::visit::Visit;
 use crate::words::words;
@@ -35,7 +35,11 @@ words! {
 
 pub(super) async fn show(State(console): State<Console>, visit: Visit) -> PageResult {
     visit.acting(Role::Admin)?;
-    Ok(page(&shown(&visit, counts(&console), groups(&console), None)))
+    let fleet = counts(&console);
+    if fleet.groups == 0 {
+        return Ok(see_other(Step::next(fleet).path()));
+    }
+    Ok(page(&shown(&visit, fleet, groups(&console), None)))
 }
 
 pub(super) async fn save(State(console): State<Console>, visit: Visit, Form(form): Form) -> PageResult {

@@ -66,7 +66,11 @@ struct Choice {
 
 pub(super) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     visit.acting(Role::Admin)?;
-    Ok(page(&shown(&visit, counts(&console), &Known::of(&console), query.text("host"), None)))
+    let fleet = counts(&console);
+    if fleet.hosts == 0 || fleet.groups == 0 {
+        return Ok(see_other(Step::next(fleet).path()));
+    }
+    Ok(page(&shown(&visit, fleet, &Known::of(&console), query.text("host"), None)))
 }
 
 pub(super) async fn models(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
