@@ -173,10 +173,11 @@ struct Pen<'a> {
 }
 
 impl Pen<'_> {
-    /// The top of box `at` of `count`, spread over the height; a box alone is at the top, where it is seen.
+    /// The top of box `at` of `count`, spread over the height; a box alone is near the top, where it is seen
+    /// and its edges have room.
     fn y(&self, at: usize, count: usize) -> usize {
         if count == 1 {
-            return TOP + (ROW - NODE_HEIGHT) / 2;
+            return TOP + (self.rows.min(5) * ROW - NODE_HEIGHT) / 2;
         }
         TOP + (self.rows * ROW * (2 * at + 1)) / (2 * count.max(1)) - NODE_HEIGHT / 2
     }
