@@ -215,7 +215,8 @@ impl Arrived {
         };
         let both = format!("{} / {}", tokens(decision.usage.input), tokens(decision.usage.output));
         let facts = vec![
-            (t.at(), Cell::when(visit, decision.at)),
+            // What was sent from the page came after the page was asked for.
+            (t.at(), Cell::when(visit, decision.at.min(visit.now))),
             (t.ttft(), Cell::text(format.optional_micros(decision.first_output_us))),
             (t.total(), Cell::text(format.optional_micros(decision.latency_us))),
             (t.tokens(), Cell::text(both)),
