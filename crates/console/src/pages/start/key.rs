@@ -24,7 +24,7 @@ words! {
         heading => "Who may call?" / "谁可以调用？";
         lead => "A key is what a consumer sends. It is shown once, on the next page, with a command to paste." / "使用方凭 key 调用。密钥只在下一页显示一次，并附有可直接粘贴的命令。";
         name => "A name for it" / "key 的名称";
-        name_hint => "Such as first-key, or the name of a team; blank: one is made up." / "例如 first-key 或团队名称；留空则自动生成。";
+        name_hint => "Such as first-key, or the name of a team; blank: one is made up." / "例如 “first-key” 或团队名称；留空则自动生成。";
         groups => "Groups it may call" / "可调用的分组";
         groups_hint => "Separated by commas." / "用逗号分隔。";
         save => "Make the key" / "新建 key";
