@@ -29,6 +29,7 @@ mod reconciliation;
 mod refusals;
 mod resolve;
 mod shadow_group;
+mod standing;
 mod stream;
 mod support;
 mod tokens;

@@ -1,0 +1,39 @@
+//! Where requests are carried out: what changes something apart from what only looks.
+
+use std::sync::Arc;
+
+use http::{Method, Request};
+use http_body_util::Full;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{ADMIN, Server, process};
+
+/// With threads for changes that have ended, only what does not need them is answered.
+#[tokio::test]
+async fn what_changes_something_is_carried_out_on_threads_of_its_own() {
+    let server = Server::empty().await;
+    let ended = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let changes = ended.handle().clone();
+    ended.shutdown_background();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let router = relay_admin::router(Arc::clone(&server.control), process(&server.unready), CancellationToken::new());
+    tokio::spawn(relay_admin::serve(listener, router, changes, std::future::pending()));
+    let asked = [
+        (Method::GET, "/api/v1/hosts", false),
+        (Method::HEAD, "/api/v1/hosts", false),
+        (Method::POST, "/api/v1/resolve-route", false),
+        (Method::POST, "/api/v1/route-chat-completions", false),
+        (Method::POST, "/api/v1/proxy-route-chat-completions", false),
+        (Method::POST, "/api/v1/apply", true),
+        (Method::POST, "/api/v1/plan", true),
+        (Method::PATCH, "/api/v1/routes/r", true),
+        (Method::DELETE, "/api/v1/hosts/h", true),
+    ];
+    for (method, path, is_change) in asked {
+        let request = Request::builder().method(method.clone()).uri(format!("{url}{path}"));
+        let request = request.header("authorization", format!("Bearer {ADMIN}"));
+        let answer = server.request(request.body(Full::default()).expect("a request")).await;
+        assert_eq!(answer.status == 503, is_change, "{method} {path}: {}", answer.status);
+    }
+}
