@@ -35,12 +35,13 @@ async fn a_server_in_order_has_a_verdict_on_every_line_and_none_fails() {
     let server = Server::start(directory.path());
     assert!(server.apply(&fleet(&[("tokyo", &host.base_url())])).status.success());
     let (status, lines) = examined(directory.path(), &[]);
-    assert_eq!(status, Some(0), "{lines:?}");
-    for check in
-        ["configuration", "data directory", "master key", "database", "decision log", "disk", "open files", "clock"]
-    {
-        assert_ne!(verdict(&lines, check), "fail", "{lines:?}");
-    }
+    // What these two say is the machine's, which is whose it is: its disk may be full.
+    let (machine, ours): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|(check, ..)| ["disk", "open files"].contains(&check.as_str()));
+    assert_eq!(machine.len(), 2, "{lines:?}");
+    assert!(ours.iter().all(|(_, verdict, _)| verdict != "fail"), "{lines:?}");
+    let failed = machine.iter().any(|(_, verdict, _)| verdict == "fail");
+    assert_eq!(status, Some(i32::from(failed)), "{lines:?}");
     for check in
         ["configuration", "data directory", "master key", "database", "decision log", "host", "gateway", "server"]
     {
