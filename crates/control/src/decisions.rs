@@ -1,5 +1,7 @@
 //! The decision log for operators. Reading blocks, so it happens on threads that may.
 
+use std::time::Duration;
+
 pub use relay_ledger::{Decision, DecisionCandidate, Filter, TailCursor, VerifyReport};
 use relay_ledger::{LedgerReader, ReadError};
 
@@ -15,6 +17,21 @@ impl Control {
     /// See [`QueryError`].
     pub async fn decisions(&self, filter: Filter, request: PageRequest) -> Result<Page<Decision>, QueryError> {
         let page = self.read_log(move |log| log.list(&filter, request.cursor.as_deref(), request.limit)).await?;
+        Ok(Page { items: page.items, next_cursor: page.next_cursor })
+    }
+
+    /// The same for somebody who looks at the page, and would rather wait for that long than go on to the next.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn decisions_within(
+        &self,
+        patience: Duration,
+        filter: Filter,
+        request: PageRequest,
+    ) -> Result<Page<Decision>, QueryError> {
+        let PageRequest { cursor, limit } = request;
+        let page = self.read_log(move |log| log.list_within(patience, &filter, cursor.as_deref(), limit)).await?;
         Ok(Page { items: page.items, next_cursor: page.next_cursor })
     }
 

@@ -4,8 +4,10 @@
 //! never waits for a reader, and works on a directory whose server runs, is
 //! stopped, or is elsewhere (a copy). All calls block: use a thread that may.
 //! Pages are keyset pages, newest first, without `COUNT(*)`; a page takes
-//! what it finds within [`PAGE_BUDGET`], and is then short but has a cursor.
+//! what it finds within its patience, and is then short but has a cursor.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,8 +25,8 @@ use crate::scan::Scan;
 use crate::schema;
 use crate::tail::{Ended, TailCursor};
 
-/// After this time a page is returned with what it has.
-pub(crate) const PAGE_BUDGET: Duration = Duration::from_millis(6);
+/// After this time a page is returned with what it has, unless its reader says otherwise.
+const PATIENCE: Duration = Duration::from_millis(5);
 /// Arrival times follow sequence numbers but for the time between arrival and plan, in microseconds. A request
 /// whose body took longer to arrive may be missing at the edge of a list that is bounded by time.
 pub(crate) const DISORDER: i64 = 30_000_000;
@@ -64,8 +66,19 @@ pub struct Page {
 #[derive(Clone, Debug)]
 pub struct LedgerReader {
     dir: PathBuf,
-    idle: Arc<Mutex<Vec<(Day, Connection)>>>,
+    idle: Arc<Mutex<Vec<Idle>>>,
 }
+
+/// A connection that waits for the next call, and what was found out over it.
+#[derive(Debug)]
+struct Idle {
+    day: Day,
+    connection: Connection,
+    edges: Edges,
+}
+
+/// Where hours begin, by time: rows are never moved, so what has been searched for once stays true.
+type Edges = RefCell<BTreeMap<i64, u64>>;
 
 /// An open segment, with its own row.
 pub(crate) struct Opened {
@@ -73,6 +86,7 @@ pub(crate) struct Opened {
     name: String,
     pub(crate) connection: Connection,
     pub(crate) meta: Meta,
+    edges: Edges,
 }
 
 impl LedgerReader {
@@ -89,8 +103,20 @@ impl LedgerReader {
     /// A page of decisions, newest first; `cursor` is the last page's.
     ///
     /// A page may be shorter than `limit`, even empty, and still have a
-    /// cursor: the filter was rare, and there is more to look through.
+    /// cursor: the filter was rare or the disk slow, and there is more to look
+    /// through.
     pub fn list(&self, filter: &Filter, cursor: Option<&str>, limit: usize) -> Result<Page, ReadError> {
+        self.list_within(PATIENCE, filter, cursor, limit)
+    }
+
+    /// The same for a reader who would rather wait for that long than ask again.
+    pub fn list_within(
+        &self,
+        patience: Duration,
+        filter: &Filter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, ReadError> {
         let started = Instant::now();
         let limit = limit.clamp(1, LONGEST_PAGE);
         let from = cursor.map(parse_cursor).transpose()?;
@@ -110,12 +136,12 @@ impl LedgerReader {
                 _ => segment.meta.last_seq + 1,
             };
             let origin = segment.origin(without_outcome);
-            let stopped =
-                Scan { segment: &segment, origin: &origin, filter, limit, started }.run(before, &mut items)?;
+            let stopped = Scan { segment: &segment, origin: &origin, filter, limit, started, patience }
+                .run(before, &mut items)?;
             let next = match stopped {
                 Some(seq) => Some((day, seq)),
                 // The segment is done: what comes next is the end of the one before it.
-                None if items.len() >= limit || started.elapsed() >= PAGE_BUDGET => {
+                None if items.len() >= limit || started.elapsed() >= patience => {
                     days.peek().map(|next| (*next, i64::MAX as u64))
                 }
                 None => None,
@@ -151,7 +177,8 @@ impl LedgerReader {
         let Some(segment) = self.segment(day)? else { return Ok(None) };
         let filter = Filter { request_id: Some(request_id.to_owned()), ..Filter::default() };
         let origin = segment.origin(self.without_outcome());
-        let scan = Scan { segment: &segment, origin: &origin, filter: &filter, limit: 1, started: Instant::now() };
+        let (started, patience) = (Instant::now(), Duration::MAX);
+        let scan = Scan { segment: &segment, origin: &origin, filter: &filter, limit: 1, started, patience };
         let mut items = Vec::new();
         if let Some(made) = made.map(Timestamp::as_microsecond) {
             let first = segment.first_after(made - DISORDER)?;
@@ -271,7 +298,7 @@ impl LedgerReader {
 
     pub(crate) fn days(&self) -> Result<Vec<Day>, ReadError> {
         let days = day::databases(&self.dir)?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).retain(|(day, _)| days.contains(day));
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).retain(|idle| days.contains(&idle.day));
         Ok(days)
     }
 
@@ -279,12 +306,12 @@ impl LedgerReader {
     pub(crate) fn segment(&self, day: Day) -> Result<Option<Opened>, ReadError> {
         let idle = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.iter().position(|(known, _)| *known == day).map(|at| idle.swap_remove(at).1)
+            idle.iter().position(|idle| idle.day == day).map(|at| idle.swap_remove(at))
         };
-        let connection = match idle {
-            Some(connection) => connection,
+        let (connection, edges) = match idle {
+            Some(Idle { connection, edges, .. }) => (connection, edges),
             None => match schema::open_readable(&day.database(&self.dir)) {
-                Ok(connection) => connection,
+                Ok(connection) => (connection, Edges::default()),
                 Err(_) if !day.database(&self.dir).exists() => return Ok(None),
                 Err(error) => return Err(error.into()),
             },
@@ -293,15 +320,16 @@ impl LedgerReader {
             .prepare_cached("SELECT count(*) FROM sqlite_master WHERE name = 'segment'")?
             .query_row([], |row| row.get(0))?;
         let meta = if exists { Meta::read(&connection)? } else { None };
-        Ok(meta.filter(|meta| meta.intents > 0).map(|meta| Opened { day, name: day.segment(), connection, meta }))
+        let meta = meta.filter(|meta| meta.intents > 0);
+        Ok(meta.map(|meta| Opened { day, name: day.segment(), connection, meta, edges }))
     }
 
-    pub(crate) fn put_back(&self, segment: Opened) {
+    pub(crate) fn put_back(&self, Opened { day, connection, edges, .. }: Opened) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() >= IDLE_CONNECTIONS {
             idle.remove(0);
         }
-        idle.push((segment.day, segment.connection));
+        idle.push(Idle { day, connection, edges });
     }
 }
 
@@ -316,6 +344,20 @@ fn first_ended(mut found: Vec<Decision>, limit: usize) -> (Vec<Decision>, bool) 
 impl Opened {
     pub(crate) fn origin(&self, without_outcome: &'static str) -> Origin<'_> {
         Origin { day: self.day, segment: &self.name, writer: &self.meta.writer, without_outcome }
+    }
+
+    /// The same as [`Self::first_after`] for a time that is asked for again and again: a search reads a page or two from
+    /// the disk for each step, once the system has let go of them.
+    pub(crate) fn hour_edge(&self, at: i64) -> Result<u64, ReadError> {
+        if let Some(known) = self.edges.borrow().get(&at) {
+            return Ok(*known);
+        }
+        let found = self.first_after(at)?;
+        // Later rows may still be before an edge that no row is beyond.
+        if found <= self.meta.last_seq {
+            self.edges.borrow_mut().insert(at, found);
+        }
+        Ok(found)
     }
 
     /// The first sequence number whose request arrived after `at`, give or take [`DISORDER`].

@@ -7,14 +7,18 @@ use rusqlite::types::Value as SqlValue;
 
 use crate::decision::{Decision, Origin, columns};
 use crate::filter::{Drive, Filter};
-use crate::hours;
-use crate::reader::{DISORDER, Opened, PAGE_BUDGET, ReadError};
+use crate::hours::Stretches;
+use crate::reader::{DISORDER, Opened, ReadError};
 use crate::schema::{BLOCK_BITS, request_key};
 
 /// Sequence numbers looked at in one statement at first; more when that was quick.
 const FIRST_WINDOW: u64 = 1_024;
-/// … and at most, where every row is looked at: what is not in memory takes a hundred times as long.
-const LONGEST_ROWS_WINDOW: u64 = 2_048;
+/// … and at first and at most, where every row is looked at: what is not in memory takes a hundred times as long.
+const ROWS_WINDOWS: [u64; 2] = [256, 1_024];
+/// Rows that a page has, and sequence numbers that were looked at for it, before its time is up: a short log is told
+/// whole by the slowest machine.
+const FEWEST: usize = 16;
+const FEWEST_LOOKED_AT: u64 = 256;
 
 /// A walk through one segment, newest first.
 pub(crate) struct Scan<'s> {
@@ -23,6 +27,8 @@ pub(crate) struct Scan<'s> {
     pub(crate) filter: &'s Filter,
     pub(crate) limit: usize,
     pub(crate) started: Instant,
+    /// The page is returned with what it has after this time.
+    pub(crate) patience: Duration,
 }
 
 impl Scan<'_> {
@@ -50,8 +56,10 @@ impl Scan<'_> {
             drive.source(),
         );
         let mut statement = self.segment.connection.prepare_cached(&sql)?;
-        let mut window = FIRST_WINDOW;
-        for Range { start, end: mut before } in hours::stretches(self.segment, self.filter, lowest..before)? {
+        let [mut window, longest] = if drive == Drive::Rows { ROWS_WINDOWS } else { [FIRST_WINDOW, u64::MAX] };
+        let mut stretches = Stretches::of(self.segment, self.filter, lowest..before)?;
+        let mut looked_at = 0;
+        while let Some(Range { start, end: mut before }) = stretches.next()? {
             while before > start {
                 let mut bottom = before.saturating_sub(window).max(start);
                 if drive.is_by_block() {
@@ -63,21 +71,25 @@ impl Scan<'_> {
                 let mut rows = statement.query(rusqlite::params_from_iter(bounds.iter().chain(&parameters)))?;
                 while let Some(row) = rows.next()? {
                     items.push(Decision::from_row(row, self.origin)?);
+                    // Each may be on a page that only the disk has.
+                    if items.len() >= self.limit || (items.len() >= FEWEST && self.is_late()) {
+                        return Ok(items.last().map(|last| last.key(self.origin).1));
+                    }
                 }
-                if items.len() >= self.limit {
-                    return Ok(items.last().map(|last| last.key(self.origin).1));
-                }
+                looked_at += before - bottom;
                 before = bottom;
-                if before > lowest && self.started.elapsed() >= PAGE_BUDGET {
+                if before > lowest && looked_at >= FEWEST_LOOKED_AT && self.is_late() {
                     return Ok(Some(before));
                 }
-                window = next_window(window, began.elapsed(), PAGE_BUDGET.saturating_sub(self.started.elapsed()));
-                if drive == Drive::Rows {
-                    window = window.min(LONGEST_ROWS_WINDOW);
-                }
+                window = next_window(window, began.elapsed(), self.patience.saturating_sub(self.started.elapsed()));
+                window = window.min(longest);
             }
         }
         Ok(None)
+    }
+
+    fn is_late(&self) -> bool {
+        self.started.elapsed() >= self.patience
     }
 
     /// The same for one request id: asks its index block by block.

@@ -124,7 +124,9 @@ async fn what_was_in_some_hours_only_is_found_in_all_of_them() {
         let mut intent = intent(&format!("r-{request}"), at);
         let mut outcome = outcome(Verdict::Complete, at);
         intent.logical_group_id = Arc::from(format!("group-{}", hour % 3));
+        intent.consumer = Some(Arc::from(format!("team-{}", hour % 5)));
         intent.host_id = Some(Arc::from(format!("host-{}", hour % 4)));
+        outcome.route_id = Some(Arc::from(format!("route-{}", hour % 6)));
         outcome.host_id = intent.host_id.clone();
         match request % 4 {
             // Its body took fifty minutes to arrive. (Over midnight it would be the day before's.)
@@ -150,8 +152,46 @@ async fn what_was_in_some_hours_only_is_found_in_all_of_them() {
             };
             check(Filter { host_id: Some(format!("host-{of}")), ..Filter::default() }, 4);
             check(Filter { logical_group_id: Some(format!("group-{of}")), ..Filter::default() }, 3);
+            check(Filter { consumer: Some(format!("team-{of}")), ..Filter::default() }, 5);
+            check(Filter { route_id: Some(format!("route-{of}")), ..Filter::default() }, 6);
         }
     }
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_page_whose_time_is_up_has_some_rows_and_the_next_goes_on_from_there() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    for request in 0_i64..1_000 {
+        let at = noon() + request.seconds();
+        let mut intent = intent(&format!("r-{request}"), at);
+        intent.consumer = Some(Arc::from(format!("team-{}", request % 10)));
+        intent.host_id = Some(Arc::from(format!("host-{}", request % 100)));
+        let mut outcome = outcome(Verdict::Complete, at);
+        outcome.host_id = intent.host_id.clone();
+        let ticket = ledger.intent(intent).await.expect("is taken");
+        ledger.outcome(ticket.reference(), outcome);
+    }
+    ledger.settle().await;
+    let reader = ledger.reader();
+    let check = |filter: Filter, of: i64, most_pages: usize| {
+        let (mut found, mut cursor, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = reader.list_within(Duration::ZERO, &filter, cursor.as_deref(), 50).expect("lists");
+            found.extend(page.items.into_iter().map(|decision| decision.request_id));
+            (cursor, pages) = (page.next_cursor, pages + 1);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let expected: Vec<String> = (0..1_000).rev().filter(|r| r % of == 7).map(|r| format!("r-{r}")).collect();
+        assert_eq!(found, expected, "{filter:?}");
+        // More than one, since its time was up; and each went on by as much as is worth a page.
+        assert!((2..=most_pages).contains(&pages), "{pages} pages: {filter:?}");
+    };
+    check(Filter { consumer: Some("team-7".to_owned()), ..Filter::default() }, 10, 100 / 16 + 4);
+    check(Filter { host_id: Some("host-7".to_owned()), ..Filter::default() }, 100, 1_000 / 256 + 4);
     ledger.close().await;
 }
 

@@ -1,5 +1,7 @@
 //! Decisions, newest first: filters, keyset pages, a live tail.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State;
 use relay_control::Control;
@@ -132,10 +134,13 @@ pub(crate) struct List {
 const FIELDS: [&str; 7] =
     ["consumer", "logical_group_id", "public_model", "route_id", "host_id", "sticky_key", "request_id"];
 
+/// For how long a page looks for what is rare before it is shown with what it has.
+const PATIENCE: Duration = Duration::from_millis(40);
+
 /// `GET /decisions`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     let filter = read_filter(&query)?;
-    let found = console.control.decisions(filter, query.page()).await?;
+    let found = console.control.decisions_within(PATIENCE, filter, query.page()).await?;
     let shown = List::new(&visit, &query, &found, &Known::of(&console.control));
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
