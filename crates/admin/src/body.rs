@@ -134,6 +134,8 @@ impl FromRequestParts<AdminState> for GrantPath {
 
 /// The members of a JSON object, taken one by one; faults are noted all at once.
 pub(crate) struct Members {
+    /// Before the name of a member in a fault: where the object is.
+    place: String,
     left: serde_json::Map<String, Value>,
     known: Vec<String>,
     faults: Vec<FieldFault>,
@@ -146,11 +148,12 @@ impl Members {
         let value: Value = serde_json::from_slice(body)
             .map_err(|error| ApiError::invalid_field("body", format!("is not JSON ({error})")))?;
         let Value::Object(left) = value else { return Err(ApiError::invalid_field("body", "is not a JSON object")) };
-        Ok(Self { left, known: Vec::new(), faults: Vec::new() })
+        Ok(Self { place: String::new(), left, known: Vec::new(), faults: Vec::new() })
     }
 
-    fn fault(&mut self, field: &str, message: &str) {
-        self.faults.push(FieldFault { field: field.to_owned(), message: message.to_owned() });
+    /// Notes a fault.
+    pub(crate) fn fault(&mut self, name: &str, message: &str) {
+        self.faults.push(FieldFault { field: format!("{}{name}", self.place), message: message.to_owned() });
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {
@@ -193,6 +196,67 @@ impl Members {
         }
     }
 
+    /// A whole number, zero or more, that must be there.
+    pub(crate) fn required_number(&mut self, name: &str) -> Option<u64> {
+        let number = self.take(name).as_ref().and_then(Value::as_u64);
+        if number.is_none() {
+            self.fault(name, "must be a whole number, zero or more");
+        }
+        number
+    }
+
+    /// The entries of an array, each with its place; none when the member is left out.
+    fn entries(&mut self, name: &str) -> Vec<(String, Value)> {
+        match self.take(name) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(entries)) => {
+                entries.into_iter().enumerate().map(|(at, entry)| (format!("{name}[{at}]"), entry)).collect()
+            }
+            Some(_) => {
+                self.fault(name, "must be an array");
+                Vec::new()
+            }
+        }
+    }
+
+    /// An array of texts, each read by `parse`.
+    pub(crate) fn texts<T, E: std::fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<T> {
+        let mut read = Vec::new();
+        for (place, entry) in self.entries(name) {
+            match entry.as_str().map(|text| parse(text.trim())) {
+                Some(Ok(value)) => read.push(value),
+                Some(Err(error)) => self.fault(&place, &error.to_string()),
+                None => self.fault(&place, "must be a string"),
+            }
+        }
+        read
+    }
+
+    /// An array of objects, each read by `read`.
+    pub(crate) fn objects<T>(&mut self, name: &str, read: impl Fn(&mut Self) -> Option<T>) -> Vec<T> {
+        let mut found = Vec::new();
+        for (place, entry) in self.entries(name) {
+            let Value::Object(left) = entry else {
+                self.fault(&place, "must be an object");
+                continue;
+            };
+            let mut inner = Self { place: format!("{place}."), left, known: Vec::new(), faults: Vec::new() };
+            found.extend(read(&mut inner));
+            inner.refuse_unknown();
+            self.faults.append(&mut inner.faults);
+        }
+        found
+    }
+
+    /// Whether one of these arrays has an entry.
+    pub(crate) fn names_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.left.get(*name).is_some_and(|value| value != &Value::Array(Vec::new())))
+    }
+
     /// A text, read by `parse`.
     pub(crate) fn parsed<T, E: std::fmt::Display>(
         &mut self,
@@ -225,10 +289,14 @@ impl Members {
 
     /// Refuses what was not taken.
     pub(crate) fn finish(mut self) -> Result<(), ApiError> {
-        let told = format!("is unknown; known here: {}", self.known.join(", "));
-        for name in std::mem::take(&mut self.left).keys() {
-            self.fault(name, &told);
-        }
+        self.refuse_unknown();
         if self.faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.faults)) }
+    }
+
+    fn refuse_unknown(&mut self) {
+        let known = if self.known.is_empty() { "nothing".to_owned() } else { self.known.join(", ") };
+        for name in std::mem::take(&mut self.left).keys() {
+            self.fault(name, &format!("is unknown; known here: {known}"));
+        }
     }
 }

@@ -122,8 +122,8 @@ fn api() -> OpenApiRouter<AdminState> {
 /// What needs none.
 fn open() -> OpenApiRouter<AdminState> {
     OpenApiRouter::new()
-        .routes(routes!(probes::healthz))
-        .routes(routes!(probes::readyz))
+        .routes(routes!(probes::healthz::handle))
+        .routes(routes!(probes::readyz::handle))
         .routes(routes!(metrics::handle))
         .routes(routes!(documentation::openapi::handle))
         .routes(routes!(documentation::page::handle))

@@ -16,7 +16,7 @@ use crate::view::{self, Fields};
 
 /// Entries of the fleet that the entry of a publication shows at most. Each generation is kept whole, and the trail
 /// is for reading.
-const SHOWN: usize = 20;
+pub(crate) const SHOWN: usize = 20;
 
 /// An entry of the audit trail.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]

@@ -106,10 +106,13 @@ impl Control {
         let known = self.binding(key).await.ok_or(BindingError::Unknown(key))?;
         expected.check("binding", self.version_of(&known))?;
         let filter = BindingFilter { sticky_key: Some(key), ..BindingFilter::default() };
-        match self.purge_bindings(&filter, actor).await? {
-            0 => Err(BindingError::Unknown(key)),
-            _ => Ok(()),
+        if self.parts.bindings.purge(&filter).await == 0 {
+            return Err(BindingError::Unknown(key));
         }
+        let subjects = [format!("route:{}", known.route_id), format!("host:{}", known.host_id)];
+        let (summary, details) = (format!("removed binding {key}"), json!({ "before": known }));
+        self.audit_about(&subjects, actor, "bindings.delete", summary, details).await?;
+        Ok(())
     }
 
     /// Removes the bindings that match, and audits it; how many there were.

@@ -10,6 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::Control;
+use crate::audit::SHOWN;
 use crate::probing::ProbesView;
 
 /// Which part of the fleet is asked about.
@@ -189,10 +190,21 @@ impl Control {
             })
             .transpose()?;
         let selection = Selection { route, host, at_once };
+        let before = self.fleet_health(&HealthFilter {
+            host: selection.host.as_ref().map(ToString::to_string),
+            route: selection.route.as_ref().map(ToString::to_string),
+            troubled: true,
+        });
+        let before = json!({
+            "hosts": before.hosts.iter().take(SHOWN).collect::<Vec<_>>(),
+            "routes": before.routes.iter().take(SHOWN).collect::<Vec<_>>(),
+            "omitted": before.hosts.len().saturating_sub(SHOWN) + before.routes.len().saturating_sub(SHOWN),
+        });
         let details = json!({
             "route_id": selection.route.as_ref().map(RouteId::as_str),
             "host_id": selection.host.as_ref().map(HostId::as_str),
             "at_once": at_once,
+            "before": before,
         });
         let route = selection.route.as_ref().map(|id| format!("route:{id}"));
         let subjects: Vec<String> =

@@ -26,7 +26,7 @@ use relay_hosts::admin::AdminClients;
 use relay_hosts::{ClientOptions, HostClient};
 use relay_ledger::Ledger;
 use relay_routing::{Snapshot, StickySecret};
-use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, generate_admin_token, open_sqlite};
+use relay_store::{Keyring, MasterKey, NewAuditEntry, Role, SqliteStore, Store, generate_admin_token, open_sqlite};
 use relay_traces::Exporter;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -378,7 +378,21 @@ async fn register_admin_token(
         }
         None => return Ok(()),
     };
-    store.add_admin_token(label, Role::Admin, &keyring.hash_admin_token(token.expose()), SystemClock.now()).await?;
+    let (hash, at) = (keyring.hash_admin_token(token.expose()), SystemClock.now());
+    let is_new = store.admin_token_by_hash(&hash).await?.is_none();
+    let made = store.add_admin_token(label, Role::Admin, &hash, at).await?;
+    if is_new {
+        store
+            .record_audit(NewAuditEntry {
+                at,
+                actor: label.to_owned(),
+                action: "tokens.create".to_owned(),
+                summary: format!("made token \"{label}\" with role {}", Role::Admin.as_str()),
+                subjects: vec![format!("token:{}", made.id)],
+                details: json!({ "after": { "token_id": made.id, "label": label, "role": Role::Admin.as_str() } }),
+            })
+            .await?;
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use relay_control::access::Access;
 use relay_control::edit::{Edit, Entry, Noun};
 use relay_control::view::Fields;
 
-use crate::body::{Id, ObjectBody};
+use crate::body::{Id, NoBody, ObjectBody};
 use crate::caller::{Admin, Viewer};
 use crate::conditions::{IfMatch, IfNoneMatch, tagged};
 use crate::error::{ApiError, ApiResult};
@@ -127,16 +127,18 @@ pub(crate) struct Delete {
     dry_run: bool,
 }
 
-impl FromRequestParts<AdminState> for Delete {
+impl FromRequest<AdminState> for Delete {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut http::request::Parts, state: &AdminState) -> Result<Self, ApiError> {
-        let Admin(access) = Admin::from_request_parts(parts, state).await?;
-        let Id(id) = Id::from_request_parts(parts, state).await?;
-        let mut params = Params::from_request_parts(parts, state).await?.filters(&["cascade", "dry_run"]);
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let Admin(access) = Admin::from_request_parts(&mut parts, state).await?;
+        let Id(id) = Id::from_request_parts(&mut parts, state).await?;
+        let mut params = Params::from_request_parts(&mut parts, state).await?.filters(&["cascade", "dry_run"]);
         let (cascade, dry_run) = (params.flag("cascade"), params.flag("dry_run"));
         params.finish()?;
-        let expected = IfMatch::from_request_parts(parts, state).await?;
+        let expected = IfMatch::from_request_parts(&mut parts, state).await?;
+        NoBody::from_request(Request::from_parts(parts, body), state).await?;
         let (cascade, dry_run) = (cascade.unwrap_or_default(), dry_run.unwrap_or_default());
         Ok(Self { access, id, expected, cascade, dry_run })
     }

@@ -190,7 +190,8 @@ async fn a_change_to_what_somebody_else_changed_is_refused_with_the_current_tag(
         let known = server.send_with(ADMIN, Method::GET, &path, "", &[("if-none-match", &old)]).await;
         assert_eq!((known.status.as_u16(), known.text.as_str(), known.header("etag")), (304, "", old.as_str()));
         let send = async |method: Method, tag: &str| {
-            server.send_with(ADMIN, method, &path, change.to_string(), &[("if-match", tag)]).await
+            let body = if method == Method::DELETE { String::new() } else { change.to_string() };
+            server.send_with(ADMIN, method, &path, body, &[("if-match", tag)]).await
         };
         let new = send(Method::PATCH, &old).await;
         assert_eq!(new.status, 200, "{}", new.text);

@@ -150,7 +150,7 @@ async fn what_an_endpoint_does_not_know_is_refused_by_name() {
         assert_eq!((answer.error().0, answer.error().1.as_str()), (400, "invalid_request"), "{method} {path}");
         let named = answer.json()["error"]["details"][0]["field"].clone();
         assert_eq!(named, "nonsense", "{method} {path}: {}", answer.text);
-        if method == Method::GET || method == Method::DELETE {
+        if method == Method::GET {
             continue;
         }
         let answer = server.send(ADMIN, method.clone(), &path, r#"{"nonsense": 1}"#).await;
@@ -211,6 +211,12 @@ async fn all_faults_of_a_body_are_told_at_once() {
         ("POST", "tokens", json!({"role": "root", "x": 1}), &["label", "role", "x"]),
         (
             "POST",
+            "simulate",
+            json!({"down": ["a/b", 5], "slow": [{"host_id": "a", "ms": 1}, {"ms": -1, "x": 1}, 7], "x": 1}),
+            &["down[0]", "down[1]", "slow[1].host_id", "slow[1].ms", "slow[1].x", "slow[2]", "x"],
+        ),
+        (
+            "POST",
             "notifications/channels",
             json!({"id": "x", "type": "bark", "events": ["rain"]}),
             &["events", "device_key"],
@@ -231,7 +237,7 @@ async fn all_faults_of_a_body_are_told_at_once() {
 }
 
 /// Method, path, name, body; action, subject, and what the details must have.
-type Step = (&'static str, &'static str, &'static str, Value, &'static str, &'static str, &'static [&'static str]);
+type Step<'s> = (&'static str, &'static str, &'s str, Value, &'static str, &'static str, &'static [&'static str]);
 
 /// One call after the other: each must leave its entry, under its actor, with what was before and after.
 #[tokio::test]
@@ -239,7 +245,9 @@ async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
     let (host, server) = server().await;
     let fleet = server.get("/api/v1/export").await.text.replace("{ keep = true }", "\"canary-applied\"");
     let (to, key) = ("sk-canary-new", "sk-canary-consumer-0123456789");
-    let steps: Vec<Step> = vec![
+    let bound = server.resolve(&json!({})).await.ok()["sticky_key"].as_str().expect("is bound").to_owned();
+    let steps: Vec<Step<'_>> = vec![
+        ("DELETE", "/bindings/{id}", &bound, Value::Null, "bindings.delete", "route:gpt-a", &["/before/bound_at"]),
         (
             "POST",
             "/groups",
@@ -348,7 +356,7 @@ async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
             json!({"host_id": "a"}),
             "health.clear_cooldowns",
             "host:a",
-            &["/host_id"],
+            &["/host_id", "/before/routes"],
         ),
         (
             "POST",
@@ -387,7 +395,7 @@ async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
             &["/delivered"],
         ),
         ("POST", "/hosts/{id}/probe", "a", json!({}), "host.probe", "host:a", &["/before", "/after/soft_revoke"]),
-        ("PUT", "/access/{host}/{user}/{group}", "", json!({}), "access.ensure", "", &[""]),
+        ("PUT", "/access/{host}/{user}/{group}", "", json!({}), "access.ensure", "host:a", &["/before", "/after/want"]),
         ("POST", "/access-ensure", "", json!({}), "access.ensure_fleet", "", &[""]),
         (
             "POST",
@@ -408,7 +416,15 @@ async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
             "",
             &["/added/0/after/shadow_model"],
         ),
-        ("DELETE", "/access/{host}/{user}/{group}", "", Value::Null, "access.revoke", "", &[""]),
+        (
+            "DELETE",
+            "/access/{host}/{user}/{group}",
+            "",
+            Value::Null,
+            "access.revoke",
+            "host:a",
+            &["/before/want", "/after/want"],
+        ),
         (
             "POST",
             "/hosts/{id}/reconcile",
@@ -446,14 +462,13 @@ async fn every_change_is_on_record_with_before_and_after_and_no_secret() {
     }
     let changing = endpoints().filter(|(method, ..)| *method != Method::GET);
     let expected: BTreeSet<_> = changing.map(|(method, _, path)| (method.to_string(), path.to_owned())).collect();
-    // Plans and simulations change nothing; the actions are decisions, each a row of the decision log; one binding is purged as all are.
+    // Plans and simulations change nothing; the actions are decisions, each a row of the decision log.
     let elsewhere: BTreeSet<_> = [
         ("POST", "/plan"),
         ("POST", "/simulate"),
         ("POST", "/resolve-route"),
         ("POST", "/proxy-route-chat-completions"),
         ("POST", "/route-chat-completions"),
-        ("DELETE", "/bindings/{id}"),
     ]
     .map(|(method, path)| (method.to_owned(), path.to_owned()))
     .into();

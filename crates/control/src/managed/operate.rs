@@ -171,8 +171,9 @@ impl Control {
         let name = self.grant_name(host, user, group).await?;
         let managed = &self.parts.managed;
         let asking = self.publishing.lock().await;
-        match managed.grant_view(&name).await? {
-            Some(known) => expected.check("access", self.version_of(&known))?,
+        let before = managed.grant_view(&name).await?;
+        match &before {
+            Some(known) => expected.check("access", self.version_of(known))?,
             // Whoever has seen a version has seen another grant.
             None if !expected.admits("") => return Err(unknown(host, user, group)),
             None => {}
@@ -180,8 +181,7 @@ impl Control {
         self.parts.store.ask_for_grants(std::slice::from_ref(&name), true, self.now()).await?;
         drop(asking);
         managed.forgive(&name);
-        let details = json!({ "host_id": host, "subscription_user": user, "group_id": name.group_id });
-        self.audit(actor, "access.ensure", format!("asked for access {name}"), details).await?;
+        self.audit_access(&name, before.as_ref(), "access.ensure", format!("asked for access {name}"), actor).await?;
         let group_id = name.group_id.to_string();
         let asked = Asked::of(Wanted { host: &name.host, user, group: &group_id });
         match managed.fly(&asked, limit).await {
@@ -189,6 +189,24 @@ impl Control {
         }
         let view = managed.grant_view(&name).await?;
         view.ok_or_else(|| unknown(host, user, group))
+    }
+
+    /// Puts on record what was asked of a grant; how it went, its steps tell.
+    async fn audit_access(
+        &self,
+        name: &GrantName,
+        before: Option<&GrantView>,
+        action: &str,
+        summary: String,
+        actor: &str,
+    ) -> Result<(), AccessError> {
+        let after = self.parts.managed.grant_view(name).await?;
+        let details = json!({
+            "host_id": name.host.as_str(), "subscription_user": name.user, "group_id": name.group_id,
+            "before": before, "after": after,
+        });
+        self.audit_about(&[format!("host:{}", name.host)], actor, action, summary, details).await?;
+        Ok(())
     }
 
     /// Asks for every grant that the fleet's managed routes need, on one host or on all. What was
@@ -200,7 +218,9 @@ impl Control {
         let (names, faults) = self.wanted_grants(host).await?;
         let new = self.parts.store.ask_for_grants(&names, false, self.now()).await?;
         let details = json!({ "host_id": host.map(HostId::as_str), "wanted": names.len(), "new": new });
-        self.audit(actor, "access.ensure_fleet", format!("asked for {} grants", names.len()), details).await?;
+        let subjects: Vec<String> = host.map(|host| format!("host:{host}")).into_iter().collect();
+        self.audit_about(&subjects, actor, "access.ensure_fleet", format!("asked for {} grants", names.len()), details)
+            .await?;
         self.parts.managed.asked();
         Ok(AskedFor { wanted: names.len(), new, faults })
     }
@@ -276,8 +296,7 @@ impl Control {
         self.parts.store.ask_for_revocation(&filter, self.now()).await?;
         drop(asking);
         managed.revoke_in_memory(&name);
-        let details = json!({ "host_id": host, "subscription_user": user, "group_id": name.group_id });
-        self.audit(actor, "access.revoke", format!("took access {name} away"), details).await?;
+        self.audit_access(&name, Some(&known), "access.revoke", format!("took access {name} away"), actor).await?;
         let group_id = name.group_id.to_string();
         let asked = Asked::of(Wanted { host: &name.host, user, group: &group_id });
         // Its end is an error to whoever wants a key; here the record says how it went.

@@ -43,6 +43,7 @@ pub(super) const LINES: &[Line] = &[
     ("went back to generation {}: {}", "回退到配置版本 {0}：{1}"),
     // What publishes nothing.
     ("cleared cool-downs", "清除冷却"),
+    ("removed binding {}", "移除会话绑定 {0}"),
     ("purged {} bindings", "清除 {0} 个会话绑定"),
     ("sent a chat as key \"{}\" for model \"{}\"", "以使用方 key “{0}” 的身份向模型 “{1}” 发送对话"),
     ("logged in to the console", "登录控制台"),

@@ -6,7 +6,7 @@ use axum::response::Response;
 use relay_control::managed::GrantView;
 
 use super::WAIT;
-use crate::body::GrantPath;
+use crate::body::{GrantPath, NoBody};
 use crate::caller::Operator;
 use crate::conditions::{IfMatch, IfMatchHeader, tagged};
 use crate::error::ApiResult;
@@ -32,6 +32,7 @@ pub(crate) async fn handle(
     GrantPath([host, user, group]): GrantPath,
     _: NoParams,
     IfMatch(expected): IfMatch,
+    _: NoBody,
 ) -> ApiResult<Response> {
     let grant = state.control.revoke_access((&host, &user, &group), &expected, WAIT, &access.actor).await?;
     Ok(tagged(&state.control.version_of(&grant), Json(grant)))

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Purged;
-use crate::body::Id;
+use crate::body::{Id, NoBody};
 use crate::caller::Operator;
 use crate::conditions::{IfMatch, IfMatchHeader};
 use crate::error::ApiResult;
@@ -30,6 +30,7 @@ pub(crate) async fn handle(
     Id(id): Id,
     _: NoParams,
     IfMatch(expected): IfMatch,
+    _: NoBody,
 ) -> ApiResult<Json<Purged>> {
     state.control.delete_binding(super::sticky_key(&id)?, &expected, &access.actor).await?;
     Ok(Json(Purged { purged: 1 }))

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Purged;
+use crate::body::NoBody;
 use crate::caller::Operator;
 use crate::error::ApiResult;
 use crate::query::Params;
@@ -25,6 +26,7 @@ pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
     params: Params,
+    _: NoBody,
 ) -> ApiResult<Json<Purged>> {
     let mut filters = params.filters(&super::FILTERS);
     let filter = super::filter(&mut filters);

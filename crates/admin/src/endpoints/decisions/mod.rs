@@ -5,7 +5,7 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod stream;
 
-use relay_control::decisions::Filter;
+use relay_control::decisions::{Filter, Verdict};
 use relay_domain::Timestamp;
 use utoipa::IntoParams;
 
@@ -60,10 +60,17 @@ fn filter(filters: &mut Filters) -> Filter {
         public_model: filters.text("public_model"),
         route_id: filters.text("route_id"),
         host_id: filters.text("host_id"),
-        verdict: filters.text("verdict"),
+        verdict: filters.parsed("verdict", verdict),
         sticky_key: filters.text("sticky_key"),
         request_id: filters.text("request_id"),
         from: filters.time("from"),
         to: filters.time("to"),
     }
+}
+
+/// The word of a verdict, or `open`.
+fn verdict(text: &str) -> Result<String, String> {
+    let words = || Verdict::ALL.map(Verdict::as_str).into_iter().chain(["open"]);
+    let known = words().find(|word| *word == text);
+    known.map(str::to_owned).ok_or_else(|| format!("must be one of {}", words().collect::<Vec<_>>().join(", ")))
 }

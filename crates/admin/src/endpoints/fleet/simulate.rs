@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use relay_control::actions::FieldFault;
 use relay_control::blast_radius::Simulated;
 use relay_control::replay::Troubles;
 use relay_domain::HostId;
@@ -13,9 +12,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::window::{Window, WindowQuery};
-use crate::body::ObjectBody;
+use crate::body::{Members, RawBody};
 use crate::caller::Operator;
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
 use crate::openapi::responses::NotFound;
 use crate::progress::Wanted;
 use crate::state::AdminState;
@@ -23,6 +22,7 @@ use crate::state::AdminState;
 /// The body.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `troubles` reads")]
 struct SimulateBody {
     /// These answer nothing.
     #[serde(default)]
@@ -35,6 +35,7 @@ struct SimulateBody {
 /// A host that answers later.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `troubles` reads")]
 struct SlowBody {
     /// Which host.
     host_id: String,
@@ -63,30 +64,23 @@ pub(crate) async fn handle(
     Operator(_): Operator,
     Window(window): Window,
     wanted: Wanted,
-    ObjectBody(body): ObjectBody,
+    RawBody(body): RawBody,
 ) -> ApiResult<Response> {
-    let troubles = troubles(body)?;
+    let troubles = troubles(&body)?;
     let control = Arc::clone(&state.control);
     wanted.answer(|on_progress| async move { Ok(control.simulate(&troubles, window, on_progress).await?) }).await
 }
 
-fn troubles(body: serde_json::Map<String, serde_json::Value>) -> ApiResult<Troubles> {
-    let unknown = body.keys().filter(|name| !matches!(name.as_str(), "down" | "slow"));
-    let unknown = unknown.map(|name| FieldFault { field: name.clone(), message: "is unknown".to_owned() });
-    let unknown: Vec<FieldFault> = unknown.collect();
-    if !unknown.is_empty() {
-        return Err(ApiError::invalid(unknown));
+fn troubles(body: &[u8]) -> ApiResult<Troubles> {
+    let mut members = Members::read(body)?;
+    if !members.names_any(&["down", "slow"]) {
+        members.fault("down", "name a host in down or slow");
     }
-    let body: SimulateBody = serde_json::from_value(body.into()).map_err(|error| {
-        ApiError::invalid_field("body", format!("must be {{down: [host], slow: [{{host_id, ms}}]}}: {error}"))
-    })?;
-    if body.down.is_empty() && body.slow.is_empty() {
-        return Err(ApiError::invalid_field("down", "name a host in down or slow"));
-    }
-    let id = |field: &str, text: &str| {
-        HostId::new(text.trim()).map_err(|error| ApiError::invalid_field(field, format!("\"{text}\" {error}")))
-    };
-    let down = body.down.iter().map(|host| id("down", host)).collect::<Result<_, _>>()?;
-    let slow = body.slow.iter().map(|slow| Ok((id("slow", &slow.host_id)?, Duration::from_millis(slow.ms))));
-    Ok(Troubles { down, slow: slow.collect::<Result<_, ApiError>>()? })
+    let down = members.texts("down", HostId::new);
+    let slow = members.objects("slow", |slow| {
+        let (host, ms) = (slow.required("host_id", HostId::new), slow.required_number("ms"));
+        host.zip(ms.map(Duration::from_millis))
+    });
+    members.finish()?;
+    Ok(Troubles { down, slow })
 }

@@ -41,7 +41,7 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: P
     let filter = HealthFilter {
         host: filters.text("host_id"),
         route: filters.text("route_id"),
-        troubled: filters.parsed("troubled", str::parse::<bool>).unwrap_or_default(),
+        troubled: filters.flag("troubled").unwrap_or_default(),
     };
     filters.finish()?;
     Ok(Json(Answer { server: state.control.health().await, fleet: state.control.fleet_health(&filter) }))

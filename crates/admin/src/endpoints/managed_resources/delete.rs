@@ -7,6 +7,7 @@ use relay_control::records::{ResourceKind, ResourceName};
 use relay_domain::HostId;
 
 use super::ManagedType;
+use crate::body::NoBody;
 use crate::caller::Operator;
 use crate::conditions::{IfMatch, IfMatchHeader};
 use crate::error::{ApiError, ApiResult};
@@ -36,6 +37,7 @@ pub(crate) async fn handle(
     Operator(access): Operator,
     params: Params,
     IfMatch(expected): IfMatch,
+    _: NoBody,
 ) -> ApiResult<StatusCode> {
     let mut filters = params.filters(&["host_id", "type", "name"]);
     let host = filters.parsed("host_id", HostId::new);

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::body::Id;
+use crate::body::{Id, NoBody};
 use crate::caller::Admin;
 use crate::conditions::{IfMatch, IfMatchHeader};
 use crate::error::{ApiError, ApiResult};
@@ -29,6 +29,7 @@ pub(crate) async fn handle(
     Id(id): Id,
     _: NoParams,
     IfMatch(expected): IfMatch,
+    _: NoBody,
 ) -> ApiResult<StatusCode> {
     let number = id.parse().map_err(|_| ApiError::no_such("token", &id))?;
     state.control.delete_token(number, &expected, &access.actor).await?;

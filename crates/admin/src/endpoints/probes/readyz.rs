@@ -1,4 +1,4 @@
-//! `/healthz` (alive) and `/readyz` (can serve), for orchestrators: no token.
+//! `GET /readyz`: whether requests are taken.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,13 +8,6 @@ use utoipa::ToSchema;
 
 use crate::state::AdminState;
 
-/// The process is alive.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Alive {
-    /// Always `ok`.
-    status: &'static str,
-}
-
 /// Whether requests are taken.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Readiness {
@@ -23,19 +16,6 @@ pub(crate) struct Readiness {
     /// Why not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
-}
-
-/// Tells that the process is alive.
-#[utoipa::path(
-    get,
-    path = "/healthz",
-    operation_id = "healthz",
-    tag = "probes",
-    responses((status = 200, description = "It is", body = Alive)),
-    security(())
-)]
-pub(crate) async fn healthz() -> Json<Alive> {
-    Json(Alive { status: "ok" })
 }
 
 /// Tells whether requests are taken.
@@ -50,7 +30,7 @@ pub(crate) async fn healthz() -> Json<Alive> {
     ),
     security(())
 )]
-pub(crate) async fn readyz(State(state): State<AdminState>) -> (StatusCode, Json<Readiness>) {
+pub(crate) async fn handle(State(state): State<AdminState>) -> (StatusCode, Json<Readiness>) {
     let mut reasons = (state.process.unready)();
     reasons.extend(state.control.unready().await);
     if reasons.is_empty() {
