@@ -10,6 +10,7 @@ use std::time::Duration;
 use relay_domain::Timestamp;
 
 use crate::format::{Format, Moment, NOTHING};
+use crate::unit::Unit;
 use crate::words::words;
 
 words! {
@@ -95,8 +96,7 @@ pub(crate) struct Plot<'a> {
     pub(crate) series: Vec<Series>,
     /// The top of the scale where it is given, as for shares; else it is that of the highest value.
     pub(crate) top: Option<f64>,
-    /// Writes a value.
-    pub(crate) write: &'a dyn Fn(f64) -> String,
+    pub(crate) unit: Unit,
 }
 
 /// A shape of the picture: all columns of a series, or its line.
@@ -121,6 +121,8 @@ pub(crate) struct Chart {
     pub(crate) t: ChartWords,
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
+    /// What is said when there is nothing to draw.
+    pub(crate) nothing: &'static str,
     pub(crate) legend: Vec<(Ink, String)>,
     pub(crate) paths: Vec<Path>,
     pub(crate) rows: Vec<Row>,
@@ -150,21 +152,23 @@ impl Plot<'_> {
         };
         let rows = labels.iter().enumerate().map(|(at, label)| Row {
             at: label.text.clone(),
-            values: self.series.iter().map(|series| self.written(series.value(at))).collect(),
+            values: self.series.iter().map(|series| self.written(format, series.value(at))).collect(),
         });
         let paths = match self.shape {
             Shape::Columns => self.columns(width, top),
             Shape::Lines => self.series.iter().map(|series| series.line(width, (bottom, top))).collect(),
         };
+        let t = ChartWords(format.0);
         Chart {
-            t: ChartWords(format.0),
+            t,
             id: self.id,
             title: self.title,
+            nothing: t.nothing(),
             legend: self.series.iter().map(|series| (series.ink, series.name.clone())).collect(),
             is_empty: self.series.iter().all(|series| series.values.iter().all(Option::is_none)),
             paths,
             rows: rows.collect(),
-            scale: self.scale(bottom, top),
+            scale: self.scale(format, bottom, top),
             ends,
             first_second: self.steps.first().map_or(0, |at| at.as_second()),
             step_seconds: self.step.as_secs(),
@@ -183,11 +187,12 @@ impl Plot<'_> {
     }
 
     /// Where nothing was, the steps above nothing have no meaning.
-    fn scale(&self, bottom: f64, top: f64) -> [String; 3] {
+    fn scale(&self, format: Format, bottom: f64, top: f64) -> [String; 3] {
+        let write = |value| self.unit.beside_scale(format, value, top.max(-bottom));
         if self.top.is_none() && self.highest() <= 0.0 && bottom >= 0.0 {
-            return [String::new(), String::new(), (self.write)(0.0)];
+            return [String::new(), String::new(), write(0.0)];
         }
-        [top, f64::midpoint(top, bottom), bottom].map(|value| (self.write)(value))
+        [top, f64::midpoint(top, bottom), bottom].map(write)
     }
 
     fn lowest(&self) -> f64 {
@@ -197,8 +202,8 @@ impl Plot<'_> {
         self.series.iter().flat_map(|series| series.values.iter().flatten()).copied().fold(0.0, f64::min)
     }
 
-    fn written(&self, value: Option<f64>) -> String {
-        value.map_or_else(|| NOTHING.to_owned(), |value| (self.write)(value))
+    fn written(&self, format: Format, value: Option<f64>) -> String {
+        value.map_or_else(|| NOTHING.to_owned(), |value| self.unit.write(format, value))
     }
 
     /// One shape for all columns of a series: an element for each would make most of a page.
@@ -272,7 +277,6 @@ mod tests {
             .collect();
         let series =
             values.iter().map(|values| Series { name: "s".to_owned(), ink: Ink::First, values: values.to_vec() });
-        let write = |value: f64| format!("{value}");
         let plot = Plot {
             id: "c",
             title: "t",
@@ -281,7 +285,7 @@ mod tests {
             step: Duration::from_hours(1),
             series: series.collect(),
             top: None,
-            write: &write,
+            unit: Unit::Plain,
         };
         plot.draw(Format(Language::English))
     }

@@ -39,15 +39,29 @@ impl Format {
 
     /// Three digits and a unit: `12.3k`, `1.23 万`.
     pub(crate) fn compact(self, number: i64) -> String {
+        match self.count_unit(number as f64) {
+            (_, "") => self.number(number),
+            (unit, name) => format!("{}{name}", three_digits(number as f64 / unit)),
+        }
+    }
+
+    /// The unit that a number is told in, and what it is called; none for small ones.
+    pub(crate) fn count_unit(self, value: f64) -> (f64, &'static str) {
         let units: &[(f64, &str)] = match self.0 {
             Language::English => &[(1e9, "B"), (1e6, "M"), (1e3, "k")],
             Language::Chinese => &[(1e8, " 亿"), (1e4, " 万")],
         };
-        let value = number as f64;
-        match units.iter().find(|(unit, _)| value.abs() >= *unit) {
-            Some((unit, name)) => format!("{}{name}", three_digits(value / unit)),
-            None => self.number(number),
-        }
+        units.iter().copied().find(|(unit, _)| value.abs() >= *unit).unwrap_or((1.0, ""))
+    }
+
+    /// The unit that microseconds are told in, and what it is called.
+    pub(crate) fn time_unit(self, us: f64) -> (f64, &'static str) {
+        let (minute, hour) = match self.0 {
+            Language::English => ("min", "h"),
+            Language::Chinese => ("分钟", "小时"),
+        };
+        let units = [(3_600e6, hour), (60e6, minute), (1e6, self.second()), (1e3, "ms")];
+        units.into_iter().find(|(unit, _)| us >= *unit).unwrap_or((1.0, "µs"))
     }
 
     /// A share of a whole; nothing of nothing is no share.
@@ -83,17 +97,22 @@ impl Format {
         }
     }
 
-    /// As [`Format::money`] where there is little room: cents from a dollar on, `$12.3k` for thousands.
+    /// As [`Format::money`] in columns of sums: cents from a dollar on.
+    pub(crate) fn money_in_cents(self, nanos: i64) -> String {
+        if nanos.unsigned_abs() < 1_000_000_000 {
+            return self.money(nanos);
+        }
+        let cents = (nanos.unsigned_abs() + 5_000_000) / 10_000_000;
+        let sign = if nanos < 0 { "-" } else { "" };
+        let whole = self.number(i64::try_from(cents / 100).unwrap_or(i64::MAX));
+        format!("{sign}${whole}.{:02}", cents % 100)
+    }
+
+    /// As [`Format::money_in_cents`] where there is little room: `$12.3k` for thousands.
     pub(crate) fn short_money(self, nanos: i64) -> String {
         let dollars = nanos / 1_000_000_000;
         match dollars.unsigned_abs() {
-            0 => self.money(nanos),
-            1..10_000 => {
-                let cents = (nanos.unsigned_abs() + 5_000_000) / 10_000_000;
-                let sign = if nanos < 0 { "-" } else { "" };
-                let whole = self.number(i64::try_from(cents / 100).unwrap_or(i64::MAX));
-                format!("{sign}${whole}.{:02}", cents % 100)
-            }
+            0..10_000 => self.money_in_cents(nanos),
             _ if nanos < 0 => format!("-${}", self.compact(-dollars)),
             _ => format!("${}", self.compact(dollars)),
         }
@@ -180,7 +199,7 @@ impl Format {
     }
 }
 
-fn three_digits(value: f64) -> String {
+pub(crate) fn three_digits(value: f64) -> String {
     let digits = match value.abs() {
         value if value >= 99.95 => 0,
         value if value >= 9.995 => 1,
@@ -222,6 +241,8 @@ mod tests {
         let told = [0, 12_500, 1_234_567_000, 9_999_995_000_000, 123_456_000_000_000, -1_500_000_000];
         let told = told.map(|nanos| EN.short_money(nanos));
         assert_eq!(told, ["$0.00", "$0.000013", "$1.23", "$10,000.00", "$123k", "-$1.50"]);
+        let told = [12_500, 123_456_789_000_000, -1_500_000_000].map(|nanos| EN.money_in_cents(nanos));
+        assert_eq!(told, ["$0.000013", "$123,456.79", "-$1.50"], "a column of sums leaves out nothing");
     }
 
     #[test]

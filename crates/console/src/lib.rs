@@ -31,6 +31,7 @@ mod shell;
 mod state;
 mod terms;
 mod throttle;
+mod unit;
 mod visit;
 mod words;
 mod works;

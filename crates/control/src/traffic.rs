@@ -12,6 +12,7 @@ mod routes;
 mod stretches;
 mod timings;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ use crate::page::QueryError;
 
 /// Seconds of an hour.
 const HOUR: i64 = 3_600;
+
+/// Seconds of a minute.
+const MINUTE: i64 = 60;
 
 /// Steps of a chart at most: more than that no screen shows.
 const MAX_STEPS: i64 = 120;
@@ -77,7 +81,7 @@ pub struct Traffic {
     pub step: Duration,
     /// Every step from the first to the last, those without requests too.
     pub steps: Vec<Step>,
-    /// Every hour with requests, oldest first.
+    /// Every hour with requests, oldest first; none of traffic by the minute.
     pub hours: Vec<Step>,
     /// All of it.
     pub total: RollupSums,
@@ -94,14 +98,10 @@ pub struct Traffic {
 /// The newest requests of a span of time.
 #[derive(Clone, Debug)]
 pub struct Recent {
-    /// Every step from the first that is known whole to the last.
-    pub steps: Vec<Step>,
-    /// Length of a step.
-    pub step: Duration,
-    /// All of them.
-    pub total: RollupSums,
-    /// Whether there were more than were looked at; then the older ones are missing.
-    pub is_cut: bool,
+    /// All of them by the minute; `None` when there were more than were looked at: sums of a part would pass for the whole.
+    pub by_the_minute: Option<Traffic>,
+    /// How many were looked at.
+    pub looked_at: usize,
     /// Our own part of the time, in microseconds: median and 99th percentile.
     pub overhead_us: Option<(u64, u64)>,
     /// Time to first output, in microseconds, likewise.
@@ -126,14 +126,19 @@ impl Control {
         .await
     }
 
-    /// The requests since `since`, newest first as far as they are looked at, by the minute.
+    /// The requests since `since`, newest first as far as they are looked at.
     ///
     /// # Errors
     /// See [`QueryError`].
     pub async fn recent(&self, since: Timestamp) -> Result<Recent, QueryError> {
         let now = self.now();
         let (decisions, is_cut) = self.newest(since).await?;
-        Ok(recent(&decisions, is_cut, since, now))
+        Ok(Recent {
+            by_the_minute: (!is_cut).then(|| by_the_minute(&decisions, since, now)),
+            looked_at: decisions.len(),
+            overhead_us: percentiles(decisions.iter().filter_map(|decision| decision.overhead_us)),
+            first_output_us: percentiles(decisions.iter().filter_map(|decision| decision.first_output_us)),
+        })
     }
 }
 
@@ -216,31 +221,27 @@ pub fn shares(shares: impl IntoIterator<Item = (String, RollupSums)>) -> Vec<Sha
     shares
 }
 
-fn recent(decisions: &[Decision], is_cut: bool, since: Timestamp, now: Timestamp) -> Recent {
-    const MINUTE: i64 = 60;
-    // The oldest minute of a list that was cut is not whole.
-    let known_from = match decisions.last().filter(|_| is_cut) {
-        Some(oldest) => Timestamp::from_second(floor(oldest.at, MINUTE).as_second() + MINUTE).unwrap_or(oldest.at),
-        None => since,
-    };
+/// What roll-ups would say of these decisions if they were of minutes.
+fn by_the_minute(decisions: &[Decision], since: Timestamp, now: Timestamp) -> Traffic {
     let to = Timestamp::from_second(now.as_second() + 1).unwrap_or(now);
-    let mut steps = empty_steps(known_from, to, MINUTE);
+    let mut steps = empty_steps(since, to, MINUTE);
     let mut total = RollupSums::default();
+    let mut by: [HashMap<String, RollupSums>; 4] = Default::default();
     for decision in decisions {
         let sums = sums_of(decision);
         total.add(&sums);
         if let Some(step) = step_of(&mut steps, MINUTE, decision.at.as_second()) {
             step.sums.add(&sums);
         }
+        let Decision { logical_group_id, host_id, public_model, consumer, .. } = decision;
+        let names = [Some(logical_group_id), host_id.as_ref(), Some(public_model), consumer.as_ref()];
+        for (shares, name) in by.iter_mut().zip(names) {
+            shares.entry(name.cloned().unwrap_or_default()).or_default().add(&sums);
+        }
     }
-    Recent {
-        steps,
-        step: Duration::from_secs(MINUTE.unsigned_abs()),
-        total,
-        is_cut,
-        overhead_us: percentiles(decisions.iter().filter_map(|decision| decision.overhead_us)),
-        first_output_us: percentiles(decisions.iter().filter_map(|decision| decision.first_output_us)),
-    }
+    let [groups, hosts, models, consumers] = by.map(shares);
+    let step = Duration::from_secs(MINUTE.unsigned_abs());
+    Traffic { step, steps, hours: Vec::new(), total, groups, hosts, models, consumers }
 }
 
 /// Whether it failed by itself, as roll-ups count it.

@@ -1,6 +1,7 @@
 //! The first page: what is wrong right now, then traffic over time and by what people look for.
 
 mod charts;
+mod tiles;
 
 use std::time::Duration;
 
@@ -8,10 +9,11 @@ use askama::Template;
 use axum::extract::State;
 use relay_control::fleet_health::{FleetHealthView, HealthFilter};
 use relay_control::status::{FleetCounts, Health};
-use relay_control::traffic::{Recent, RollupFilter, RollupSums, Share, Step, StepsTimed, Traffic, TrafficQuery};
+use relay_control::traffic::{Recent, RollupFilter, RollupSums, Share, StepsTimed, Traffic, TrafficQuery};
 use relay_domain::Timestamp;
 
 use self::charts::Drawn;
+use self::tiles::{Tile, tiles};
 use crate::chart::Chart;
 use crate::fault::{Fault, PageResult};
 use crate::format::{Format, NOTHING};
@@ -47,16 +49,22 @@ words! {
         success => "Success" / "成功率";
         ttft => "TTFT" / "首字延迟（TTFT）";
         overhead => "Our overhead" / "自身开销";
+        overhead_last_hour => "Our overhead, last hour" / "自身开销（最近一小时）";
         tokens => "Tokens" / "Token 用量";
         cost => "Cost" / "成本";
         cache_hit => "Cache-hit share" / "缓存命中率";
         of_ended(failed) => "{failed} failed" / "失败 {failed}";
         p50 => "median" / "中位数";
         p95 => "95 %" / "95 % 分位";
-        last_hour(median, p99) => "mean; last hour median {median}, p99 {p99}" / "平均值；最近一小时中位数 {median}，p99 {p99}";
-        median_of_hour(p99) => "median of the last hour, p99 {p99}" / "最近一小时中位数，p99 {p99}";
+        mean => "mean" / "平均值";
+        mean_and(median, p99) => "mean; median {median}, p99 {p99}" / "平均值；中位数 {median}，p99 {p99}";
+        mean_and_of_newest(number, median, p99) => "mean; of the newest {number}: median {median}, p99 {p99}" / "平均值；最近 {number} 个请求：中位数 {median}，p99 {p99}";
+        median(p99) => "median; p99 {p99}" / "中位数；p99 {p99}";
+        median_of_newest(number, p99) => "median of the newest {number}; p99 {p99}" / "最近 {number} 个请求的中位数；p99 {p99}";
         in_and_out(input, output) => "in {input}, out {output}" / "输入 {input}，输出 {output}";
         price_and_margin(price, margin) => "price {price}, margin {margin}" / "价格 {price}，毛利 {margin}";
+        no_price => "no price is known" / "没有已知价格";
+        without_price(number) => "{number} requests have no price and are left out" / "{number} 个请求没有价格，未计入";
         saved(money) => "{money} saved" / "节省 {money}";
         chart_requests => "Requests" / "请求数";
         chart_success => "Success" / "成功率";
@@ -80,7 +88,7 @@ words! {
         share => "Share" / "占比";
         none_named => "(none)" / "（无）";
         more(number) => "and {number} more" / "其余 {number} 项";
-        cut(number) => "Only the newest {number} requests are drawn." / "仅绘制最近 {number} 个请求。";
+        cut(number, since) => "Many requests: percentiles above are of the newest {number}, everything else is of the whole time, by the hour since {since} UTC." / "请求较多：上方的百分位取自最近 {number} 个请求，其余为整段时间，自 {since} UTC 起按小时统计。";
         first_run => "To the first request" / "完成首次请求";
         first_run_intro => "Nothing can be served yet. Five steps, some five minutes; each is tried at once, and says what is wrong when it fails." / "目前还无法提供服务。共五步，约五分钟；每一步都会立即验证，出错时说明原因。";
         first_run_go => "Begin" / "开始";
@@ -89,14 +97,6 @@ words! {
         counting => "The sums of this time are still being added up and follow." / "该时间段的数据仍在汇总，稍后自动显示。";
         no_traffic => "No requests in this time." / "该时间段内没有请求。";
     }
-}
-
-/// A number with its name.
-#[derive(Clone, Debug)]
-pub(crate) struct Tile {
-    pub(crate) name: &'static str,
-    pub(crate) value: String,
-    pub(crate) note: String,
 }
 
 /// A line of "by …".
@@ -183,11 +183,13 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let traffic = control.traffic(traffic, visit.patience());
     let (traffic, recent, health) = tokio::join!(traffic, control.recent(hour_ago), control.health());
     let (traffic, recent) = (traffic?, recent?);
+    // The last hour is drawn by the minute while all of its requests can be looked at.
+    let minutes = recent.by_the_minute.as_ref().filter(|_| asked.is_last_hour()).cloned();
+    let traffic = minutes.or(traffic);
     let is_counting = traffic.is_none();
     let traffic = traffic.unwrap_or_else(|| Traffic::empty(asked.from, asked.to));
-    let (steps, step) = asked.steps(&traffic, &recent);
-    let times = steps.iter().map(|step| step.at).collect();
-    let timings = control.timings(times, step, asked.filter.clone()).await?;
+    let times = traffic.steps.iter().map(|step| step.at).collect();
+    let timings = control.timings(times, traffic.step, asked.filter.clone()).await?;
     let fleet = control.fleet_health(&HealthFilter { troubled: true, ..HealthFilter::default() });
     let shown = Overview::new(&visit, &asked, &Seen { traffic, is_counting, recent, timings, health, fleet });
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
@@ -195,6 +197,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
 
 /// What the use cases said.
 struct Seen {
+    /// What is shown.
     traffic: Traffic,
     /// The traffic is not known yet.
     is_counting: bool,
@@ -252,14 +255,9 @@ impl Asked {
         address("/", parameters)
     }
 
-    /// The last hour is drawn by the minute, from the requests themselves.
-    fn is_recent(&self) -> bool {
+    /// All of the last hour, which is what [`Recent`] tells of.
+    fn is_last_hour(&self) -> bool {
         self.range == Some("1h") && !self.is_filtered()
-    }
-
-    /// The steps that are drawn, and how long each is.
-    fn steps<'s>(&self, traffic: &'s Traffic, recent: &'s Recent) -> (&'s [Step], Duration) {
-        if self.is_recent() { (&recent.steps, recent.step) } else { (&traffic.steps, traffic.step) }
     }
 }
 
@@ -268,10 +266,10 @@ impl Overview {
         let language = visit.preferences.language;
         let (t, format) = (OverviewWords(language), visit.format());
         let Seen { traffic, is_counting, recent, timings, health, fleet } = seen;
-        let total = if asked.is_recent() { &recent.total } else { &traffic.total };
-        let drawn = Drawn { t, format, timings: &timings.steps, steps: asked.steps(traffic, recent) };
+        let total = &traffic.total;
+        let drawn = Drawn { t, format, timings: &timings.steps, steps: (&traffic.steps, traffic.step) };
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
-        let is_cut = asked.is_recent() && recent.is_cut;
+        let is_cut = asked.is_last_hour() && recent.by_the_minute.is_none();
         // Numbers and charts of nothing are left out while nobody can be served yet.
         let is_bare = is_new(health.fleet) && !is_counting && total.requests == 0;
         Self {
@@ -286,13 +284,13 @@ impl Overview {
             to: field(asked.to),
             narrowed: narrowed(t, asked),
             everything: address("/", asked.range.map(|range| ("range", range))),
-            tiles: if is_bare { Vec::new() } else { tiles(t, format, total, recent) },
+            tiles: if is_bare { Vec::new() } else { tiles(t, format, asked, total, recent) },
             charts: if is_bare { Vec::new() } else { drawn.charts() },
             lists: lists(t, format, asked, traffic),
             note: match (is_cut, total.requests) {
                 _ if is_bare => None,
                 _ if *is_counting => Some(t.counting().to_owned()),
-                (true, _) => Some(t.cut(format.number(recent.total.requests))),
+                (true, _) => Some(t.cut(thousands(format, recent), since(traffic))),
                 (false, 0) => Some(t.no_traffic().to_owned()),
                 (false, _) => None,
             },
@@ -330,45 +328,21 @@ fn narrowed(t: OverviewWords, asked: &Asked) -> Vec<(&'static str, String)> {
     filters.filter(|(_, (_, value))| !value.is_empty()).map(|(name, (_, value))| (name, value.to_owned())).collect()
 }
 
+/// When hours began to be counted, in UTC.
+fn since(traffic: &Traffic) -> String {
+    traffic.steps.first().map(|step| step.at.strftime("%H:%M").to_string()).unwrap_or_default()
+}
+
+fn thousands(format: Format, recent: &Recent) -> String {
+    format.number(i64::try_from(recent.looked_at).unwrap_or(i64::MAX))
+}
+
 fn failed(sums: &RollupSums) -> i64 {
     sums.failed + sums.cut + sums.interrupted
 }
 
 fn success(format: Format, sums: &RollupSums) -> String {
     format.percent(sums.complete, sums.complete + failed(sums))
-}
-
-fn mean(sum: i64, count: i64) -> Option<u64> {
-    sum.checked_div(count).and_then(|mean| u64::try_from(mean).ok())
-}
-
-fn tiles(t: OverviewWords, format: Format, total: &RollupSums, recent: &Recent) -> Vec<Tile> {
-    let micros = |us: Option<u64>| format.optional_micros(us);
-    let percentiles = |pair: Option<(u64, u64)>| (micros(pair.map(|pair| pair.0)), micros(pair.map(|pair| pair.1)));
-    let (ttft, overhead) = (percentiles(recent.first_output_us), percentiles(recent.overhead_us));
-    let margin = total.price_nanos.saturating_sub(total.cost_nanos);
-    let tile = |name, value, note| Tile { name, value, note };
-    vec![
-        tile(t.requests(), format.compact(total.requests), t.of_ended(format.number(failed(total)))),
-        tile(t.success(), success(format, total), t.of_ended(format.number(failed(total)))),
-        tile(t.ttft(), micros(mean(total.first_output_us_sum, total.first_output_count)), t.last_hour(ttft.0, ttft.1)),
-        tile(t.overhead(), overhead.0, t.median_of_hour(overhead.1)),
-        tile(
-            t.tokens(),
-            format.compact(total.input_tokens + total.output_tokens),
-            t.in_and_out(format.compact(total.input_tokens), format.compact(total.output_tokens)),
-        ),
-        tile(
-            t.cost(),
-            format.short_money(total.cost_nanos),
-            t.price_and_margin(format.short_money(total.price_nanos), format.short_money(margin)),
-        ),
-        tile(
-            t.cache_hit(),
-            format.percent(total.cached_input_tokens, total.input_tokens),
-            t.saved(format.short_money(total.cache_saved_nanos)),
-        ),
-    ]
 }
 
 fn lists(t: OverviewWords, format: Format, asked: &Asked, traffic: &Traffic) -> Vec<ShareList> {
@@ -397,6 +371,7 @@ fn lists(t: OverviewWords, format: Format, asked: &Asked, traffic: &Traffic) -> 
 
 #[cfg(test)]
 pub(crate) fn samples(language: Language) -> Vec<String> {
+    use relay_control::traffic::Step;
     let visit = crate::pages::rendering::visit(language);
     let sums = RollupSums {
         requests: 1_200,
@@ -420,11 +395,9 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
         .map(|number| Share { name: format!("{hostile}-{number}"), sums })
         .chain([Share { name: String::new(), sums }])
         .collect();
-    let recent = |sums: RollupSums, is_cut| Recent {
-        steps: vec![step(0, sums)],
-        step: Duration::from_mins(1),
-        total: sums,
-        is_cut,
+    let recent = Recent {
+        by_the_minute: None,
+        looked_at: 3_000,
         overhead_us: Some((92, 810)),
         first_output_us: Some((320_000, 2_400_000)),
     };
@@ -442,7 +415,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let full = Seen {
         traffic: traffic((0..24).map(|hour| step(hour, sums)).collect(), sums, &shares),
         is_counting: false,
-        recent: recent(sums, true),
+        recent: recent.clone(),
         timings: StepsTimed {
             steps: vec![
                 relay_control::traffic::StepTimings { overhead_us: Some((90, 200)), first_output_us: None };
@@ -457,7 +430,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let empty = Seen {
         traffic: traffic(vec![step(0, RollupSums::default())], RollupSums::default(), &[]),
         is_counting: true,
-        recent: Recent { overhead_us: None, first_output_us: None, ..recent(RollupSums::default(), false) },
+        recent: Recent { overhead_us: None, first_output_us: None, ..recent },
         timings: StepsTimed::default(),
         health,
         fleet,

@@ -1,5 +1,7 @@
 //! Usage and money: what was used and what it cost, by what is asked for; as CSV over the API.
 
+mod charts;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -12,14 +14,16 @@ use relay_control::traffic::{
 use relay_control::usage::Dimension;
 use relay_domain::Timestamp;
 
-use crate::chart::{Chart, Ink, Plot, Series, Shape};
+use crate::chart::Chart;
 use crate::fault::{Fault, PageResult};
 use crate::format::{Format, NOTHING};
-use crate::query::{Query, address};
+use crate::query::{Query, address, path};
 use crate::shell::{Section, Shell, page};
 use crate::state::Console;
 use crate::visit::Visit;
 use crate::words::words;
+
+use self::charts::{charts, drawn_by_name};
 
 words! {
     UsageWords {
@@ -34,6 +38,8 @@ words! {
         day => "Day" / "日期";
         hour => "Hour (UTC)" / "小时（UTC）";
         others => "others" / "其他";
+        no_margin => "No margin in this time." / "该时间段内没有毛利。";
+        without_price(number) => "{number} requests have no price and are left out of the money." / "{number} 个请求没有价格，未计入费用。";
         tokens_over_time => "Tokens" / "Token 用量";
         from => "From (UTC)" / "开始（UTC）";
         to => "To (UTC)" / "结束（UTC）";
@@ -66,6 +72,8 @@ const LINES: usize = 500;
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) name: String,
+    /// Its page; empty where it has none.
+    pub(crate) href: String,
     pub(crate) requests: String,
     pub(crate) failed: String,
     pub(crate) input: String,
@@ -98,7 +106,7 @@ pub(crate) struct Usage {
     pub(crate) charts: Vec<Chart>,
     pub(crate) lines: Vec<Line>,
     pub(crate) total: Option<Line>,
-    pub(crate) note: Option<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What the page adds up by; the API has more, and several at once.
@@ -111,9 +119,6 @@ const BY: [Dimension; 7] = [
     Dimension::Day,
     Dimension::Hour,
 ];
-
-/// The dearest, which charts have by name; all others stand together.
-const NAMED: usize = 5;
 
 /// `GET /usage`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
@@ -152,20 +157,10 @@ async fn report(
     let (traffic, routes) = tokio::join!(traffic, routes);
     let (Some(traffic), Some(routes)) = (traffic?, routes?) else { return Ok(None) };
     let shares = shares_by(by, &traffic, routes);
-    let names = dearest(by, &shares);
+    let names = drawn_by_name(by, &shares);
     let query = OverTimeQuery { from, to, filter, by, names: names.clone() };
     let over_time = control.traffic_over_time(query, patience).await?;
     Ok(over_time.map(|over_time| Report { total: traffic.total, shares, names, over_time }))
-}
-
-/// The names of those that cost most; days and hours are along the charts anyway.
-fn dearest(by: Dimension, shares: &[Share]) -> Vec<String> {
-    if matches!(by, Dimension::Day | Dimension::Hour) {
-        return Vec::new();
-    }
-    let mut shares: Vec<&Share> = shares.iter().collect();
-    shares.sort_by_key(|share| std::cmp::Reverse((share.sums.cost_nanos, share.sums.requests)));
-    shares.into_iter().take(NAMED).map(|share| share.name.clone()).collect()
 }
 
 fn name(t: UsageWords, by: Dimension) -> &'static str {
@@ -214,7 +209,7 @@ impl Usage {
         let highest = shares.iter().map(|share| share.sums.cost_nanos.max(0)).max().unwrap_or(0).max(1);
         let named = |share: &Share| {
             let name = if share.name.is_empty() { t.none_named() } else { &share.name };
-            told(format, &share.sums, name.to_owned(), highest)
+            Line { href: page_of(by, &share.name), ..told(format, &share.sums, name.to_owned(), highest) }
         };
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
         let word = by.as_str();
@@ -246,48 +241,39 @@ impl Usage {
             total: report
                 .filter(|_| shares.len() > 1)
                 .map(|report| told(format, &report.total, t.total().to_owned(), highest)),
-            note: (shares.len() > LINES).then(|| t.cut(LINES)),
+            notes: report.map(|report| notes(t, format, report)).unwrap_or_default(),
             lines: shares.iter().take(LINES).map(named).collect(),
         }
     }
 }
 
-/// Cost, tokens and margin over time, each by the dearest and all others.
-fn charts(t: UsageWords, format: Format, report: &Report) -> Vec<Chart> {
-    let over_time = &report.over_time;
-    let is_one_line = report.names.is_empty();
-    let others = report.shares.len() > report.names.len();
-    let series = |value: fn(&RollupSums) -> Option<f64>| {
-        let values = |steps: &[RollupSums]| steps.iter().map(value).collect();
-        let names = report.names.iter().map(|name| if name.is_empty() { t.none_named() } else { name });
-        let named = names.zip(Ink::RANKED).zip(&over_time.named);
-        let named = named.map(|((name, ink), steps)| Series { name: name.to_owned(), ink, values: values(steps) });
-        let name = if is_one_line { t.total() } else { t.others() };
-        let ink = if is_one_line { Ink::First } else { Ink::Quiet };
-        let rest = others.then(|| Series { name: name.to_owned(), ink, values: values(&over_time.others) });
-        named.chain(rest).collect::<Vec<Series>>()
-    };
-    let money = |value: f64| format.short_money(value as i64);
-    let count = |value: f64| format.compact(value.round() as i64);
-    let plot = |id, title, shape, series, write: &dyn Fn(f64) -> String| {
-        let (steps, step) = (&over_time.steps, over_time.step);
-        Plot { id, title, shape, steps, step, series, top: None, write }.draw(format)
-    };
-    let cost = series(|sums| (sums.priced > 0).then_some(sums.cost_nanos as f64));
-    let tokens = series(|sums| (sums.with_usage > 0).then_some((sums.input_tokens + sums.output_tokens) as f64));
-    let margin = series(|sums| (sums.priced > 0).then_some((sums.price_nanos - sums.cost_nanos) as f64));
-    vec![
-        plot("cost", t.cost(), Shape::Columns, cost, &money),
-        plot("tokens", t.tokens_over_time(), Shape::Columns, tokens, &count),
-        plot("margin", t.margin(), Shape::Lines, margin, &money),
-    ]
+/// What the table and its total leave out.
+fn notes(t: UsageWords, format: Format, report: &Report) -> Vec<String> {
+    let without = report.total.with_usage - report.total.priced;
+    let without = (without > 0).then(|| t.without_price(format.number(without)));
+    let cut = (report.shares.len() > LINES).then(|| t.cut(LINES));
+    without.into_iter().chain(cut).collect()
+}
+
+/// Where there is more about a line; a model has the overview of its requests.
+fn page_of(by: Dimension, name: &str) -> String {
+    match by {
+        _ if name.is_empty() => String::new(),
+        Dimension::Consumer => path("/keys", name),
+        Dimension::Group => path("/groups", name),
+        Dimension::Route => path("/routes", name),
+        Dimension::Host => path("/hosts", name),
+        Dimension::Model => address("/", [("model", name)]),
+        Dimension::Day | Dimension::Hour => String::new(),
+    }
 }
 
 fn told(format: Format, sums: &RollupSums, name: String, highest: i64) -> Line {
-    let money = |nanos| if sums.priced > 0 { format.short_money(nanos) } else { NOTHING.to_owned() };
-    let tokens = |tokens| if sums.with_usage > 0 { format.compact(tokens) } else { NOTHING.to_owned() };
+    let money = |nanos| if sums.priced > 0 { format.money_in_cents(nanos) } else { NOTHING.to_owned() };
+    let tokens = |tokens| if sums.with_usage > 0 { format.number(tokens) } else { NOTHING.to_owned() };
     Line {
         name,
+        href: String::new(),
         requests: format.number(sums.requests),
         failed: format.number(sums.failed + sums.cut + sums.interrupted),
         input: tokens(sums.input_tokens),
@@ -320,11 +306,11 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     let visit = visit(language);
     let report = |by, shares: Vec<Share>| Report {
         total: sums,
-        names: dearest(by, &shares),
+        names: drawn_by_name(by, &shares),
         over_time: OverTime {
             steps: vec![now(); 2],
             step: Duration::from_hours(1),
-            named: vec![vec![sums; 2]; dearest(by, &shares).len()],
+            named: vec![vec![sums; 2]; drawn_by_name(by, &shares).len()],
             others: vec![sums; 2],
         },
         shares,

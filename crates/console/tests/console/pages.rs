@@ -127,3 +127,19 @@ async fn no_secret_is_on_any_page() {
         assert!(!browser.get(path).await.ok().contains("canary"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_last_hour_is_the_same_in_its_number_and_by_group() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    console.resolve("r-before", "gpt", "gpt-5").await;
+    console.clock.advance(jiff::SignedDuration::from_mins(65));
+    console.resolve("r-within", "gpt", "gpt-5").await;
+    let page = browser.get("/?range=1h").await.ok();
+    let after = |mark: &str, then: &str| {
+        let rest = page.split_once(mark).unwrap_or_else(|| panic!("{mark}: {page}")).1;
+        rest.split_once(then).unwrap().1.split('<').next().unwrap().to_owned()
+    };
+    assert_eq!(after("<dt>Requests</dt>", "<dd>"), "1");
+    assert_eq!(after(">gpt</a>", "<td class=\"number\">"), "1", "what the sums of the hour have besides is not of it");
+}

@@ -10,6 +10,7 @@ use relay_domain::{HostId, Timestamp};
 
 use crate::chart::{Chart, Ink, Plot, Series, Shape};
 use crate::fault::Fault;
+use crate::unit::Unit;
 use crate::visit::Visit;
 use crate::words::words;
 
@@ -65,10 +66,6 @@ fn chart(visit: &Visit, kind: &'static str, title: &'static str, seen: &[Observa
         changes.sort_by_key(|(at, _)| *at);
         Series { name: subject.to_owned(), ink, values: steps.iter().map(|at| standing(&changes, *at)).collect() }
     });
-    let write = |value: f64| {
-        let text = format!("{value:.3}");
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
     let plot = Plot {
         id: kind,
         title,
@@ -77,7 +74,7 @@ fn chart(visit: &Visit, kind: &'static str, title: &'static str, seen: &[Observa
         step: STEP,
         series: series.collect(),
         top: None,
-        write: &write,
+        unit: Unit::Plain,
     };
     Some(plot.draw(visit.format()))
 }

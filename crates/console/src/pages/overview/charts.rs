@@ -8,6 +8,7 @@ use relay_domain::Timestamp;
 use super::{OverviewWords, failed};
 use crate::chart::{Chart, Ink, Plot, Series, Shape};
 use crate::format::Format;
+use crate::unit::Unit;
 
 /// What charts are drawn from.
 pub(super) struct Drawn<'a> {
@@ -20,9 +21,7 @@ pub(super) struct Drawn<'a> {
 impl Drawn<'_> {
     /// All of them, in the order of the page.
     pub(super) fn charts(&self) -> Vec<Chart> {
-        let (t, format) = (self.t, self.format);
-        let count = |value: f64| format.compact(value.round() as i64);
-        let money = |value: f64| format.short_money(value as i64);
+        let t = self.t;
         let share = |part: i64, whole: i64| (whole > 0).then(|| part as f64 * 100.0 / whole as f64);
         let requests = vec![
             self.series(t.answered(), Ink::Good, |sums| Some(sums.complete as f64)),
@@ -31,8 +30,8 @@ impl Drawn<'_> {
         ];
         let success = self.series(t.success(), Ink::Good, |sums| share(sums.complete, sums.complete + failed(sums)));
         let tokens = vec![
-            self.series(t.input(), Ink::First, |sums| Some(sums.input_tokens as f64)),
-            self.series(t.output(), Ink::Second, |sums| Some(sums.output_tokens as f64)),
+            self.series(t.input(), Ink::First, |sums| (sums.with_usage > 0).then_some(sums.input_tokens as f64)),
+            self.series(t.output(), Ink::Second, |sums| (sums.with_usage > 0).then_some(sums.output_tokens as f64)),
         ];
         let prices = vec![
             self.series(t.cost_line(), Ink::First, |sums| (sums.priced > 0).then_some(sums.cost_nanos as f64)),
@@ -40,12 +39,12 @@ impl Drawn<'_> {
         ];
         let cache = self.series(t.cache_hit(), Ink::First, |sums| share(sums.cached_input_tokens, sums.input_tokens));
         vec![
-            self.plot("requests", t.chart_requests(), Shape::Columns, requests, &count),
+            self.plot("requests", t.chart_requests(), Shape::Columns, requests, Unit::Count),
             self.shares("success", t.chart_success(), success),
             self.times("ttft", t.chart_ttft(), |timings| timings.first_output_us),
             self.times("overhead", t.chart_overhead(), |timings| timings.overhead_us),
-            self.plot("tokens", t.chart_tokens(), Shape::Columns, tokens, &count),
-            self.plot("money", t.chart_money(), Shape::Lines, prices, &money),
+            self.plot("tokens", t.chart_tokens(), Shape::Columns, tokens, Unit::Count),
+            self.plot("money", t.chart_money(), Shape::Lines, prices, Unit::Money),
             self.shares("cache", t.chart_cache(), cache),
         ]
     }
@@ -55,31 +54,20 @@ impl Drawn<'_> {
         Series { name: name.to_owned(), ink, values }
     }
 
-    fn plot(
-        &self,
-        id: &'static str,
-        title: &'static str,
-        shape: Shape,
-        series: Vec<Series>,
-        write: &dyn Fn(f64) -> String,
-    ) -> Chart {
+    fn plot(&self, id: &'static str, title: &'static str, shape: Shape, series: Vec<Series>, unit: Unit) -> Chart {
         let times: Vec<Timestamp> = self.steps.0.iter().map(|step| step.at).collect();
-        Plot { id, title, shape, steps: &times, step: self.steps.1, series, top: None, write }.draw(self.format)
+        Plot { id, title, shape, steps: &times, step: self.steps.1, series, top: None, unit }.draw(self.format)
     }
 
     /// A share of a hundred: its scale ends there.
     fn shares(&self, id: &'static str, title: &'static str, series: Series) -> Chart {
         let times: Vec<Timestamp> = self.steps.0.iter().map(|step| step.at).collect();
-        let write = |value: f64| self.format.percent((value * 1_000.0) as i64, 100_000);
-        let (step, series) = (self.steps.1, vec![series]);
-        let plot =
-            Plot { id, title, shape: Shape::Lines, steps: &times, step, series, top: Some(100.0), write: &write };
-        plot.draw(self.format)
+        let (step, series, shape, unit) = (self.steps.1, vec![series], Shape::Lines, Unit::Percent);
+        Plot { id, title, shape, steps: &times, step, series, top: Some(100.0), unit }.draw(self.format)
     }
 
     /// Median and 95th percentile of a time.
     fn times(&self, id: &'static str, title: &'static str, of: fn(&StepTimings) -> Option<(u64, u64)>) -> Chart {
-        let write = |value: f64| self.format.micros(value.max(0.0) as u64);
         let line = |name: &str, ink, pick: fn((u64, u64)) -> u64| Series {
             name: name.to_owned(),
             ink,
@@ -87,6 +75,6 @@ impl Drawn<'_> {
         };
         let median = line(self.t.p50(), Ink::First, |pair| pair.0);
         let slow = line(self.t.p95(), Ink::Second, |pair| pair.1);
-        self.plot(id, title, Shape::Lines, vec![median, slow], &write)
+        self.plot(id, title, Shape::Lines, vec![median, slow], Unit::Micros)
     }
 }
