@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use relay_control::numbers::three_digits;
 use relay_domain::Timestamp;
 
 use crate::words::Language;
@@ -197,16 +198,6 @@ impl Format {
             Language::Chinese => "秒",
         }
     }
-}
-
-pub(crate) fn three_digits(value: f64) -> String {
-    let digits = match value.abs() {
-        value if value >= 99.95 => 0,
-        value if value >= 9.995 => 1,
-        _ => 2,
-    };
-    let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What the values of a chart are: how one is written, and how those beside its scale are, all in one unit.
 
-use crate::format::{Format, three_digits};
+use relay_control::numbers::three_digits;
+
+use crate::format::Format;
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,6 +31,7 @@ pub mod keys;
 pub mod managed;
 mod metrics;
 pub mod notifications;
+pub mod numbers;
 pub mod page;
 pub mod playground;
 pub mod prices;

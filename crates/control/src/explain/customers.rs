@@ -4,6 +4,7 @@
 use relay_ledger::Decision;
 
 use super::hypothetical::Hypothetical;
+use crate::numbers::short_time;
 use crate::words;
 use crate::words::Language;
 
@@ -88,8 +89,8 @@ pub(super) fn would_be_refused(model: &str, language: Language) -> String {
 }
 
 fn what_happened(t: Told, decision: &Decision) -> String {
-    let after = decision.latency_us.map(|us| t.after(seconds(us))).unwrap_or_default();
-    let first = decision.first_output_us.map(|us| t.first_output(seconds(us))).unwrap_or_default();
+    let after = decision.latency_us.map(|us| t.after(short_time(us))).unwrap_or_default();
+    let first = decision.first_output_us.map(|us| t.first_output(short_time(us))).unwrap_or_default();
     match decision.verdict.as_str() {
         "complete" => t.complete(after, first),
         "resolved" => t.resolved().to_owned(),
@@ -126,13 +127,9 @@ fn tries(t: Told, decision: &Decision) -> String {
     let (failed, lost) = failures.fold((0, 0), |(failed, lost), attempt| (failed + 1, lost + attempt.us));
     match (failed, failed < decision.attempts.len()) {
         (0, _) => String::new(),
-        (1, true) => t.one_before(seconds(lost)),
-        (failed, true) => t.several_before(failed, seconds(lost)),
+        (1, true) => t.one_before(short_time(lost)),
+        (failed, true) => t.several_before(failed, short_time(lost)),
         (1, false) => t.one_tried().to_owned(),
         (failed, false) => t.several_tried(failed),
     }
-}
-
-fn seconds(us: u64) -> String {
-    format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000)
 }

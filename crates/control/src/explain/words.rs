@@ -3,6 +3,7 @@
 use relay_ledger::{Decision, DecisionCandidate};
 
 use super::{NowPart, PlannedAgain};
+use crate::numbers::short_time;
 use crate::records::GenerationView;
 use crate::translation::{in_chinese, label_in_chinese};
 use crate::words;
@@ -211,7 +212,7 @@ pub(super) fn for_operators(
         if let Some(status) = attempt.status {
             how = t.tried_status(how, status);
         }
-        lines.push(t.tried(position + 1, &attempt.route_id, &attempt.host_id, how, milliseconds(attempt.us)));
+        lines.push(t.tried(position + 1, &attempt.route_id, &attempt.host_id, how, short_time(attempt.us)));
     }
     lines.push(end_words(t, decision));
     if let Some(again) = again {
@@ -269,10 +270,10 @@ fn end_words(t: Words, decision: &Decision) -> String {
         text = t.to_client(text, status);
     }
     if let Some(latency) = decision.latency_us {
-        text = t.after(text, milliseconds(latency));
+        text = t.after(text, short_time(latency));
     }
     if let Some(first) = decision.first_output_us {
-        text = t.first_output(text, milliseconds(first));
+        text = t.first_output(text, short_time(first));
     }
     text.push_str(t.full_stop());
     match (&decision.error_class, &decision.error_message) {
@@ -284,8 +285,4 @@ fn end_words(t: Words, decision: &Decision) -> String {
         text.push_str(t.double_bill());
     }
     text
-}
-
-fn milliseconds(us: u64) -> String {
-    format!("{}.{} ms", us / 1000, us % 1000 / 100)
 }
