@@ -234,7 +234,14 @@ fn replay(reader: &LedgerReader, worlds: [&World; 2], prices: &PriceTable, windo
             ControlFlow::Continue(())
         })
         .unwrap();
-    replay.finish(Covered { from: window.from, to: window.to, decisions: 0, truncated: None, not_planned: 0 })
+    replay.finish(Covered {
+        from: window.from,
+        to: window.to,
+        decisions: 0,
+        truncated: None,
+        not_planned: 0,
+        seen: None,
+    })
 }
 
 #[tokio::main(flavor = "current_thread")]

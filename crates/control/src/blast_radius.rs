@@ -215,6 +215,7 @@ impl Run<'_> {
             decisions: 0,
             truncated: truncated.map(str::to_owned),
             not_planned: 0,
+            seen: None,
         }))
     }
 }

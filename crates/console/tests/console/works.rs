@@ -35,9 +35,11 @@ async fn a_host_is_asked_in_the_background_and_its_page_keeps_what_came_of_it() 
     assert!(told.contains("gpt-5") && !told.contains("every 1s"), "it rests once it is done: {told}");
     assert!(browser.get("/hosts/tokyo").await.ok().contains("models: 1"));
     let sync = "/hosts/tokyo/ask/sync";
-    browser.submit(sync, sync, &[]).await;
-    let told = until(&mut browser, "/hosts/tokyo/work/sync", "It failed").await;
-    assert!(told.contains("has no admin API"), "{told}");
+    let told = browser.get(sync).await.ok();
+    assert!(told.contains("no access to one is configured") && !told.contains("class=\"primary\""), "{told}");
+    assert_eq!(browser.submit(sync, sync, &[]).await.status, StatusCode::CONFLICT);
+    let told = browser.get("/hosts/tokyo/work/sync").await.ok();
+    assert!(told.contains("no access to one is configured") && !told.contains(sync), "{told}");
     let mut viewer = console.logged_in(VIEWER).await;
     assert_eq!(viewer.submit("/account", to, &[]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(browser.get("/hosts/tokyo/ask/other").await.status, StatusCode::NOT_FOUND);
@@ -83,6 +85,20 @@ async fn what_a_change_does_to_traffic_is_told_once_the_page_stands() {
     let page = browser.post("/routes/gpt-tokyo/edit", &fields).await.ok();
     assert!(page.contains("(4 of 4 requests)") && page.contains("<html"));
     assert_eq!(console.control.generation(), 1, "nothing was changed");
+}
+
+#[tokio::test]
+async fn a_sample_without_a_request_of_what_is_changed_says_so_and_when_it_is_from() {
+    let console = Console::with_fleet(FLEET).await;
+    console.resolve("r-1", "gpt", "gpt-5").await;
+    console.clock.advance(SignedDuration::from_mins(51));
+    let mut browser = console.logged_in(ADMIN).await;
+    for (route, is_in_traffic) in [("gpt-tokyo", true), ("mini-osaka", false)] {
+        let page = format!("/routes/{route}/act/delete");
+        let told = browser.send(Method::GET, &page, &[("hx-request", "true")], String::new()).await.ok();
+        assert!(told.contains("1 decisions, 51 min ago to 51 min ago"), "{told}");
+        assert_eq!(!told.contains("this says nothing about it"), is_in_traffic, "{route}: {told}");
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! What edits would do to recent traffic, before they are made: `plan` for who changes one entry at a time.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use relay_domain::Route;
 use relay_routing::Snapshot;
 
-use super::{Edit, EditError};
+use super::{Edit, EditError, Noun};
 use crate::Control;
 use crate::blast_radius::ReplayWindow;
 use crate::catalog;
@@ -18,6 +19,9 @@ use crate::replay::{BlastRadius, World};
 pub struct Weighed {
     /// Absent when nothing would change.
     pub blast_radius: Option<BlastRadius>,
+    /// Whether a request of the window went where something would change, or would go there: without, the blast radius
+    /// says nothing.
+    pub is_in_traffic: bool,
     /// Enabled routes that could serve nothing, and can now.
     pub dead_routes: Vec<DeadRoute>,
     /// Routes whose model their host does not show.
@@ -60,6 +64,20 @@ impl Control {
         } else {
             None
         };
-        Ok(Weighed { blast_radius, dead_routes: dead, findings })
+        let is_in_traffic = blast_radius.as_ref().is_some_and(|radius| {
+            edits.iter().any(|edit| is_used(edit, &radius.used_routes, [&in_force.fleet.routes, &fleet.routes]))
+        });
+        Ok(Weighed { blast_radius, is_in_traffic, dead_routes: dead, findings })
     }
+}
+
+/// Whether a route that an edit concerns served something. Which keys did is not told: one of theirs might have.
+fn is_used(edit: &Edit, used: &BTreeSet<String>, routes: [&Vec<Route>; 2]) -> bool {
+    let concerned = |route: &&Route| match edit.noun {
+        Noun::Route => route.id.as_str() == edit.id,
+        Noun::Host => route.host.as_str() == edit.id,
+        Noun::Group => route.group.as_str() == edit.id,
+        Noun::Key => true,
+    };
+    routes.into_iter().flatten().filter(concerned).any(|route| used.contains(route.id.as_str()))
 }

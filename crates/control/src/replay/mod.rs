@@ -63,6 +63,7 @@ pub struct Replay<'w> {
     tally: Tally<'w>,
     decisions: u64,
     not_planned: u64,
+    seen: Option<(Timestamp, Timestamp)>,
 }
 
 /// A conversation in both worlds.
@@ -87,6 +88,7 @@ impl<'w> Replay<'w> {
             tally: Tally::new(worlds, prices, capacities),
             decisions: 0,
             not_planned: 0,
+            seen: None,
         }
     }
 
@@ -98,6 +100,8 @@ impl<'w> Replay<'w> {
     /// Takes in the next decision, in the order of their arrival.
     pub fn pass(&mut self, passage: &Passage<'_>) {
         self.decisions += 1;
+        let (oldest, newest) = self.seen.unwrap_or((passage.at, passage.at));
+        self.seen = Some((oldest.min(passage.at), newest.max(passage.at)));
         let is_unplanned = passage.seed == 0 && passage.planned_route_id.is_none();
         if is_unplanned && passage.consumer.is_some() && !passage.logical_group_id.is_empty() {
             self.not_planned += 1;
@@ -121,7 +125,7 @@ impl<'w> Replay<'w> {
 
     /// What it has come to. `covered` says which window it was; the counts in it are filled in here.
     pub fn finish(self, covered: Covered) -> BlastRadius {
-        let covered = Covered { decisions: self.decisions, not_planned: self.not_planned, ..covered };
+        let covered = Covered { decisions: self.decisions, not_planned: self.not_planned, seen: self.seen, ..covered };
         let conversations = self.conversations();
         self.tally.report(covered, conversations)
     }

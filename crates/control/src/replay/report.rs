@@ -1,6 +1,8 @@
 //! What a replay tells, as it is written on the wire. Lists are sorted and shares rounded, so that the same
 //! log and fleets give the same bytes.
 
+use std::collections::BTreeSet;
+
 use relay_domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -28,6 +30,9 @@ pub struct BlastRadius {
     pub capacity: Vec<OverCapacity>,
     /// How well the replay knows the fleet in force.
     pub fidelity: Fidelity,
+    /// Routes that served a request in either fleet; for pages, not on the wire.
+    #[serde(skip)]
+    pub used_routes: BTreeSet<String>,
 }
 
 /// Which decisions were looked at.
@@ -44,6 +49,9 @@ pub struct Covered {
     pub truncated: Option<String>,
     /// Of them, refused by a limit before a plan was made: they are in no other number.
     pub not_planned: u64,
+    /// When the oldest and the newest of them arrived, which the window alone does not tell; for pages, not on the wire.
+    #[serde(skip)]
+    pub seen: Option<(Timestamp, Timestamp)>,
 }
 
 /// All requests together.

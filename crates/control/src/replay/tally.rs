@@ -52,6 +52,8 @@ struct Side<'w> {
     /// By route: the capacity that it draws on.
     capacity_of: Vec<Option<u32>>,
     hosts: Vec<Gets>,
+    /// By route: whether it served.
+    is_used: Vec<bool>,
     capacities: Vec<Load>,
     unserved: u64,
     cost_nanos: i128,
@@ -207,6 +209,7 @@ impl<'w> Tally<'w> {
                 same: self.fidelity.1,
                 share: share(self.fidelity.1, self.fidelity.0),
             },
+            used_routes: self.sides.iter().flat_map(Side::used_routes).collect(),
         }
     }
 
@@ -313,11 +316,17 @@ impl<'w> Side<'w> {
                 .map(|entry| by_group.get(&(entry.route.host.as_str(), entry.route.shadow_group.as_str())).copied())
                 .collect(),
             hosts: names.iter().map(|_| Gets::default()).collect(),
+            is_used: vec![false; world.snapshot.routes().len()],
             capacities: capacities.iter().map(|_| Load::default()).collect(),
             unserved: 0,
             cost_nanos: 0,
             durations: Durations::default(),
         }
+    }
+
+    fn used_routes(&self) -> impl Iterator<Item = String> {
+        let routes = self.world.snapshot.routes().iter().zip(&self.is_used).filter(|(_, is_used)| **is_used);
+        routes.map(|(entry, _)| entry.route.id.to_string())
     }
 
     /// Takes in a request; answers its host.
@@ -326,6 +335,7 @@ impl<'w> Side<'w> {
             self.unserved += 1;
             return NO_HOST;
         };
+        self.is_used[route.as_usize()] = true;
         let at = self.host_of[route.as_usize()];
         let gets = &mut self.hosts[at as usize];
         gets.requests += 1;

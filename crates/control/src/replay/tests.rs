@@ -162,7 +162,7 @@ fn replay(before: &World, after: &World, requests: &[Request], capacities: &[Cap
 }
 
 fn covered(to: Timestamp) -> Covered {
-    Covered { from: start(), to, decisions: 0, truncated: None, not_planned: 0 }
+    Covered { from: start(), to, decisions: 0, truncated: None, not_planned: 0, seen: None }
 }
 
 fn pass(replay: &mut Replay<'_>, seq: u64, request: &Request) {

@@ -337,7 +337,8 @@ fn input(language: Language, spec: Spec, shown: &Shown<'_>, is_fixed: bool) -> I
         Kind::Budgets => ("area", Vec::new()),
         Kind::Choice(words) => ("choice", terms::choices(language, spec.path, words, &value)),
     };
-    let stays = (spec.kind == Kind::Secret && shown.entry.is_some()).then(|| t.stays());
+    let stays =
+        (spec.kind == Kind::Secret && shown.entry.is_some_and(|entry| spec.is_stored(entry))).then(|| t.stays());
     let hints = spec.hint.map(|hint| hint(t)).into_iter().chain(stays);
     Input {
         name: spec.path,

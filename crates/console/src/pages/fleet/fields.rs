@@ -205,16 +205,25 @@ impl Spec {
                 _ => String::new(),
             };
         };
-        let value = self.path.split('.').try_fold(None, |table: Option<&Value>, name| match table {
-            None => entry.get(name).map(Some),
-            Some(table) => table.get(name).map(Some),
-        });
-        match (self.kind, value.flatten()) {
+        match (self.kind, self.value(entry)) {
             (Kind::Secret, _) | (_, None | Some(Value::Null)) => String::new(),
             (Kind::Flag, Some(value)) => if value == true { "1" } else { "" }.to_owned(),
             (Kind::Budgets, Some(value)) => budget_lines(value),
             (_, Some(value)) => value_text(value),
         }
+    }
+
+    fn value<'e>(&self, entry: &'e Fields) -> Option<&'e Value> {
+        let value = self.path.split('.').try_fold(None, |table: Option<&Value>, name| match table {
+            None => entry.get(name).map(Some),
+            Some(table) => table.get(name).map(Some),
+        });
+        value.flatten()
+    }
+
+    /// Whether the entry has a value of it; of a secret it shows where that came from.
+    pub(super) fn is_stored(&self, entry: &Fields) -> bool {
+        self.value(entry).is_some_and(|value| !value.is_null())
     }
 
     /// What was entered, as the fleet file has it; `Null` for what was left out.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, State};
+use http::StatusCode;
 use relay_control::access::Role;
 use relay_control::hosts::{HostError, HostResult, WorkProgress};
 use relay_control::page::PageRequest;
@@ -44,6 +45,7 @@ words! {
         starting => "starting" / "正在启动";
         again => "Again" / "再次执行";
         asked_by => "Asked by" / "执行人";
+        no_admin => "This asks the host's admin API, and no access to one is configured for this host." / "该操作需要主机的管理 API，而该主机未配置管理访问。";
         not_asked => "It was never asked." / "还没有执行过。";
     }
 }
@@ -96,9 +98,22 @@ pub(crate) struct Progress {
 }
 
 /// `GET /hosts/{id}/ask/{what}`: what it will do.
-pub(crate) async fn confirm(visit: Visit, Path((id, ask)): Path<(String, String)>) -> PageResult {
+pub(crate) async fn confirm(
+    State(console): State<Console>,
+    visit: Visit,
+    Path((id, ask)): Path<(String, String)>,
+) -> PageResult {
     visit.acting(Role::Operator)?;
-    Ok(page(&confirmation(&visit, &id, asked(&ask)?)))
+    let ask = asked(&ask)?;
+    let can_be_asked = can_be_asked(&console, &id, ask)?;
+    Ok(page(&confirmation(&visit, &id, ask, can_be_asked)))
+}
+
+/// Whether there is what it asks: most hosts that are no sub2api have no admin API.
+fn can_be_asked(console: &Console, id: &str, ask: Ask) -> Result<bool, Fault> {
+    let snapshot = console.control.snapshot();
+    let (_, host) = snapshot.host(id).ok_or(Fault::NotFound)?;
+    Ok(host.admin.is_some() || !ask.needs_admin())
 }
 
 /// `POST /hosts/{id}/ask/{what}`: begins it.
@@ -110,8 +125,9 @@ pub(crate) async fn ask(
 ) -> PageResult {
     let actor = visit.acting(Role::Operator)?.to_owned();
     let ask = asked(&ask)?;
-    if console.control.snapshot().host(&id).is_none() {
-        return Err(Fault::NotFound);
+    if !can_be_asked(&console, &id, ask)? {
+        let why = WorkWords(visit.preferences.language).no_admin();
+        return Err(Fault::Refused(StatusCode::CONFLICT, why.to_owned()));
     }
     let (control, host) = (Arc::clone(&console.control), id.clone());
     console.works.begin(&id, ask, visit.now, async move {
@@ -145,7 +161,7 @@ pub(crate) async fn show(
         Some(since) => Stands::UnderWay(since, &under_way),
         None => kept.iter().find(|kept| kept.work == ask.as_str()).map_or(Stands::NotAsked, Stands::Done),
     };
-    let shown = work_page(&visit, &id, ask, &stands);
+    let shown = work_page(&visit, &id, ask, &stands, can_be_asked(&console, &id, ask)?);
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
 
@@ -205,24 +221,28 @@ fn asking(id: &str, ask: Ask) -> String {
     format!("{}/ask/{}", path("/hosts", id), ask.as_str())
 }
 
-fn confirmation(visit: &Visit, id: &str, ask: Ask) -> Confirm {
+fn confirmation(visit: &Visit, id: &str, ask: Ask, can_be_asked: bool) -> Confirm {
     let t = WorkWords(visit.preferences.language);
     let (name, what) = ask.told(t);
     Confirm {
         shell: visit.shell(Section::Hosts),
         title: format!("{name}: {id}"),
-        sentences: vec![what.to_owned(), t.may_leave().to_owned()],
+        sentences: if can_be_asked {
+            vec![what.to_owned(), t.may_leave().to_owned()]
+        } else {
+            vec![what.to_owned(), t.no_admin().to_owned()]
+        },
         parts: Vec::new(),
         action: asking(id, ask),
         hidden: Vec::new(),
         check: None,
-        button: name,
+        button: if can_be_asked { name } else { "" },
         is_danger: false,
         cancel: (path("/hosts", id), t.cancel()),
     }
 }
 
-fn work_page(visit: &Visit, id: &str, ask: Ask, stands: &Stands<'_>) -> WorkPage {
+fn work_page(visit: &Visit, id: &str, ask: Ask, stands: &Stands<'_>, can_be_asked: bool) -> WorkPage {
     let language = visit.preferences.language;
     let t = WorkWords(language);
     let shell = visit.shell(Section::Hosts);
@@ -237,9 +257,11 @@ fn work_page(visit: &Visit, id: &str, ask: Ask, stands: &Stands<'_>) -> WorkPage
             shown.push(Part::new(ask.told(t).0).facts(facts));
             shown.extend(kept.outcome().map(|came| parts(visit, &came)).unwrap_or_default());
         }
-        Stands::NotAsked => shown.push(Part::new(ask.told(t).0).hint(t.not_asked())),
+        Stands::NotAsked => {
+            shown.push(Part::new(ask.told(t).0).hint(if can_be_asked { t.not_asked() } else { t.no_admin() }));
+        }
     }
-    if progress.is_none() && shell.may_operate() {
+    if can_be_asked && progress.is_none() && shell.may_operate() {
         actions.push(Action::new(asking(id, ask), t.again()));
     }
     actions.insert(0, Action::new(path("/hosts", id), t.host()));
@@ -273,15 +295,16 @@ fn how_far(t: WorkWords, visit: &Visit, ask: Ask, since: Timestamp, under_way: &
 pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     use crate::pages::rendering::{HOSTILE, now, render, visit};
     let visit = visit(language);
-    let mut pages: Vec<String> = Ask::ALL.map(|ask| render(&confirmation(&visit, HOSTILE, ask))).into();
+    let mut pages: Vec<String> =
+        Ask::ALL.map(|ask| render(&confirmation(&visit, HOSTILE, ask, ask != Ask::Sync))).into();
     let under_way = [WorkProgress { work: "sync", stage: HOSTILE.into(), done: 1, total: 3 }];
     for stands in [Stands::UnderWay(now(), &under_way), Stands::NotAsked] {
-        pages.push(render(&work_page(&visit, HOSTILE, Ask::Sync, &stands)));
+        pages.push(render(&work_page(&visit, HOSTILE, Ask::Sync, &stands, false)));
     }
     for kept in super::host_results::sample() {
         let ask = Ask::named(&kept.work).unwrap();
         assert!(kept.outcome().is_some(), "{kept:?}");
-        pages.push(render(&work_page(&visit, HOSTILE, ask, &Stands::Done(&kept))));
+        pages.push(render(&work_page(&visit, HOSTILE, ask, &Stands::Done(&kept), true)));
     }
     pages
 }

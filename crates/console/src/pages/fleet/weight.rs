@@ -28,6 +28,7 @@ words! {
         failed(why) => "It is not known: {why}" / "无法计算：{why}";
         no_change => "Nothing would change." / "没有变化。";
         no_traffic => "There were no decisions in the last 24 hours, so nothing is known of its effect." / "最近 24 小时没有决策记录，无法评估影响。";
+        none_there => "None of these requests went there, or would: this says nothing about it." / "样本中没有相关请求，无法据此评估。";
         moved => "Traffic that moves to another host" / "改由其他主机处理的流量";
         moved_of(share, moved, requests) => "{share} ({moved} of {requests} requests)" / "{share}（{requests} 个请求中的 {moved} 个）";
         broken => "Bound conversations that break" / "中断的已绑定会话";
@@ -115,7 +116,13 @@ fn told(visit: &Visit, weighed: Result<Weighed, WeighError>) -> Vec<Part> {
     let mut parts = match &weighed.blast_radius {
         None => vec![Part::new(t.title()).hint(t.no_change())],
         Some(radius) if radius.covered.decisions == 0 => vec![Part::new(t.title()).hint(t.no_traffic())],
-        Some(radius) => teller.radius(radius),
+        Some(radius) => {
+            let mut parts = teller.radius(radius);
+            if !weighed.is_in_traffic {
+                t.none_there().clone_into(&mut parts[0].hint);
+            }
+            parts
+        }
     };
     parts.push(teller.dead(&weighed));
     if !weighed.findings.is_empty() {
@@ -196,7 +203,8 @@ impl Teller<'_> {
         };
         let fidelity = (radius.fidelity.compared > 0).then(|| t.fidelity(self.share(radius.fidelity.share)));
         let notes: Vec<String> = left_out.into_iter().chain(fidelity).collect();
-        Cell::text(t.covered(self.number(covered.decisions), at(covered.from), at(covered.to))).note(notes.join("; "))
+        let (oldest, newest) = covered.seen.unwrap_or((covered.from, covered.to));
+        Cell::text(t.covered(self.number(covered.decisions), at(oldest), at(newest))).note(notes.join("; "))
     }
 
     fn hosts(&self, radius: &BlastRadius) -> Part {
@@ -328,7 +336,14 @@ pub(super) fn sample(language: Language) -> Vec<Part> {
         observed_at: now(),
     };
     let radius = |truncated: Option<&str>, decisions| BlastRadius {
-        covered: Covered { from: now(), to: now(), decisions, truncated: truncated.map(str::to_owned), not_planned: 0 },
+        covered: Covered {
+            from: now(),
+            to: now(),
+            decisions,
+            truncated: truncated.map(str::to_owned),
+            not_planned: 0,
+            seen: Some((now(), now())),
+        },
         traffic: relay_control::replay::Traffic::default(),
         hosts: vec![host.clone()],
         flows: Vec::new(),
@@ -338,6 +353,7 @@ pub(super) fn sample(language: Language) -> Vec<Part> {
         latency: relay_control::replay::Latency::default(),
         capacity: vec![over.clone()],
         fidelity: relay_control::replay::Fidelity::default(),
+        used_routes: std::collections::BTreeSet::new(),
     };
     let dead = DeadRoute {
         route_id: text(),
@@ -346,7 +362,12 @@ pub(super) fn sample(language: Language) -> Vec<Part> {
         public_model: text(),
         reason: "host_disabled".into(),
     };
-    let weighed = |blast_radius| Weighed { blast_radius, dead_routes: vec![dead.clone()], findings: Vec::new() };
+    let weighed = |blast_radius| Weighed {
+        blast_radius,
+        is_in_traffic: false,
+        dead_routes: vec![dead.clone()],
+        findings: Vec::new(),
+    };
     let visit = visit(language);
     let cases = [
         Ok(weighed(Some(radius(Some("time"), 9)))),
