@@ -6,14 +6,24 @@
   const wide = window.matchMedia("(min-width: 56.01rem)");
 
   // Times come in UTC with a machine's form beside them.
-  const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+  const toSecond = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  const whole = new Intl.DateTimeFormat(language, { year: "numeric", ...toSecond });
+  const clock = new Intl.DateTimeFormat(language, toSecond);
+  const offset = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" });
+  // What browsers call GMT+8 is UTC+8 in fields and texts.
+  const zone = (at) => offset.formatToParts(at).find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
+  const exact = { format: (at) => `${whole.format(at)} (${zone(at)})` };
   const hour = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
   const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", timeZone: "UTC" });
   function localize(root) {
     for (const time of root.querySelectorAll("time[datetime]")) {
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
-      if (time.title) time.title = exact.format(at);
+      if ("clock" in time.dataset) {
+        time.textContent = clock.format(at);
+        if (!("told" in time.dataset)) time.title = `${time.title}, ${exact.format(at)}`;
+        time.dataset.told = "";
+      } else if (time.title) time.title = exact.format(at);
       else if ("exact" in time.dataset) time.textContent = exact.format(at);
       else if (!time.closest(".ends")) time.textContent = hour.format(at);
     }
@@ -107,7 +117,9 @@
       tip.className = "tip";
     }
     if (tip.parentNode !== chart) chart.append(tip);
-    tip.textContent = [time, ...values.map((value, at) => `${names[at]}  ${value}`)].join("\n");
+    const begin = startOf(chart, step);
+    const name = Number(chart.dataset.step) >= 86400 ? "UTC" : zone(begin);
+    tip.textContent = [`${time} (${name})`, ...values.map((value, at) => `${names[at]}  ${value}`)].join("\n");
     const box = chart.getBoundingClientRect();
     const room = box.width - tip.offsetWidth - 8;
     tip.style.left = `${Math.max(8, Math.min(event.clientX - box.left + 12, room))}px`;

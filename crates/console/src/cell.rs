@@ -33,6 +33,11 @@ pub(crate) enum Body {
         at: Moment,
         ago: String,
     },
+    /// The same in a list whose lines are close together: by the clock, how long ago in its hint.
+    Clock {
+        at: Moment,
+        ago: String,
+    },
 }
 
 impl Cell {
@@ -69,6 +74,11 @@ impl Cell {
     pub(crate) fn when(visit: &Visit, at: Timestamp) -> Self {
         let format = visit.format();
         Self::new(Body::When { at: format.moment(at), ago: format.relative(at, visit.now) })
+    }
+
+    pub(crate) fn clock(visit: &Visit, at: Timestamp) -> Self {
+        let format = visit.format();
+        Self::new(Body::Clock { at: format.moment(at), ago: format.relative(at, visit.now) })
     }
 
     pub(crate) fn optional_when(visit: &Visit, at: Option<Timestamp>) -> Self {

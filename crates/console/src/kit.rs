@@ -208,6 +208,15 @@ pub(crate) struct Sheet {
     pub(crate) parts: Vec<Part>,
 }
 
+/// A box to tick.
+#[derive(Clone, Debug)]
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
+    /// It is not done without.
+    pub(crate) is_required: bool,
+}
+
 /// What a button will do, before it does it.
 #[derive(Template)]
 #[template(path = "kit/confirm.html")]
@@ -220,8 +229,8 @@ pub(crate) struct Confirm {
     /// Where the form is sent.
     pub(crate) action: String,
     pub(crate) hidden: Vec<(&'static str, String)>,
-    /// Name and text of a box to tick.
-    pub(crate) check: Option<(&'static str, &'static str)>,
+    pub(crate) check: Option<Check>,
+    /// Empty when there is nothing to do.
     pub(crate) button: &'static str,
     pub(crate) is_danger: bool,
     /// Address and text of the way back.

@@ -16,6 +16,15 @@ use crate::state::Console;
 /// Entries of a page of a list.
 const PAGE: usize = 50;
 
+/// Parameters that some pages call by a short name: the address of one page narrows any other.
+const SHORT: [(&str, &str); 5] = [
+    ("logical_group_id", "group"),
+    ("public_model", "model"),
+    ("host_id", "host"),
+    ("shadow_host_id", "host"),
+    ("route_id", "route"),
+];
+
 /// The parameters of a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query(Fields);
@@ -31,9 +40,10 @@ impl Query {
         self.0
     }
 
-    /// A parameter's text; an empty one, as forms send it, is none.
+    /// A parameter's text, under its own name or the short one; an empty one, as forms send it, is none.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
-        self.0.text(name)
+        let short = SHORT.iter().find(|(own, _)| *own == name);
+        self.0.text(name).or_else(|| self.0.text(short?.1))
     }
 
     /// A parameter's text, parsed.

@@ -392,6 +392,17 @@ pub(crate) fn breaker_badge(language: Language, word: &str) -> Badge {
     Badge::new(tone, breaker(language, word))
 }
 
+/// The badge of what no request and no probe has tried: nothing is known of it.
+pub(crate) fn untried_badge(language: Language) -> Badge {
+    Badge::new(
+        Tone::Quiet,
+        match language {
+            Language::English => "not tried yet",
+            Language::Chinese => "尚无请求",
+        },
+    )
+}
+
 /// The badge of what became of a binding.
 pub(crate) fn sticky_badge(language: Language, word: &str) -> Badge {
     let tone = match word {

@@ -219,7 +219,25 @@ impl Control {
     }
 }
 
+impl Control {
+    /// How many routes that may serve no request and no probe has tried since the server started.
+    pub fn untried_routes(&self) -> usize {
+        let in_force = self.in_force.load();
+        let may_serve = in_force
+            .snapshot
+            .routes()
+            .iter()
+            .filter(|entry| entry.route.enabled && in_force.snapshot.host_at(entry.host).enabled);
+        may_serve.filter(|entry| in_force.health.last_used(entry.index).is_none()).count()
+    }
+}
+
 impl RouteHealthView {
+    /// Whether a request or a probe has tried it since the server started.
+    pub fn was_tried(&self) -> bool {
+        self.last_used_at.is_some()
+    }
+
     /// Whether there is nothing to tell of it.
     pub fn is_well(&self) -> bool {
         self.breaker.state == "closed" && self.credentials.is_empty() && self.flags.is_empty()

@@ -77,7 +77,7 @@ fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
     let row = |entry: &AuditView| {
         vec![
             Cell::link(path("/audit", &entry.id.to_string()), entry.id.to_string()),
-            Cell::when(visit, entry.at),
+            Cell::clock(visit, entry.at),
             Cell::text(faults::who(language, &entry.actor)),
             Cell::code(&entry.action),
             Cell::text(faults::said(language, &entry.summary)),

@@ -109,7 +109,7 @@ fn listing(visit: &Visit, found: &Page<GenerationView>, in_force: u64, is_later_
         let link = Cell::link(path("/generations", &number), &number);
         vec![
             if record.generation == in_force { link.note(t.in_force()) } else { link },
-            Cell::when(visit, record.at),
+            Cell::clock(visit, record.at),
             Cell::text(faults::who(language, &record.actor)),
             Cell::text(faults::said(language, &record.summary)),
         ]
@@ -175,12 +175,16 @@ fn confirmation(visit: &Visit, number: u64, diff: &Diff) -> Confirm {
     Confirm {
         shell: visit.shell(Section::Generations),
         title: t.roll_back_title(number),
-        sentences: vec![t.roll_back_what().to_owned()],
-        parts: vec![Part::new(t.will_change()).table(changes::table(language, diff), t.same())],
+        sentences: vec![if diff.is_empty() { t.same() } else { t.roll_back_what() }.to_owned()],
+        parts: if diff.is_empty() {
+            Vec::new()
+        } else {
+            vec![Part::new(t.will_change()).table(changes::table(language, diff), t.same())]
+        },
         action: format!("{back}/rollback"),
         hidden: Vec::new(),
         check: None,
-        button: t.roll_back(),
+        button: if diff.is_empty() { "" } else { t.roll_back() },
         is_danger: true,
         cancel: (back, t.cancel()),
     }
@@ -201,6 +205,7 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
         render(&sheet(&visit, &detail, Some(&since), 4)),
         render(&sheet(&visit, &detail, None, 3)),
         render(&confirmation(&visit, 3, &since.diff)),
+        render(&confirmation(&visit, 3, &Diff::default())),
     ]
 }
 

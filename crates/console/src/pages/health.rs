@@ -1,5 +1,7 @@
 //! How hosts and routes are, what is wrong first, and clearing cool-downs.
 
+mod badges;
+
 use std::time::Duration;
 
 use askama::Template;
@@ -10,10 +12,12 @@ use relay_control::fleet_health::{BreakerView, ClearError, FleetHealthView, Heal
 use relay_control::status::Health;
 use relay_domain::Timestamp;
 
+use self::badges::tried_hosts;
+pub(crate) use self::badges::{host_badge, no_fault, route_badge};
 use crate::fault::{Fault, PageResult};
 use crate::form::Form;
 use crate::format::{Format, NOTHING};
-use crate::kit::Confirm;
+use crate::kit::{Check, Confirm};
 use crate::query::{Query, path};
 use crate::shell::{Section, Shell, page, see_other};
 use crate::state::Console;
@@ -49,6 +53,7 @@ words! {
         clear_do => "Clear" / "确认清除";
         cancel => "Cancel" / "取消";
         nothing_troubled => "Nothing is wrong." / "一切正常。";
+        no_fault(number) => "No fault is known. Routes that nothing has tried yet: {number}" / "未发现问题。尚无请求的路由：{number}";
         routes_left(count) => "{count} more routes; what is not well comes first." / "另有 {count} 条路由未列出；异常的排在最前。";
         no_routes => "No route leads anywhere yet." / "还没有任何路由。";
         probes => "Probes" / "探测";
@@ -221,6 +226,8 @@ pub(crate) struct HealthPage {
     pub(crate) routes_left: Option<String>,
     pub(crate) is_troubled_only: bool,
     pub(crate) has_routes: bool,
+    /// Said in place of "nothing is wrong" where not everything was tried.
+    pub(crate) no_fault: Option<String>,
     pub(crate) probe_mode: String,
     pub(crate) probe_cost: String,
     pub(crate) log: String,
@@ -233,6 +240,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
         &visit,
         &console.control.health().await,
         &console.control.fleet_health(&filter),
+        console.control.untried_routes(),
         filter.troubled,
     );
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
@@ -267,7 +275,11 @@ fn confirmation(visit: &Visit, host: Option<String>, route: Option<String>) -> C
         sentences: vec![name.map_or_else(|| t.clear_what_all().to_owned(), |name| t.clear_what(name))],
         parts: Vec::new(),
         action: "/health/clear".to_owned(),
-        check: name.is_none().then(|| ("at_once", t.clear_at_once())),
+        check: name.is_none().then(|| Check {
+            name: "at_once",
+            text: t.clear_at_once().to_owned(),
+            is_required: false,
+        }),
         hidden: vec![("host_id", host.unwrap_or_default()), ("route_id", route.unwrap_or_default())],
         button: t.clear_do(),
         is_danger: false,
@@ -276,21 +288,19 @@ fn confirmation(visit: &Visit, host: Option<String>, route: Option<String>) -> C
 }
 
 impl HealthPage {
-    fn new(visit: &Visit, health: &Health, fleet: &FleetHealthView, is_troubled_only: bool) -> Self {
+    fn new(visit: &Visit, health: &Health, fleet: &FleetHealthView, untried: usize, is_troubled_only: bool) -> Self {
         let language = visit.preferences.language;
         let (t, format) = (HealthWords(language), visit.format());
         let teller = Teller { t, format, language, now: visit.now };
         let when = |at: Option<Timestamp>| at.map_or_else(|| NOTHING.to_owned(), |at| format.relative(at, visit.now));
+        let tried = tried_hosts(fleet);
         let hosts = fleet.hosts.iter().map(|host| {
             let banned = host.address_banned.as_ref();
             HealthLine {
                 id: host.host_id.clone(),
                 href: path("/hosts", &host.host_id),
                 host: host.host_id.clone(),
-                badge: match banned {
-                    Some(cooling) => Badge::new(Tone::Bad, terms::cooling(language, cooling.reason)),
-                    None => terms::breaker_badge(language, host.breaker.state),
-                },
+                badge: host_badge(language, host, tried.contains(host.host_id.as_str())),
                 why: Some(teller.opener(&host.breaker)).filter(|why| !why.is_empty()).unwrap_or_else(|| NOTHING.into()),
                 since: when(host.breaker.since.or(banned.map(|cooling| cooling.since))),
                 back: when(host.breaker.expected_back.or(banned.map(|cooling| cooling.expected_back))),
@@ -313,6 +323,7 @@ impl HealthPage {
             routes_left: (left > 0).then(|| t.routes_left(format.number(i64::try_from(left).unwrap_or(i64::MAX)))),
             is_troubled_only,
             has_routes: health.fleet.routes > 0,
+            no_fault: no_fault(language, untried),
             probe_mode: mode,
             probe_cost: cost,
             log: t.log_rows(
@@ -330,21 +341,19 @@ fn route_line(teller: &Teller, route: &RouteHealthView) -> HealthLine {
     let when = |at: Option<Timestamp>| at.map_or_else(|| NOTHING.to_owned(), |at| format.relative(at, now));
     let cooling = route.credentials.iter().max_by_key(|cooling| cooling.expected_back);
     let flag = route.flags.first();
-    let badge = match (route.breaker.state, cooling, flag) {
-        ("closed", Some(cooling), _) => Badge::new(Tone::Warning, terms::cooling(language, cooling.reason)),
-        ("closed", None, Some(flag)) => Badge::new(Tone::Warning, terms::flag(language, flag.flag)),
-        (state, ..) => terms::breaker_badge(language, state),
-    };
     let ms = |ms: Option<u64>| format.optional_micros(ms.map(|ms| ms * 1_000));
     HealthLine {
         id: route.route_id.clone(),
         href: path("/routes", &route.route_id),
         host: route.host_id.clone(),
-        badge,
+        badge: route_badge(language, route),
         why: teller.reasons(route),
         since: when(route.breaker.since.or(cooling.map(|cooling| cooling.since)).or(flag.map(|flag| flag.since))),
         back: when(route.breaker.expected_back.or(cooling.map(|cooling| cooling.expected_back))),
-        answers: t.answers_of(route.succeeded, route.failed),
+        answers: match (route.succeeded, route.failed) {
+            (0, 0) => NOTHING.to_owned(),
+            (good, bad) => t.answers_of(good, bad),
+        },
         ttft: format!("{} / {}", ms(route.ttft_ms_p50), ms(route.ttft_ms_p99)),
         last_used: when(route.last_used_at),
         is_left_alone: route.breaker.state != "closed" || cooling.is_some(),
@@ -449,7 +458,7 @@ mod samples {
     pub(crate) fn samples(language: Language) -> Vec<String> {
         let visit = visit(language);
         let pages = [sample_trouble(), sample_wellness()]
-            .map(|(health, fleet)| render(&HealthPage::new(&visit, &health, &fleet, false)));
+            .map(|(health, fleet)| render(&HealthPage::new(&visit, &health, &fleet, 2, false)));
         let confirmations = [None, Some(HOSTILE.to_owned())].map(|host| render(&confirmation(&visit, host, None)));
         pages.into_iter().chain(confirmations).collect()
     }

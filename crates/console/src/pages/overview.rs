@@ -17,7 +17,7 @@ use self::tiles::{Tile, tiles};
 use crate::chart::Chart;
 use crate::fault::{Fault, PageResult};
 use crate::format::{Format, NOTHING};
-use crate::pages::health::{Trouble, troubles};
+use crate::pages::health::{Trouble, no_fault, troubles};
 use crate::pages::start::steps::{StepLink, links};
 use crate::query::{Query, address};
 use crate::shell::{Section, Shell, page};
@@ -136,6 +136,8 @@ pub(crate) struct Overview {
     pub(crate) shell: Shell,
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) has_routes: bool,
+    /// Said in place of "nothing is wrong" where not everything was tried.
+    pub(crate) no_fault: Option<String>,
     /// What is left to do on a new installation; empty once it serves.
     pub(crate) first_steps: Vec<StepLink>,
     /// Some of it is done.
@@ -191,7 +193,9 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let times = traffic.steps.iter().map(|step| step.at).collect();
     let timings = control.timings(times, traffic.step, asked.filter.clone()).await?;
     let fleet = control.fleet_health(&HealthFilter { troubled: true, ..HealthFilter::default() });
-    let shown = Overview::new(&visit, &asked, &Seen { traffic, is_counting, recent, timings, health, fleet });
+    let untried = control.untried_routes();
+    let seen = Seen { traffic, is_counting, recent, timings, health, fleet, untried };
+    let shown = Overview::new(&visit, &asked, &seen);
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
 
@@ -206,6 +210,8 @@ struct Seen {
     timings: StepsTimed,
     health: Health,
     fleet: FleetHealthView,
+    /// Routes that nothing has tried yet.
+    untried: usize,
 }
 
 impl Asked {
@@ -265,7 +271,7 @@ impl Overview {
     fn new(visit: &Visit, asked: &Asked, seen: &Seen) -> Self {
         let language = visit.preferences.language;
         let (t, format) = (OverviewWords(language), visit.format());
-        let Seen { traffic, is_counting, recent, timings, health, fleet } = seen;
+        let Seen { traffic, is_counting, recent, timings, health, fleet, untried } = seen;
         let total = &traffic.total;
         let drawn = Drawn { t, format, timings: &timings.steps, steps: (&traffic.steps, traffic.step) };
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
@@ -277,6 +283,7 @@ impl Overview {
             shell: visit.shell(Section::Overview),
             troubles: troubles(language, visit.now, health, fleet),
             has_routes: health.fleet.routes > 0,
+            no_fault: no_fault(language, *untried),
             has_begun: health.fleet.hosts + health.fleet.groups + health.fleet.keys > 0,
             first_steps: if is_new(health.fleet) { links(language, health.fleet, None) } else { Vec::new() },
             ranges: ranges(t, asked),
@@ -425,6 +432,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
         },
         health,
         fleet,
+        untried: 0,
     };
     let (health, fleet) = crate::pages::health::sample_wellness();
     let empty = Seen {
@@ -434,6 +442,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
         timings: StepsTimed::default(),
         health,
         fleet,
+        untried: 1,
     };
     let asked = |query: &str| Asked::read(&Query::parse(query), visit.now).unwrap();
     let pages = [

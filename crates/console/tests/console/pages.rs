@@ -143,3 +143,63 @@ async fn the_last_hour_is_the_same_in_its_number_and_by_group() {
     assert_eq!(after("<dt>Requests</dt>", "<dd>"), "1");
     assert_eq!(after(">gpt</a>", "<td class=\"number\">"), "1", "what the sums of the hour have besides is not of it");
 }
+
+#[tokio::test]
+async fn what_nothing_has_tried_is_not_said_to_be_well() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    for path in ["/", "/health"] {
+        let page = browser.get(path).await.ok();
+        assert!(page.contains("No fault is known. Routes that nothing has tried yet: 3"), "{path}: {page}");
+    }
+    for path in ["/health", "/hosts", "/routes", "/hosts/tokyo", "/routes/gpt-tokyo"] {
+        let page = browser.get(path).await.ok();
+        assert!(page.contains("<span class=\"badge quiet\">not tried yet</span>"), "{path}: {page}");
+        assert!(!page.contains(">well</span>") && !page.contains("0 good, 0 failed"), "{path}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_has_no_button_and_what_goes_with_it_is_agreed_to() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    let page = browser.get("/generations/1/rollback").await.ok();
+    assert!(page.contains("The fleet in force is the same.") && !page.contains("class=\"danger\""), "{page}");
+    let page = browser.get("/hosts/osaka/act/delete").await.ok();
+    assert!(page.contains("value=\"1\" required> Also delete its 2 routes"), "{page}");
+}
+
+#[tokio::test]
+async fn the_address_of_one_page_narrows_another() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    for (query, is_there) in [("group=gpt", true), ("group=other", false), ("host=osaka", false), ("host=tokyo", true)]
+    {
+        let page = browser.get(&format!("/routes?{query}")).await.ok();
+        assert_eq!(page.contains("href=\"/routes/gpt-tokyo\""), is_there, "{query}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_stored_is_not_said_to_stay() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    let page = browser.get("/hosts/tokyo/edit").await.ok();
+    assert_eq!(
+        page.matches("Left blank, the stored one stays.").count(),
+        1,
+        "of three secrets the gateway key: {page}"
+    );
+}
+
+#[tokio::test]
+async fn long_lists_tell_times_by_the_clock() {
+    let console = Console::with_fleet(FLEET).await;
+    console.resolve("r-1", "gpt", "gpt-5").await;
+    console.clock.advance(jiff::SignedDuration::from_mins(52));
+    let mut browser = console.logged_in(ADMIN).await;
+    for path in ["/decisions", "/generations", "/audit"] {
+        let page = browser.get(path).await.ok();
+        assert!(page.contains("title=\"52 min ago\" data-clock>26 Nov 2026, 12:00:00 UTC</time>"), "{path}: {page}");
+    }
+}

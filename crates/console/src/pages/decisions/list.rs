@@ -6,7 +6,8 @@ use askama::Template;
 use axum::extract::State;
 use relay_control::Control;
 use relay_control::decisions::{Decision, Filter};
-use relay_control::page::Page;
+use relay_control::page::{Page, PageRequest};
+use relay_domain::Timestamp;
 
 use crate::fault::{Fault, PageResult};
 use crate::format::{Format, Moment, NOTHING};
@@ -52,8 +53,10 @@ words! {
         operator => "operator" / "操作员";
         fallback => "fallback" / "降级";
         table => "Decisions, newest first" / "决策列表，最新在前";
-        looked_through => "Nothing in the part that was looked through; there are older ones." / "已查找的部分没有匹配项，更早的记录尚未查找。";
-        look_on => "Look further back" / "继续向前查找";
+        looked_through => "Looked through back to" / "已查找至";
+        comma => ", " / "，";
+        nothing_matches => "nothing matches." / "没有匹配项。";
+        look_on => "Look further back" / "查找更早的记录";
         none => "No decision matches. Each request through the gateway, and each action, leaves one here." / "没有匹配的决策。每个经过网关的请求和每次操作都会在这里留下一条记录。";
     }
 }
@@ -121,6 +124,8 @@ pub(crate) struct List {
     pub(crate) verdicts: Vec<(&'static str, String, bool)>,
     pub(crate) is_filtered: bool,
     pub(crate) lines: Vec<Line>,
+    /// How far back was looked, where nothing matches yet.
+    pub(crate) reached: Option<Moment>,
     pub(crate) newest: Option<String>,
     pub(crate) older: Option<String>,
     /// Where to ask for the live part again, while it is live.
@@ -141,8 +146,17 @@ const PATIENCE: Duration = Duration::from_millis(40);
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     let filter = read_filter(&query)?;
     let found = console.control.decisions_within(PATIENCE, filter, query.page()).await?;
-    let shown = List::new(&visit, &query, &found, &Known::of(&console.control));
+    let reached = reached(&console.control, &found).await?;
+    let shown = List::new(&visit, &query, &found, reached, &Known::of(&console.control));
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
+}
+
+/// How far back a page without a match has looked: when the next one begins.
+async fn reached(control: &Control, found: &Page<Decision>) -> Result<Option<Timestamp>, Fault> {
+    let (true, Some(cursor)) = (found.items.is_empty(), &found.next_cursor) else { return Ok(None) };
+    let next = PageRequest { limit: 1, cursor: Some(cursor.clone()) };
+    let next = control.decisions(Filter::default(), next).await?;
+    Ok(next.items.first().map(|decision| decision.at))
 }
 
 fn read_filter(query: &Query) -> Result<Filter, Fault> {
@@ -198,7 +212,7 @@ fn stream(query: &Query) -> String {
 }
 
 impl List {
-    fn new(visit: &Visit, query: &Query, found: &Page<Decision>, known: &Known) -> Self {
+    fn new(visit: &Visit, query: &Query, found: &Page<Decision>, reached: Option<Timestamp>, known: &Known) -> Self {
         let language = visit.preferences.language;
         let t = ListWords(language);
         let labels = [t.consumer(), t.group(), t.model(), t.route(), t.host(), t.sticky_key(), t.request_id()];
@@ -222,6 +236,7 @@ impl List {
             fields,
             verdicts: VERDICTS.map(|word| (word, terms::verdict(language, word).into_owned(), word == chosen)).into(),
             lines: found.items.iter().map(|decision| line(decision, visit, t)).collect(),
+            reached: reached.map(|at| visit.format().moment(at)),
             newest: (!is_first).then(|| with_filters(query, &[])),
             older: found.next_cursor.as_deref().map(|cursor| with_filters(query, &[("cursor", cursor)])),
             stream: (is_live && chosen != "open").then(|| stream(query)),
@@ -290,18 +305,35 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let known = Known([const { Vec::new() }; 5].map(|_: Vec<String>| vec![HOSTILE.to_owned()]));
     let query = Query::parse;
     let pages = [
-        List::new(&visit, &query("live=1"), &full, &known),
-        List::new(&visit, &query("live=1&verdict=open"), &full, &known),
-        List::new(&visit, &query("cursor=x&consumer=%3Cb%3E&verdict=failed&from=2026-11-01T00:00"), &full, &known),
-        List::new(&visit, &query(""), &empty, &Known::default()),
-        List::new(&visit, &query("host_id=a"), &cut, &Known::default()),
+        List::new(&visit, &query("live=1"), &full, None, &known),
+        List::new(&visit, &query("live=1&verdict=open"), &full, None, &known),
+        List::new(
+            &visit,
+            &query("cursor=x&consumer=%3Cb%3E&verdict=failed&from=2026-11-01T00:00"),
+            &full,
+            None,
+            &known,
+        ),
+        List::new(&visit, &query(""), &empty, None, &Known::default()),
+        List::new(&visit, &query("host_id=a"), &cut, Some(visit.now), &Known::default()),
     ];
     pages.iter().map(crate::pages::rendering::render).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::short;
+    use super::{Known, List, Page, Query, short};
+    use crate::words::Language;
+
+    #[test]
+    fn a_page_without_a_match_says_how_far_back_it_looked() {
+        let visit = crate::pages::rendering::visit(Language::English);
+        let found = Page { items: Vec::new(), next_cursor: Some("c".into()) };
+        let list = List::new(&visit, &Query::parse("host_id=a"), &found, Some(visit.now), &Known::default());
+        let page = crate::pages::rendering::render(&list);
+        let time = format!("data-exact>{}</time>, nothing matches.", visit.format().moment(visit.now).text);
+        assert!(page.contains("Looked through back to <time") && page.contains(&time), "{page}");
+    }
 
     #[test]
     fn a_long_id_keeps_both_ends() {

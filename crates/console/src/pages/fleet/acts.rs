@@ -20,7 +20,8 @@ use super::weight::{self, Weight};
 use crate::changes;
 use crate::fault::{Fault, PageResult};
 use crate::form::{self, Form};
-use crate::kit::{Confirm, Part};
+use crate::format::Format;
+use crate::kit::{Check, Confirm, Part};
 use crate::query::{address, path};
 use crate::shell::{page, see_other};
 use crate::state::Console;
@@ -38,7 +39,8 @@ words! {
         delete_what => "It is gone with the next generation. Its decisions and sums stay, and an older generation has it still." / "发布新版本后即删除。相关决策和统计仍会保留，旧版本中也仍然存在。";
         delete_referred(names) => "Others refer to it, and it can only be deleted with them: {names}." / "还有其他对象引用它，只能一并删除：{names}。";
         and_more(names, number) => "{names} and {number} more" / "{names} 以及另外 {number} 项";
-        cascade => "Delete those, too" / "一并删除这些对象";
+        cascade(number) => "Also delete these: {number}" / "一并删除这些对象：{number} 项";
+        cascade_routes(number) => "Also delete its {number} routes" / "一并删除它的 {number} 条路由";
         delete => "Delete" / "删除";
         enable_title(noun, id) => "Enable {noun} {id}" / "启用{noun} {id}";
         enable_what => "It serves again, from the next request on." / "从下一个请求起重新提供服务。";
@@ -143,8 +145,21 @@ struct Tried {
 /// Entries named at most: all of them stand in the plan.
 const NAMED: usize = 5;
 
-/// What refers to an entry, in words; none when nothing does.
-fn referred(language: Language, by: &[EntryName]) -> Option<String> {
+/// What refers to an entry: in words, and what to agree to.
+struct Referred {
+    names: String,
+    cascade: String,
+}
+
+/// What refers to an entry; none when nothing does.
+fn referred(language: Language, by: &[EntryName]) -> Option<Referred> {
+    let (t, number) = (ActWords(language), Format(language).number(i64::try_from(by.len()).unwrap_or(i64::MAX)));
+    let are_routes = by.len() > 1 && by.iter().all(|entry| entry.noun == Noun::Route.as_str());
+    let cascade = if are_routes { t.cascade_routes(number) } else { t.cascade(number) };
+    Some(Referred { names: names(language, by)?, cascade })
+}
+
+fn names(language: Language, by: &[EntryName]) -> Option<String> {
     let named = |entry: &EntryName| format!("{} {}", terms::noun(language, &entry.noun), entry.id);
     let names = by.iter().take(NAMED).map(named).collect::<Vec<_>>().join(", ");
     match by.len() {
@@ -178,7 +193,7 @@ fn confirmation(
     visit: &Visit,
     (noun, id, act): (Noun, &str, Act),
     planned: Option<Plan>,
-    referred: Option<String>,
+    referred: Option<Referred>,
     bound: Option<String>,
 ) -> Confirm {
     let language = visit.preferences.language;
@@ -195,11 +210,13 @@ fn confirmation(
     let back = path(list_of(noun), id);
     let bound = bound.map(|bound| t.drain_bound(bound));
     let check = match (act, &referred) {
-        (Act::Delete, Some(_)) => Some(("cascade", t.cascade())),
-        (Act::Rotate, _) => Some(("at_once", t.rotate_at_once())),
+        (Act::Delete, Some(referred)) => {
+            Some(Check { name: "cascade", text: referred.cascade.clone(), is_required: true })
+        }
+        (Act::Rotate, _) => Some(Check { name: "at_once", text: t.rotate_at_once().to_owned(), is_required: false }),
         _ => None,
     };
-    let told = referred.map(|names| t.delete_referred(names));
+    let told = referred.map(|referred| t.delete_referred(referred.names));
     let mut parts = Vec::new();
     if let Some(planned) = planned {
         parts.push(Part::new(t.plan()).table(planned.table, t.nothing()));
@@ -251,7 +268,8 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
         weighing: "",
     };
     let confirmed = |noun, act| {
-        let referred = (act == Act::Delete).then(|| HOSTILE.to_owned());
+        let referred =
+            (act == Act::Delete).then(|| Referred { names: HOSTILE.to_owned(), cascade: HOSTILE.to_owned() });
         let held = (act == Act::Drain).then(|| "7".to_owned());
         render(&confirmation(&visit, (noun, HOSTILE, act), Some(planned()), referred, held))
     };

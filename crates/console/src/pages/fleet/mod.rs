@@ -24,6 +24,7 @@ use relay_domain::{Host, Route};
 
 use crate::cell::Cell;
 use crate::kit::{Action, Head, Table};
+use crate::pages::health;
 use crate::query::path;
 use crate::shell::Shell;
 use crate::terms::{self, Badge, Tone};
@@ -111,20 +112,13 @@ impl Healths {
     /// The badge of a host that is enabled.
     pub(crate) fn host_badge(&self, language: Language, id: &str) -> Option<Badge> {
         let host = self.0.hosts.iter().find(|host| host.host_id == id)?;
-        Some(match &host.address_banned {
-            Some(cooling) => Badge::new(Tone::Bad, terms::cooling(language, cooling.reason)),
-            None => terms::breaker_badge(language, host.breaker.state),
-        })
+        let was_tried = self.0.routes.iter().any(|route| route.was_tried() && route.host_id == id);
+        Some(health::host_badge(language, host, was_tried))
     }
 
     /// The badge of a route that is enabled.
     pub(crate) fn route_badge(&self, language: Language, id: &str) -> Option<Badge> {
-        let route = self.route(id)?;
-        Some(match (route.breaker.state, route.credentials.first(), route.flags.first()) {
-            ("closed", Some(cooling), _) => Badge::new(Tone::Warning, terms::cooling(language, cooling.reason)),
-            ("closed", None, Some(flag)) => Badge::new(Tone::Warning, terms::flag(language, flag.flag)),
-            (state, ..) => terms::breaker_badge(language, state),
-        })
+        self.route(id).map(|route| health::route_badge(language, route))
     }
 }
 
@@ -138,11 +132,15 @@ pub(crate) fn state(language: Language, is_enabled: bool, health: Option<Badge>)
     }
 }
 
+/// Whether no fault is known.
+fn is_well(health: Option<&Badge>) -> bool {
+    health.is_none_or(|badge| matches!(badge.tone, Tone::Good | Tone::Quiet))
+}
+
 /// The badge of a host.
 pub(crate) fn host_state(language: Language, host: &Host, routes: &[&Route], healths: &Healths) -> Badge {
     let health = healths.host_badge(language, host.id.as_str());
-    let is_well = health.as_ref().is_none_or(|badge| badge.tone == Tone::Good);
-    if is_well && draining::is_draining(host, routes) {
+    if is_well(health.as_ref()) && draining::is_draining(host, routes) {
         return Badge::new(Tone::Warning, FleetWords(language).draining());
     }
     state(language, host.enabled, health)
@@ -151,8 +149,7 @@ pub(crate) fn host_state(language: Language, host: &Host, routes: &[&Route], hea
 /// The badge of a route.
 pub(crate) fn route_state(language: Language, route: &Route, healths: &Healths) -> Badge {
     let health = healths.route_badge(language, route.id.as_str());
-    let is_well = health.as_ref().is_none_or(|badge| badge.tone == Tone::Good);
-    if route.enabled && route.weight == 0 && is_well {
+    if route.enabled && route.weight == 0 && is_well(health.as_ref()) {
         return Badge::new(Tone::Warning, FleetWords(language).draining());
     }
     state(language, route.enabled, health)

@@ -104,7 +104,8 @@ fn sheet(visit: &Visit, route: &Route, healths: &Healths, held: Held) -> Sheet {
     let id = route.id.as_str();
     let fields: Fields = view::route(route);
     let facts = healths.route(id).map(|health| health_facts(visit, health)).unwrap_or_default();
-    let hint = if facts.is_empty() { t.never_used() } else { "" };
+    let was_tried = healths.route(id).is_some_and(RouteHealthView::was_tried);
+    let hint = if was_tried { "" } else { t.never_used() };
     let told = std::iter::once((t.held(), Cell::text(held.told(visit))));
     let health = Part::new(t.health()).hint(hint).facts(told.chain(facts).collect()).live(path("/routes", id));
     let shell = visit.shell(Section::Routes);
@@ -133,7 +134,11 @@ fn health_facts(visit: &Visit, health: &RouteHealthView) -> Vec<(&'static str, C
     let ms = |ms: Option<u64>| format.optional_micros(ms.map(|ms| ms * 1_000));
     let opener = health.breaker.opened_by.map(|word| terms::opened_by(language, word).into_owned());
     let class = health.breaker.class.unwrap_or_default();
-    let mut facts = vec![(t.breaker(), Cell::badge(terms::breaker_badge(language, health.breaker.state)))];
+    let breaker = match health.breaker.state {
+        "closed" if !health.was_tried() => terms::untried_badge(language),
+        state => terms::breaker_badge(language, state),
+    };
+    let mut facts = vec![(t.breaker(), Cell::badge(breaker))];
     if let Some(opener) = opener {
         facts.push((t.class(), Cell::text(opener).note(class)));
         facts.push((t.since(), Cell::optional_when(visit, health.breaker.since)));
@@ -144,8 +149,12 @@ fn health_facts(visit: &Visit, health: &RouteHealthView) -> Vec<(&'static str, C
         (t.cooling(), Cell::text(terms::cooling(language, cooling.reason)).note(format!("{} {until}", t.back())))
     }));
     facts.extend(health.flags.iter().map(|flag| (t.flagged(), Cell::text(terms::flag(language, flag.flag)))));
+    let answers = match (health.succeeded, health.failed) {
+        (0, 0) => Cell::text(""),
+        (good, bad) => Cell::text(t.answers_of(good, bad)),
+    };
     facts.extend([
-        (t.answers(), Cell::text(t.answers_of(health.succeeded, health.failed))),
+        (t.answers(), answers),
         (t.ttft(), Cell::text(format!("{} / {}", ms(health.ttft_ms_p50), ms(health.ttft_ms_p99)))),
         (t.last_used(), Cell::optional_when(visit, health.last_used_at)),
     ]);

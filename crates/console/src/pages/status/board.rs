@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::assets::{self, AssetUrls};
-use crate::format::{Format, Moment};
+use crate::format::{Format, Moment, NOTHING};
 use crate::process::StatusPage;
 use crate::query::address;
 use crate::words::{Language, words};
@@ -19,6 +19,7 @@ words! {
     StatusWords {
         title => "Service status" / "服务状态";
         all_well => "All models are served." / "全部模型正常服务。";
+        no_fault => "No fault is known." / "未发现问题。";
         some_degraded => "Some models are served with difficulty." / "部分模型服务不稳定。";
         some_down => "Some models cannot be served." / "部分模型暂时无法服务。";
         nothing => "Nothing is offered yet." / "暂未提供任何模型。";
@@ -33,14 +34,16 @@ words! {
         first_output => "Time to first token" / "首字延迟";
         of_half(value) => "{value} for half" / "半数请求 {value} 以内";
         of_most(value) => "{value} for 95 %" / "95% 请求 {value} 以内";
+        of_model(share) => "served in 24 hours: {share}" / "24 小时可用率：{share}";
         of_group(number, share) => "models: {number}; served in 24 hours: {share}" / "{number} 个模型，24 小时可用率：{share}";
         all_groups => "All groups" / "全部分组";
         no_requests => "no requests" / "无请求";
+        not_measured => "not measured lately" / "近期样本中无请求";
         days_ago(days) => "{days} days ago" / "{days} 天前";
         hours_ago => "24 hours ago" / "24 小时前";
         today => "now" / "现在";
         as_of => "As of" / "截至";
-        how => "Availability is the share of requests that were answered whole, of those that could be. Requests that were wrong by themselves, over their own limits, or ended by who sent them do not count. The time to first token is of the newest 3,000 requests of all models, of the last 24 hours at most. All times are UTC." / "可用率为完整应答的请求占应被应答请求的比例。请求本身有误、超出自身限额或被发送方中断的不计入。首字延迟取自全部模型最近 3,000 个请求（最多 24 小时）。时间均为 UTC。";
+        how => "Availability is the share of requests that were answered whole, of those that could be. Requests that were wrong by themselves, over their own limits, or ended by who sent them do not count. A gray bar is a time without requests. The time to first token is of the newest 3,000 requests of all models, of the last 24 hours at most. All times are UTC." / "可用率为完整应答的请求占应被应答请求的比例。请求本身有误、超出自身限额或被发送方中断的不计入。灰色条表示该时段无请求。首字延迟取自全部模型最近 3,000 个请求（最多 24 小时）。时间均为 UTC。";
         as_json => "As JSON" / "JSON 格式";
     }
 }
@@ -183,9 +186,10 @@ impl StatusPageContent {
         };
         let (strips, rest) = models.split_at(if is_index { 0 } else { models.len().min(STRIPS) });
         let rest = if is_index { &[] } else { rest };
+        let known = spans_known(status);
         let mut groups: Vec<(String, Vec<ModelView>)> = Vec::new();
         for (number, model) in strips.iter().enumerate() {
-            let view = view(language, page.days, number, model);
+            let view = view(language, page.days, number, (model, known));
             match groups.last_mut().filter(|(group, _)| *group == model.group) {
                 Some((_, models)) => models.push(view),
                 None => groups.push((model.group.clone(), vec![view])),
@@ -194,6 +198,7 @@ impl StatusPageContent {
         let state = models.iter().map(|model| model.state).max().unwrap_or(status.state);
         let summary = match state {
             _ if models.is_empty() => t.nothing(),
+            State::Operational if models.iter().any(|model| is_untold(model)) => t.no_fault(),
             State::Operational => t.all_well(),
             State::Degraded => t.some_degraded(),
             State::Down => t.some_down(),
@@ -203,7 +208,11 @@ impl StatusPageContent {
             language,
             assets: assets::urls(),
             title: page.title.clone().unwrap_or_else(|| t.title().to_owned()),
-            tone: if models.is_empty() { "quiet" } else { tone(state) },
+            tone: match state {
+                _ if models.is_empty() => "quiet",
+                State::Operational if models.iter().any(|model| is_untold(model)) => "quiet",
+                state => tone(state),
+            },
             summary,
             at: Format(language).moment(status.at),
             index,
@@ -223,21 +232,33 @@ fn of_group<'s>(status: &'s PublicStatus, group: Option<&str>) -> Vec<&'s ModelS
     status.models.iter().filter(|model| group.is_none_or(|group| model.group == group)).collect()
 }
 
+/// Whether nothing but that no fault is known speaks for it: there were no requests in a day.
+fn is_untold(model: &ModelStatus) -> bool {
+    model.state == State::Operational && model.availability[0].all() == 0
+}
+
+/// How many of the spans say something of their own: none is longer than the record goes back.
+fn spans_known(status: &PublicStatus) -> usize {
+    let all = |span: usize| -> i64 { status.models.iter().map(|model| model.availability[span].all()).sum() };
+    (1..SPANS.len()).rev().find(|span| all(*span) > all(span - 1)).map_or(1, |span| span + 1)
+}
+
 /// Some models of a group in one line, as well as the worst of them.
 fn line(t: StatusWords, models: &[&ModelStatus]) -> LineView {
     let name = models.first().map(|model| model.group.clone()).unwrap_or_default();
     let state = models.iter().map(|model| model.state).max().unwrap_or(State::Operational);
     let day = models.iter().fold(Tally::default(), |sum, model| plus(sum, model.availability[0]));
     let note = match models {
-        [_] => share(t, day),
+        [model] if is_untold(model) => String::new(),
+        [_] => t.of_model(share(t, day)),
         _ => t.of_group(models.len(), share(t, day)),
     };
     LineView {
         href: address("/status", [("group", name.as_str())]),
         name,
         note,
-        tone: tone(state),
-        state: state_word(t, state),
+        tone: if models.iter().all(|model| is_untold(model)) { "quiet" } else { tone(state) },
+        state: if models.iter().all(|model| is_untold(model)) { t.no_requests() } else { state_word(t, state) },
     }
 }
 
@@ -261,7 +282,7 @@ fn tone(state: State) -> &'static str {
     }
 }
 
-fn view(language: Language, days: u16, number: usize, model: &ModelStatus) -> ModelView {
+fn view(language: Language, days: u16, number: usize, (model, known): (&ModelStatus, usize)) -> ModelView {
     let (t, format) = (StatusWords(language), Format(language));
     let names = [t.day(), t.week(), t.month(), t.quarter()];
     let bars = model.bars.iter().enumerate().map(|(position, bar)| BarView {
@@ -274,13 +295,15 @@ fn view(language: Language, days: u16, number: usize, model: &ModelStatus) -> Mo
         },
     });
     let bars: Vec<BarView> = bars.collect();
+    let spans = model.availability.into_iter().enumerate();
+    let spans = spans.map(|(span, tally)| if span < known { share(t, tally) } else { NOTHING.to_owned() });
     let whole = model.bars.iter().fold(Tally::default(), |sum, bar| plus(sum, bar.tally));
     ModelView {
         number,
         model: model.model.clone(),
-        tone: tone(model.state),
-        state: state_word(t, model.state),
-        spans: names.into_iter().zip(model.availability).map(|(name, tally)| (name, share(t, tally))).collect(),
+        tone: if is_untold(model) { "quiet" } else { tone(model.state) },
+        state: if is_untold(model) { t.no_requests() } else { state_word(t, model.state) },
+        spans: names.into_iter().zip(spans).collect(),
         first_output: model.first_output_us.map(|(half, most)| (format.micros(half), format.micros(most))),
         width: (bars.len() * STEP).saturating_sub(STEP - BAR),
         bars,
@@ -384,6 +407,38 @@ pub(super) fn samples(language: Language) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn told(availability: [Tally; SPANS.len()]) -> StatusPageContent {
+        let model = ModelStatus {
+            group: "gpt".into(),
+            model: "gpt-5".into(),
+            state: State::Operational,
+            availability,
+            first_output_us: None,
+            bars: Vec::new(),
+        };
+        let now = crate::pages::rendering::now();
+        let status = PublicStatus { at: now, state: State::Operational, models: vec![model] };
+        let page = StatusPage { title: None, groups: Vec::new(), days: 90 };
+        StatusPageContent::new(Language::English, &page, &status, None).unwrap()
+    }
+
+    #[test]
+    fn spans_that_are_longer_than_the_record_are_left_out() {
+        let tally = |served| Tally { served, lost: 0 };
+        let page = told([tally(5), tally(9), tally(9), tally(9)]);
+        let spans: Vec<&str> = page.groups[0].1[0].spans.iter().map(|(_, share)| share.as_str()).collect();
+        assert_eq!(spans, ["100 %", "100 %", NOTHING, NOTHING]);
+        assert_eq!((page.summary, page.tone), ("All models are served.", "good"));
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_not_said_to_be_served() {
+        let page = told([Tally::default(); SPANS.len()]);
+        assert_eq!((page.summary, page.tone), ("No fault is known.", "quiet"));
+        let model = &page.groups[0].1[0];
+        assert_eq!((model.state, model.tone, model.spans[1].1.as_str()), ("no requests", "quiet", NOTHING));
+    }
 
     #[test]
     fn a_share_is_never_rounded_up_and_a_bar_is_as_bad_as_it() {
