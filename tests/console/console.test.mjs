@@ -290,7 +290,7 @@ test("a route is changed with a preview of what that does to traffic, and draine
   await page.fill("[name=weight]", "0");
   await page.click("button[value=look]");
   assert.match(await page.textContent("#planned"), /weight/);
-  await page.waitForSelector("text=Traffic that moves to another host");
+  await page.waitForSelector("text=Requests that go elsewhere or nowhere");
   assert.match(await page.textContent("#planned"), /\d of \d+ requests/);
   assert.deepEqual(await barriers(page), []);
   await keep(page, "route preview");

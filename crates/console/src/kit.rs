@@ -224,6 +224,8 @@ pub(crate) struct Confirm {
     pub(crate) shell: Shell,
     pub(crate) title: String,
     pub(crate) sentences: Vec<String>,
+    /// What is probably not meant, a line each.
+    pub(crate) warnings: Vec<String>,
     /// What will change, if there is more to say than sentences.
     pub(crate) parts: Vec<Part>,
     /// Where the form is sent.

@@ -53,6 +53,7 @@ words! {
         failed_to_refresh => "The server does not answer; what you see is the last state." / "服务器无响应，当前显示的是最后一次的状态。";
         dismiss => "Dismiss" / "关闭";
         first_run => "To the first request" / "完成首次请求";
+        warnings => "Warnings" / "警告";
         older => "Older" / "下一页";
         newest => "Newest" / "回到最新";
         done_cleared => "Cool-downs were cleared." / "已清除冷却。";

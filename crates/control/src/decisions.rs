@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use relay_ledger::{Decision, DecisionCandidate, Filter, TailCursor, Verdict, VerifyReport};
+pub use relay_ledger::{Decision, DecisionAttempt, DecisionCandidate, Filter, TailCursor, Verdict, VerifyReport};
 use relay_ledger::{LedgerReader, ReadError};
 
 use crate::Control;

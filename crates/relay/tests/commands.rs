@@ -162,7 +162,7 @@ async fn a_plan_and_a_simulation_tell_what_recent_traffic_would_do() {
     assert_eq!(plan.status.code(), Some(3), "{}", stderr(&plan));
     for part in [
         "replayed 4 decisions",
-        "100.0 % of traffic would move",
+        "100.0 % of traffic would go elsewhere or nowhere",
         "conversations: 3 are bound, 3 would stay, 0 would break",
     ] {
         assert!(stdout(&plan).contains(part), "{part} is not in:\n{}", stdout(&plan));

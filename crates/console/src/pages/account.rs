@@ -73,6 +73,7 @@ fn confirmation(visit: &Visit, sessions: usize) -> Confirm {
         shell: visit.shell(Section::Account),
         title: t.everywhere().to_owned(),
         sentences: vec![t.everywhere_what(sessions)],
+        warnings: Vec::new(),
         parts: Vec::new(),
         action: "/logout".to_owned(),
         hidden: vec![("everywhere", "1".to_owned())],

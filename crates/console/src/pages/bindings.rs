@@ -153,6 +153,7 @@ fn confirmation(visit: &Visit, query: &Query) -> Confirm {
             if told.is_empty() { t.purge_all_what().to_owned() } else { t.purge_what(told.join(", ")) },
             t.purge_cost().to_owned(),
         ],
+        warnings: Vec::new(),
         parts: Vec::new(),
         action: "/bindings/purge".to_owned(),
         hidden: FILTERS.into_iter().filter_map(|name| Some((name, query.text(name)?))).collect(),

@@ -176,6 +176,7 @@ fn confirmation(visit: &Visit, number: u64, diff: &Diff) -> Confirm {
         shell: visit.shell(Section::Generations),
         title: t.roll_back_title(number),
         sentences: vec![if diff.is_empty() { t.same() } else { t.roll_back_what() }.to_owned()],
+        warnings: Vec::new(),
         parts: if diff.is_empty() {
             Vec::new()
         } else {

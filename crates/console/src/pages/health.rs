@@ -273,6 +273,7 @@ fn confirmation(visit: &Visit, host: Option<String>, route: Option<String>) -> C
         shell: visit.shell(Section::Health),
         title: t.clear_title().to_owned(),
         sentences: vec![name.map_or_else(|| t.clear_what_all().to_owned(), |name| t.clear_what(name))],
+        warnings: Vec::new(),
         parts: Vec::new(),
         action: "/health/clear".to_owned(),
         check: name.is_none().then(|| Check {

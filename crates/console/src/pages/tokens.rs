@@ -175,6 +175,7 @@ fn confirmation(visit: &Visit, token: &TokenView) -> Confirm {
         shell: visit.shell(Section::Tokens),
         title: t.remove_title(faults::who(language, &token.label)),
         sentences: vec![t.remove_what().to_owned()],
+        warnings: Vec::new(),
         parts: Vec::new(),
         action: path("/tokens", &token.token_id.to_string()) + "/remove",
         hidden: Vec::new(),

@@ -1,6 +1,6 @@
 //! Making, changing and removing entries by forms.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::support::{ADMIN, Browser, Console, FLEET, OPERATOR};
 
@@ -157,4 +157,34 @@ async fn draining_and_disabling_say_what_they_do_and_are_for_admins() {
     browser.submit(disable, disable, &[]).await.location();
     assert_eq!(console.control.route("gpt-tokyo").unwrap()["enabled"], false);
     assert!(browser.get("/routes/gpt-tokyo").await.ok().contains("/act/enable"));
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_is_lost_first_and_says_nothing_of_what_is_not() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    console.resolve("r-1", "gpt", "gpt-5").await;
+    console.resolve("r-2", "gpt", "gpt-5").await;
+    console.clock.advance(jiff::SignedDuration::from_secs(60));
+    let fragment = [("hx-request", "true")];
+    let preview = browser.send(Method::GET, "/groups/gpt/act/delete", &fragment, String::new()).await.ok();
+    let lost = "Requests that nobody would serve</dt><dd><span class=\"badge bad\">2 (now 0)</span>";
+    let elsewhere = "Requests that go elsewhere or nowhere</dt><dd>100 % (2 of 2 requests)";
+    let at = |told: &str| preview.find(told).unwrap_or_else(|| panic!("{told}: {preview}"));
+    assert!(at(lost) < at(elsewhere));
+    for told in ["as if the change had been made before them", "2 decisions, "] {
+        assert!(preview.contains(told), "{told}: {preview}");
+    }
+    for untold in ["More than a host admits", "could serve nothing any more", "still can"] {
+        assert!(!preview.contains(untold), "{untold}: {preview}");
+    }
+}
+
+#[tokio::test]
+async fn warnings_stand_above_the_button_a_line_each() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    let page = browser.get("/hosts/tokyo/act/disable").await.ok();
+    let at = |told: &str| page.find(told).unwrap_or_else(|| panic!("{told}: {page}"));
+    assert!(at("<h2>Warnings</h2><p class=\"warn\">") < at("<button class=\"danger\">"));
 }

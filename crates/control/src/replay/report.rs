@@ -60,7 +60,7 @@ pub struct Covered {
 pub struct Traffic {
     /// How many.
     pub requests: u64,
-    /// Served by another host than before.
+    /// Served by another host than before, or by none.
     pub moved: u64,
     /// The same as a share of all.
     pub moved_share: f64,

@@ -12,6 +12,10 @@ use super::replay::{self, WindowArgs};
 use crate::client::with_query;
 use crate::output::{Output, plain};
 
+/// What the numbers of a replay take for granted (docs/plan.md).
+const ASSUMED: &str =
+    "recent decisions, planned again as if the change had been made before them and every host had been well:";
+
 /// What to compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
@@ -55,7 +59,7 @@ fn text(planned: &Value) -> String {
         );
     }
     if planned["blast_radius"].is_object() {
-        let _ = write!(text, "\n{}\n", replay::text(&planned["blast_radius"]));
+        let _ = write!(text, "\n{ASSUMED}\n{}\n", replay::text(&planned["blast_radius"]));
     }
     let generation = plain(&planned["generation"]);
     let _ = if planned["changes"].as_bool().unwrap_or(true) {

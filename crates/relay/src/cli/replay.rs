@@ -99,7 +99,7 @@ fn covered(blast: &Value) -> String {
 
 fn traffic(blast: &Value, text: &mut String) {
     let traffic = &blast["traffic"];
-    let _ = writeln!(text, "{} of traffic would move", percent(&traffic["moved_share"]));
+    let _ = writeln!(text, "{} of traffic would go elsewhere or nowhere", percent(&traffic["moved_share"]));
     let rows = list(&blast["hosts"]).take(MOST_ROWS).map(|host| {
         let told = |path: &str| output::field(host, path);
         let both = |name: &str| format!("{} -> {}", told(&format!("{name}.before")), told(&format!("{name}.after")));

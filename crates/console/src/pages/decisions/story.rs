@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use relay_control::decisions::{Decision, DecisionCandidate};
+use relay_control::decisions::{Decision, DecisionAttempt, DecisionCandidate};
 
 use crate::fault::{Fault, PageResult};
 use crate::faults;
@@ -26,6 +26,11 @@ words! {
         an_operator => "An operator" / "操作员";
         answered_by(route, host) => "Served over route {route} by host {host}." / "由主机 {host} 通过路由 {route} 提供。";
         answered_by_fallback(route, host) => "Served over route {route} by host {host}, a fallback: something better was not eligible." / "由主机 {host} 通过路由 {route} 提供；因为更优的路由当时不可用，这是降级选择。";
+        answered_after(route, host, failed) => "Served over route {route} by host {host}, after route {failed}." / "路由 {failed}。之后由主机 {host} 通过路由 {route} 提供。";
+        failed_as(route, what) => "{route} failed: {what}" / "{route} 失败：{what}";
+        failed_with(route, what, status) => "{route} failed: {what}, {status}" / "{route} 失败：{what}，{status}";
+        and_route => "; and route " / "；路由 ";
+        served => "served" / "已提供服务";
         resolved_to(route, host) => "Only resolved, to route {route} on host {host}." / "仅解析：选中主机 {host} 上的路由 {route}。";
         no_route => "No host served it." / "没有主机提供服务。";
         still_open => "It has not ended yet." / "请求尚未结束。";
@@ -212,7 +217,7 @@ impl Story {
             first_output: format.optional_micros(decision.first_output_us),
             total: format.optional_micros(decision.latency_us),
             tries: tries(language, format, decision),
-            candidates: candidates(language, &decision.candidates),
+            candidates: candidates(language, &decision.candidates, served(decision)),
             sticky: terms::sticky_badge(language, &decision.sticky_action),
             sticky_facts: sticky_facts(t, language, decision),
             same_key: decision.sticky_key.as_deref().map(|key| address("/decisions", [("sticky_key", key)])),
@@ -237,11 +242,35 @@ pub(crate) fn sentences(t: StoryWords, decision: &Decision) -> Vec<String> {
         _ if decision.verdict == "open" => t.still_open().to_owned(),
         (Some(route), Some(host)) if decision.verdict == "resolved" => t.resolved_to(route, host),
         (Some(route), Some(host)) if decision.verdict == "failed" => t.failed_on(route, host),
-        (Some(route), Some(host)) if decision.fallback_used => t.answered_by_fallback(route, host),
-        (Some(route), Some(host)) => t.answered_by(route, host),
+        (Some(route), Some(host)) => answered(t, decision, route, host),
         _ => t.no_route().to_owned(),
     };
     vec![asked, served]
+}
+
+/// Which route served, and why not one before it.
+fn answered(t: StoryWords, decision: &Decision, route: &str, host: &str) -> String {
+    let before = decision.attempts.split_last().map(|(_, before)| before).unwrap_or_default();
+    let failures: Vec<String> = before.iter().map(|attempt| failure(t, attempt)).collect();
+    match failures.as_slice() {
+        [] if decision.fallback_used => t.answered_by_fallback(route, host),
+        [] => t.answered_by(route, host),
+        failures => t.answered_after(route, host, failures.join(t.and_route())),
+    }
+}
+
+fn failure(t: StoryWords, attempt: &DecisionAttempt) -> String {
+    let what = attempt.class.clone().unwrap_or_else(|| terms::end(t.0, &attempt.end).into_owned());
+    match attempt.status {
+        Some(status) => t.failed_with(&attempt.route_id, what, status),
+        None => t.failed_as(&attempt.route_id, what),
+    }
+}
+
+/// The route that served.
+pub(crate) fn served(decision: &Decision) -> Option<&str> {
+    let has_answered = decision.attempts.last().is_some_and(|attempt| attempt.end == "answered");
+    decision.route_id.as_deref().filter(|_| has_answered && decision.verdict != "failed")
 }
 
 pub(crate) fn warnings(t: StoryWords, decision: &Decision) -> Vec<&'static str> {
@@ -303,24 +332,34 @@ pub(crate) fn tries(language: Language, format: Format, decision: &Decision) -> 
     told.collect()
 }
 
-pub(crate) fn candidates(language: Language, candidates: &[DecisionCandidate]) -> Vec<CandidateLine> {
+/// The routes of a plan, with the one that served.
+pub(crate) fn candidates(
+    language: Language,
+    candidates: &[DecisionCandidate],
+    served: Option<&str>,
+) -> Vec<CandidateLine> {
     let lines = candidates.iter().map(|candidate| CandidateLine {
         route: candidate.route_id.clone(),
         route_href: path("/routes", &candidate.route_id),
         host: candidate.host_id.clone(),
         tier: candidate.tier,
         weight: candidate.weight,
-        verdict: Badge::new(
-            match candidate.verdict.as_str() {
-                "first" => Tone::Good,
-                "excluded" => Tone::Warning,
-                _ => Tone::Quiet,
-            },
-            terms::candidate(language, &candidate.verdict),
-        ),
+        verdict: match candidate.verdict.as_str() {
+            _ if served == Some(&candidate.route_id) => Badge::new(Tone::Good, StoryWords(language).served()),
+            // Another had to serve in its place.
+            "first" if served.is_some() => Badge::new(Tone::Warning, terms::candidate(language, "first")),
+            "first" => Badge::new(Tone::Good, terms::candidate(language, "first")),
+            "excluded" => Badge::new(Tone::Warning, terms::candidate(language, "excluded")),
+            other => Badge::new(Tone::Quiet, terms::candidate(language, other)),
+        },
         reason: candidate.reason.as_deref().map(|reason| faults::said(language, reason)).unwrap_or_default(),
     });
     lines.collect()
+}
+
+/// Whether any of the routes has something against it.
+pub(crate) fn has_reasons(lines: &[CandidateLine]) -> bool {
+    lines.iter().any(|line| !line.reason.is_empty())
 }
 
 fn sticky_facts(t: StoryWords, language: Language, decision: &Decision) -> Vec<Fact> {
@@ -394,4 +433,55 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
         customer_text: &text,
     });
     told.map(|told| crate::pages::rendering::render(&Story::new(&visit, &told))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::rendering::decisions;
+
+    /// The plan put gpt-osaka first; it answered 503, and gpt-tokyo served.
+    fn after_a_failure() -> Decision {
+        let mut decision = decisions().swap_remove(0);
+        for (position, route) in ["gpt-osaka", "gpt-tokyo"].into_iter().enumerate() {
+            decision.candidates[position].route_id = route.into();
+            decision.attempts[position].route_id = route.into();
+        }
+        decision.candidates.truncate(2);
+        decision.route_id = Some("gpt-tokyo".into());
+        decision.host_id = Some("tokyo".into());
+        decision
+    }
+
+    #[test]
+    fn what_served_after_a_failure_is_told_with_the_failure() {
+        let told = |language| sentences(StoryWords(language), &after_a_failure()).pop().unwrap_or_default();
+        assert_eq!(
+            told(Language::English),
+            "Served over route gpt-tokyo by host tokyo, after route gpt-osaka failed: gateway_5xx, 503."
+        );
+        assert_eq!(
+            told(Language::Chinese),
+            "路由 gpt-osaka 失败：gateway_5xx，503。之后由主机 tokyo 通过路由 gpt-tokyo 提供。"
+        );
+    }
+
+    #[test]
+    fn without_a_try_before_it_a_fallback_is_one_for_want_of_something_better() {
+        let mut decision = after_a_failure();
+        decision.attempts.remove(0);
+        let told = sentences(StoryWords(Language::English), &decision).pop().unwrap_or_default();
+        assert!(told.ends_with("a fallback: something better was not eligible."), "{told}");
+    }
+
+    #[test]
+    fn the_route_that_served_is_marked_and_reasons_stand_only_where_there_are_some() {
+        let decision = after_a_failure();
+        let badges = |served| candidates(Language::English, &decision.candidates, served).into_iter();
+        let told: Vec<Badge> = badges(served(&decision)).map(|line| line.verdict).collect();
+        assert_eq!(told, [Badge::new(Tone::Warning, "chosen first"), Badge::new(Tone::Good, "served")]);
+        assert!(!has_reasons(&badges(None).collect::<Vec<_>>()));
+        let failed = Decision { verdict: "failed".into(), ..decision.clone() };
+        assert_eq!(served(&failed), None);
+    }
 }

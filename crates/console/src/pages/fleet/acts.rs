@@ -34,7 +34,6 @@ words! {
         cancel => "Cancel" / "取消";
         plan => "What will change" / "将发生的变更";
         nothing => "Nothing differs from what is in force." / "与当前生效的配置没有差异。";
-        warnings => "Probably not meant" / "可能并非本意";
         delete_title(noun, id) => "Delete {noun} {id}" / "删除{noun} {id}";
         delete_what => "It is gone with the next generation. Its decisions and sums stay, and an older generation has it still." / "发布新版本后即删除。相关决策和统计仍会保留，旧版本中也仍然存在。";
         delete_referred(names) => "Others refer to it, and it can only be deleted with them: {names}." / "还有其他对象引用它，只能一并删除：{names}。";
@@ -217,12 +216,10 @@ fn confirmation(
         _ => None,
     };
     let told = referred.map(|referred| t.delete_referred(referred.names));
-    let mut parts = Vec::new();
+    let (mut parts, mut warnings) = (Vec::new(), Vec::new());
     if let Some(planned) = planned {
         parts.push(Part::new(t.plan()).table(planned.table, t.nothing()));
-        if !planned.warnings.is_empty() {
-            parts.push(Part::new(t.warnings()).hint(planned.warnings.join(" · ")));
-        }
+        warnings = planned.warnings;
         let here = format!("{back}/act/{}", act.as_str());
         parts.push(Part::new(weight::title(language)).hint(weight::waiting(language)).later(here));
     }
@@ -230,6 +227,7 @@ fn confirmation(
         shell: visit.shell(section(noun)),
         title,
         sentences: std::iter::once(what.to_owned()).chain(told).chain(bound).collect(),
+        warnings,
         parts,
         action: format!("{back}/act/{}", act.as_str()),
         hidden: Vec::new(),

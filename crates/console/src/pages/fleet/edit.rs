@@ -43,7 +43,6 @@ words! {
         cancel => "Cancel" / "取消";
         plan => "What will change" / "将发生的变更";
         nothing => "Nothing differs from what is in force." / "与当前生效的配置没有差异。";
-        warnings => "Probably not meant" / "可能并非本意";
         faults => "This cannot be saved yet" / "暂时无法保存";
         changed_since => "The form was changed after you looked at what it does. Look once more." / "预览之后表单又有修改，请重新预览。";
         effect => "Show its effect on traffic" / "显示对流量的影响";

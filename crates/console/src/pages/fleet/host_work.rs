@@ -232,6 +232,7 @@ fn confirmation(visit: &Visit, id: &str, ask: Ask, can_be_asked: bool) -> Confir
         } else {
             vec![what.to_owned(), t.no_admin().to_owned()]
         },
+        warnings: Vec::new(),
         parts: Vec::new(),
         action: asking(id, ask),
         hidden: Vec::new(),

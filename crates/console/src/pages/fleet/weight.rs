@@ -8,7 +8,7 @@ use std::time::Duration;
 use askama::Template;
 use relay_control::blast_radius::ReplayWindow;
 use relay_control::edit::{Edit, WeighError, Weighed};
-use relay_control::replay::{BlastRadius, Change, HostTraffic};
+use relay_control::replay::{BlastRadius, Change, HostTraffic, Traffic};
 
 use crate::cell::Cell;
 use crate::faults;
@@ -17,7 +17,7 @@ use crate::kit::{Head, Part, Table};
 use crate::query::path;
 use crate::shell::Shell;
 use crate::state::Console;
-use crate::terms;
+use crate::terms::{self, Badge, Tone};
 use crate::visit::Visit;
 use crate::words::{Language, words};
 
@@ -26,16 +26,17 @@ words! {
         title => "What it does to recent traffic" / "对近期流量的影响";
         waiting => "Recent decisions are planned again with the change; it takes two seconds at most." / "正在按变更后的配置重新规划近期决策，最多需要两秒。";
         failed(why) => "It is not known: {why}" / "无法计算：{why}";
+        assumed => "Recent requests planned again, as if the change had been made before them and every host had been well; so these numbers differ from what hosts served." / "将近期请求重新规划：假设变更在此之前就已生效，且各主机一直正常；因此数字与主机实际处理的情况会有出入。";
         no_change => "Nothing would change." / "没有变化。";
         no_traffic => "There were no decisions in the last 24 hours, so nothing is known of its effect." / "最近 24 小时没有决策记录，无法评估影响。";
         none_there => "None of these requests went there, or would: this says nothing about it." / "样本中没有相关请求，无法据此评估。";
-        moved => "Traffic that moves to another host" / "改由其他主机处理的流量";
+        moved => "Requests that go elsewhere or nowhere" / "改由其他主机处理或无法处理的请求";
         moved_of(share, moved, requests) => "{share} ({moved} of {requests} requests)" / "{share}（{requests} 个请求中的 {moved} 个）";
-        broken => "Bound conversations that break" / "中断的已绑定会话";
+        broken => "Bound conversations that would have broken" / "会因此中断的已绑定会话";
         broken_of(broken, bound) => "{broken} of {bound}" / "{bound} 个中的 {broken} 个";
         refilled(money) => "filling their prompt caches again costs {money} once" / "重建提示词缓存的一次性成本 {money}";
         cost => "Expected cost" / "预计成本";
-        cost_change(before, after) => "{before} → {after}" / "{before} → {after}，变化";
+        cost_change(before, after, change) => "{before} → {after} ({change})" / "{before} → {after}（{change}）";
         cost_same => "the same" / "不变";
         priced(number) => "of {number} requests whose price is known" / "按价格已知的 {number} 个请求计算";
         unserved => "Requests that nobody would serve" / "将无法服务的请求";
@@ -47,7 +48,7 @@ words! {
         away => "Moves away" / "移出";
         here => "Moves here" / "移入";
         bound => "Bound" / "已绑定会话";
-        breaks => "Breaks" / "中断会话";
+        breaks => "Would break" / "会中断";
         peak => "Peak in flight" / "并发峰值";
         peak_minute => "Peak a minute" / "每分钟峰值";
         refused => "What would not be served, and was" / "变更后将无法服务的请求";
@@ -61,9 +62,7 @@ words! {
         limit => "Admits" / "上限";
         concurrency => "requests at once" / "并发请求";
         rpm => "requests a minute" / "每分钟请求";
-        within => "No host would get more than it admits, as far as hosts told." / "就已知容量而言，没有主机会超出上限。";
         dead => "Routes that could serve nothing any more" / "将失效的路由";
-        no_dead => "Every route that can serve something still can." / "没有路由会因此失效。";
         route => "Route" / "路由";
         findings => "Models that the host does not list" / "主机未列出的模型";
         covered(number, from, to) => "{number} decisions, {from} to {to}" / "{number} 条决策，{from} 至 {to}";
@@ -124,7 +123,9 @@ fn told(visit: &Visit, weighed: Result<Weighed, WeighError>) -> Vec<Part> {
             parts
         }
     };
-    parts.push(teller.dead(&weighed));
+    if !weighed.dead_routes.is_empty() {
+        parts.push(teller.dead(&weighed));
+    }
     if !weighed.findings.is_empty() {
         let language = visit.preferences.language;
         let said = |text: &str| Cell::text(faults::said(language, text));
@@ -153,11 +154,14 @@ impl Teller<'_> {
     }
 
     fn radius(&self, radius: &BlastRadius) -> Vec<Part> {
-        let mut parts = vec![Part::new(self.t.title()).facts(self.facts(radius)), self.hosts(radius)];
+        let first = Part::new(self.t.title()).hint(self.t.assumed()).facts(self.facts(radius));
+        let mut parts = vec![first, self.hosts(radius)];
         if !radius.refused.is_empty() {
             parts.push(self.refused(radius));
         }
-        parts.push(self.capacity(radius));
+        if !radius.capacity.is_empty() {
+            parts.push(self.capacity(radius));
+        }
         parts
     }
 
@@ -169,14 +173,19 @@ impl Teller<'_> {
         let broken = t.broken_of(self.number(conversations.broken), self.number(conversations.bound));
         let lost = conversations.cache_lost_nanos;
         let refilled = if lost > 0 { t.refilled(self.format.short_money(lost)) } else { String::new() };
-        let unserved = t.unserved_of(self.number(traffic.unserved_after), self.number(traffic.unserved_before));
         vec![
+            (t.unserved(), self.unserved(traffic)),
             (t.moved(), Cell::text(moved)),
             (t.broken(), Cell::text(broken).note(refilled)),
             (t.cost(), self.cost(radius)),
-            (t.unserved(), Cell::text(unserved)),
             (t.looked_at(), self.covered(radius)),
         ]
+    }
+
+    /// What is lost stands out.
+    fn unserved(&self, traffic: &Traffic) -> Cell {
+        let text = self.t.unserved_of(self.number(traffic.unserved_after), self.number(traffic.unserved_before));
+        if traffic.unserved_after > 0 { Cell::badge(Badge::new(Tone::Bad, text)) } else { Cell::text(text) }
     }
 
     fn cost(&self, radius: &BlastRadius) -> Cell {
@@ -184,13 +193,16 @@ impl Teller<'_> {
         if cost.priced == 0 {
             return Cell::text(NOTHING);
         }
-        let both = t.cost_change(self.format.short_money(cost.before_nanos), self.format.short_money(cost.after_nanos));
         let change = match cost.change_share {
             _ if cost.change_nanos == 0 => t.cost_same().to_owned(),
-            Some(share) => format!("{}{:.1} %", if share > 0.0 { "+" } else { "" }, share * 100.0),
+            Some(share) => {
+                let percent = format!("{:.1}", share.abs() * 100.0);
+                format!("{}{} %", if share > 0.0 { '+' } else { '−' }, percent.trim_end_matches(".0"))
+            }
             None => self.format.short_money(cost.change_nanos),
         };
-        Cell::text(format!("{both} {change}")).note(t.priced(self.number(cost.priced)))
+        let [before, after] = [cost.before_nanos, cost.after_nanos].map(|nanos| self.format.short_money(nanos));
+        Cell::text(t.cost_change(before, after, change)).note(t.priced(self.number(cost.priced)))
     }
 
     fn covered(&self, radius: &BlastRadius) -> Cell {
@@ -270,7 +282,7 @@ impl Teller<'_> {
         });
         let mut heads: Vec<Head> = [t.host(), t.group_on_host(), t.what()].map(Head::text).into();
         heads.extend([Head::number(t.limit()), Head::number(t.peak()), Head::text(t.looked_at())]);
-        Part::new(t.capacity()).table(Table { heads, rows: rows.collect() }, t.within())
+        Part::new(t.capacity()).table(Table { heads, rows: rows.collect() }, "")
     }
 
     fn dead(&self, weighed: &Weighed) -> Part {
@@ -284,7 +296,7 @@ impl Teller<'_> {
             ]
         });
         let heads = [t.route(), t.model(), t.host(), t.why()].map(Head::text).into();
-        Part::new(t.dead()).table(Table { heads, rows: rows.collect() }, t.no_dead())
+        Part::new(t.dead()).table(Table { heads, rows: rows.collect() }, "")
     }
 }
 

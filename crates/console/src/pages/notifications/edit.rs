@@ -360,6 +360,7 @@ fn confirmation(visit: &Visit, id: &str, version: String) -> Confirm {
         shell: visit.shell(Section::Notifications),
         title: t.delete_title(id),
         sentences: vec![t.delete_what().to_owned()],
+        warnings: Vec::new(),
         parts: Vec::new(),
         action: of_channel(id) + "/delete",
         hidden: vec![("version", version)],

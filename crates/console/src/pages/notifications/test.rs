@@ -48,6 +48,7 @@ fn confirmation(visit: &Visit, id: &str) -> Confirm {
         shell: visit.shell(Section::Notifications),
         title: t.title(id),
         sentences: vec![t.what().to_owned()],
+        warnings: Vec::new(),
         parts: Vec::new(),
         action: of_channel(id) + "/test",
         hidden: Vec::new(),

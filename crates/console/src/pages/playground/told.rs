@@ -93,7 +93,7 @@ impl Told {
             facts: facts.collect(),
             sticky: terms::sticky_badge(language, &decision.sticky_action),
             tries: story::tries(language, format, decision),
-            candidates: story::candidates(language, &decision.candidates),
+            candidates: story::candidates(language, &decision.candidates, story::served(decision)),
             text: None,
             is_open: decision.verdict == "open",
         }
@@ -133,7 +133,7 @@ impl Told {
             facts: Vec::new(),
             sticky: terms::sticky_badge(language, found.sticky_action),
             tries: Vec::new(),
-            candidates: story::candidates(language, &found.candidates),
+            candidates: story::candidates(language, &found.candidates, None),
             text: Some(found.text.clone()),
             is_open: false,
         }
