@@ -17,12 +17,19 @@ pub(crate) struct Cell {
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Text(String),
+    /// Stands in for a value.
+    Quiet(&'static str),
     /// Aligned to the right.
     Number(String),
     /// The number that a page is looked at for.
     Count(String),
     /// An id or key, in a fixed width.
     Code(String),
+    /// A field by its label, with its name in files below it.
+    Field {
+        label: &'static str,
+        path: String,
+    },
     Link {
         href: String,
         text: String,
@@ -48,6 +55,17 @@ impl Cell {
     pub(crate) fn text(text: impl Into<String>) -> Self {
         let text = text.into();
         Self::new(Body::Text(if text.is_empty() { NOTHING.to_owned() } else { text }))
+    }
+
+    pub(crate) fn quiet(text: &'static str) -> Self {
+        Self::new(Body::Quiet(text))
+    }
+
+    pub(crate) fn field(label: &'static str, path: &str) -> Self {
+        if label.is_empty() || label.eq_ignore_ascii_case(path) {
+            return Self::text(if label.is_empty() { path } else { label });
+        }
+        Self::new(Body::Field { label, path: path.to_owned() })
     }
 
     pub(crate) fn number(text: impl Into<String>) -> Self {

@@ -135,6 +135,11 @@ impl Format {
         us.map_or_else(|| NOTHING.to_owned(), |us| self.micros(us))
     }
 
+    /// Milliseconds out of a histogram, whose buckets are a fifth wide: exact figures would be made up.
+    pub(crate) fn about_millis(self, ms: Option<u64>) -> String {
+        ms.map_or_else(|| NOTHING.to_owned(), |ms| format!("≈{}", self.micros(ms.saturating_mul(1_000))))
+    }
+
     /// `1.5 MiB`
     #[expect(clippy::unused_self, reason = "both languages write it alike, as a third need not")]
     pub(crate) fn bytes(self, bytes: u64) -> String {
@@ -225,6 +230,11 @@ mod tests {
     fn money_shows_the_digits_that_matter() {
         let told = [0, 1_234_567_890_000, 250_000_000, 12_500, -250_000_000].map(|n| EN.money(n));
         assert_eq!(told, ["$0.00", "$1,234.57", "$0.2500", "$0.000013", "-$0.2500"]);
+    }
+
+    #[test]
+    fn what_a_histogram_gives_is_not_told_as_exact() {
+        assert_eq!([EN.about_millis(Some(44)), EN.about_millis(None)], ["≈44 ms", NOTHING]);
     }
 
     #[test]

@@ -115,6 +115,8 @@ pub(crate) struct Listing {
     pub(crate) table: Table,
     /// What is said when there is no row.
     pub(crate) empty: &'static str,
+    /// Without a row there is not yet what the first run makes: the way there is shown.
+    pub(crate) begins: bool,
     pub(crate) newest: Option<String>,
     pub(crate) older: Option<String>,
 }

@@ -102,6 +102,7 @@ terms! {
 
     /// Why conversations break, or routes serve nothing.
     breaks {
+        "key_removed" => "key removed" / "key 已删除";
         "route_removed" => "route removed" / "路由已移除";
         "route_disabled" => "route disabled" / "路由已停用";
         "host_disabled" => "host disabled" / "主机已停用";

@@ -62,6 +62,7 @@ fn listing(visit: &Visit, sessions: &[Session]) -> Listing {
             rows: sessions.iter().map(row).collect(),
         },
         empty: t.none(),
+        begins: false,
         newest: None,
         older: None,
     }

@@ -99,6 +99,7 @@ fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
         apply: t.apply(),
         table: Table { heads, rows: found.items.iter().map(row).collect() },
         empty: t.empty(),
+        begins: false,
         newest: query.text("cursor").map(|_| with(&[])),
         older: found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
     }

@@ -12,6 +12,7 @@ use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::form::Form;
 use crate::kit::{Action, Confirm, Head, Listing, Narrow, Table};
+use crate::pages::fleet::draining::Held;
 use crate::query::{Query, address, path};
 use crate::shell::{Section, page, see_other};
 use crate::state::Console;
@@ -36,12 +37,13 @@ words! {
         moved => "away from its best route" / "已离开最佳路由";
         operator => "operator" / "操作员";
         apply => "Filter" / "筛选";
-        empty => "No binding matches. One is made when a sticky request succeeds." / "没有匹配的绑定。带粘性的请求成功后会自动建立绑定。";
+        no_match => "No binding matches." / "没有匹配的绑定。";
+        empty => "There is no binding yet. One is made when a sticky request succeeds." / "还没有绑定。带粘性的请求成功后会自动建立绑定。";
         purge => "Remove these" / "移除这些绑定";
         purge_all => "Remove all" / "移除全部绑定";
         purge_title => "Remove bindings" / "移除绑定";
-        purge_what(filters) => "Every binding is removed with {filters}." / "将移除所有符合以下条件的绑定：{filters}。";
-        purge_all_what => "Every binding is removed." / "将移除全部绑定。";
+        purge_what(filters, number) => "Every binding with {filters} is removed: {number} now." / "将移除所有符合以下条件的绑定：{filters}；当前共 {number} 个。";
+        purge_all_what(number) => "Every binding is removed: {number} now." / "将移除全部绑定，当前共 {number} 个。";
         purge_cost => "The next request of each conversation is placed anew, on its home route; a prompt cache elsewhere is not used again." / "这些会话的下一个请求将重新选择路由，原主机上的提示词缓存不再使用。";
         cancel => "Cancel" / "取消";
     }
@@ -57,10 +59,13 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
 }
 
 /// `GET /bindings/purge`: what it will do.
-pub(crate) async fn confirm(visit: Visit, query: Query) -> PageResult {
+pub(crate) async fn confirm(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     visit.acting(Role::Operator)?;
-    read_filter(|name| query.text(name))?;
-    Ok(page(&confirmation(&visit, &query)))
+    let held = Held::of(&console, &read_filter(|name| query.text(name))?).await?;
+    if held.conversations == 0 {
+        return Ok(see_other(&with_filters("/bindings", &query, &[("done", "nothing")])));
+    }
+    Ok(page(&confirmation(&visit, &query, &held)))
 }
 
 /// `POST /bindings/purge`
@@ -134,14 +139,15 @@ fn listing(visit: &Visit, query: &Query, found: &Page<BindingView>) -> Listing {
             .collect(),
         apply: t.apply(),
         table: Table { heads: heads.map(Head::text).into(), rows: found.items.iter().map(row).collect() },
-        empty: t.empty(),
+        empty: if is_filtered { t.no_match() } else { t.empty() },
+        begins: !is_filtered,
         newest: query.text("cursor").map(|_| with_filters("/bindings", query, &[])),
         older: found.next_cursor.as_deref().map(|cursor| with_filters("/bindings", query, &[("cursor", cursor)])),
         shell,
     }
 }
 
-fn confirmation(visit: &Visit, query: &Query) -> Confirm {
+fn confirmation(visit: &Visit, query: &Query, held: &Held) -> Confirm {
     let t = BindingWords(visit.preferences.language);
     let filters = FILTERS.into_iter().zip(labels(t));
     let told = filters.filter_map(|(name, label)| Some(format!("{label} = {}", query.text(name)?)));
@@ -150,7 +156,11 @@ fn confirmation(visit: &Visit, query: &Query) -> Confirm {
         shell: visit.shell(Section::Bindings),
         title: t.purge_title().to_owned(),
         sentences: vec![
-            if told.is_empty() { t.purge_all_what().to_owned() } else { t.purge_what(told.join(", ")) },
+            if told.is_empty() {
+                t.purge_all_what(held.told(visit))
+            } else {
+                t.purge_what(told.join(", "), held.told(visit))
+            },
             t.purge_cost().to_owned(),
         ],
         warnings: Vec::new(),
@@ -187,7 +197,7 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     vec![
         render(&listing(&visit, &query, &full)),
         render(&listing(&visit, &Query::default(), &empty)),
-        render(&confirmation(&visit, &query)),
-        render(&confirmation(&visit, &Query::default())),
+        render(&confirmation(&visit, &query, &Held::default())),
+        render(&confirmation(&visit, &Query::default(), &Held::default())),
     ]
 }

@@ -93,6 +93,7 @@ fn listing(visit: &Visit, query: &Query, found: &Page<EventView>) -> Listing {
         apply: t.apply(),
         table: Table { heads: heads(visit), rows: found.items.iter().map(|event| row(visit, event)).collect() },
         empty: t.empty(),
+        begins: false,
         newest: query.text("cursor").map(|_| with(&[])),
         older: found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
     }

@@ -127,6 +127,7 @@ fn listing(visit: &Visit, found: &Page<GenerationView>, in_force: u64, is_later_
             rows: found.items.iter().map(row).collect(),
         },
         empty: t.empty(),
+        begins: true,
         newest: is_later_page.then(|| "/generations".to_owned()),
         older: found.next_cursor.as_deref().map(|cursor| address("/generations", [("cursor", cursor)])),
     }

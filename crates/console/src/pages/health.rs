@@ -342,7 +342,7 @@ fn route_line(teller: &Teller, route: &RouteHealthView) -> HealthLine {
     let when = |at: Option<Timestamp>| at.map_or_else(|| NOTHING.to_owned(), |at| format.relative(at, now));
     let cooling = route.credentials.iter().max_by_key(|cooling| cooling.expected_back);
     let flag = route.flags.first();
-    let ms = |ms: Option<u64>| format.optional_micros(ms.map(|ms| ms * 1_000));
+    let ms = |ms| format.about_millis(ms);
     HealthLine {
         id: route.route_id.clone(),
         href: path("/routes", &route.route_id),

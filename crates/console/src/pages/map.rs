@@ -28,7 +28,7 @@ words! {
         hosts => "Hosts" / "主机";
         well => "well" / "正常";
         troubled => "not well" / "异常";
-        left_alone => "left alone" / "已避开";
+        left_alone => "avoided, cooling down" / "已避开，冷却中";
         off => "off, or without traffic" / "停用或无流量";
         requests(number) => "{number} requests" / "{number} 个请求";
         tier_and_weight(tier, weight) => "tier {tier}, weight {weight}" / "优先级 {tier}，权重 {weight}";

@@ -37,7 +37,7 @@ words! {
         ok => "serving" / "正常服务";
         failing => "not serving" / "无法服务";
         fleet => "Fleet" / "资源";
-        counts(hosts, groups, routes, keys) => "{hosts} hosts, {groups} groups, {routes} routes, {keys} keys" / "{hosts} 台主机，{groups} 个分组，{routes} 条路由，{keys} 个 key";
+        counts(hosts, groups, routes, keys) => "hosts: {hosts}, groups: {groups}, routes: {routes}, keys: {keys}" / "{hosts} 台主机，{groups} 个分组，{routes} 条路由，{keys} 个 key";
         listeners => "Listeners" / "监听地址";
         gateway => "Gateway" / "网关";
         admin => "Console and API" / "控制台与 API";
@@ -55,7 +55,7 @@ words! {
         bindings => "Bindings" / "会话绑定";
         configuration => "Configuration" / "配置";
         how(file) => "Read when the process starts, from {file}, then the environment, then flags; the last one wins. To change a value, change it there and run relay-manager restart: no request is dropped. Secrets are not part of it." / "启动时依次读取 {file}、环境变量和命令行参数，后者优先。修改后执行 `relay-manager restart` 即可生效，不会中断请求。此处不含任何密钥。";
-        no_file => "no file" / "（无配置文件）";
+        how_without_file => "Read when the process starts, from the environment, then flags; the last one wins. To change a value, change it there and run relay-manager restart: no request is dropped. Secrets are not part of it." / "启动时依次读取环境变量和命令行参数，后者优先。修改后执行 `relay-manager restart` 即可生效，不会中断请求。此处不含任何密钥。";
         key => "Key" / "配置项";
         value => "Value" / "取值";
         from => "From" / "来源";
@@ -116,10 +116,15 @@ fn process(visit: &Visit, inventory: &Inventory, health: &Health) -> Vec<(&'stat
         Some(reason) => Cell::badge(Badge::new(Tone::Bad, t.failing())).note(reason.as_str()),
     };
     let fleet = &health.fleet;
+    let generation = match health.generation {
+        // Nothing has been published yet.
+        0 => Cell::text(NOTHING),
+        number => Cell::link(format!("/generations/{number}"), number.to_string()),
+    };
     vec![
         (t.state(), state),
         (t.version(), Cell::code(inventory.version)),
-        (t.generation(), Cell::link(format!("/generations/{}", health.generation), health.generation.to_string())),
+        (t.generation(), generation),
         (t.fleet(), Cell::text(t.counts(fleet.hosts, fleet.groups, fleet.routes, fleet.keys))),
         (t.started(), Cell::when(visit, inventory.started_at)),
         (t.node(), Cell::code(inventory.node.clone().unwrap_or_default())),
@@ -176,7 +181,7 @@ fn configuration(language: Language, inventory: &Inventory) -> Part {
         };
         let value = match &setting.value {
             Some(value) => Cell::code(value.as_str()),
-            None => Cell::text(t.unset()),
+            None => Cell::quiet(t.unset()),
         };
         let (from, note) = match &setting.origin {
             Origin::Default => (t.by_default(), String::new()),
@@ -193,9 +198,9 @@ fn configuration(language: Language, inventory: &Inventory) -> Part {
         vec![Cell::code(setting.key).note(meaning), value, Cell::badge(Badge::new(tone, from)).note(note)]
     };
     let heads = [t.key(), t.value(), t.from()].map(Head::text).into();
-    let file = inventory.config_file.as_deref().unwrap_or_else(|| t.no_file());
+    let how = inventory.config_file.as_deref().map_or_else(|| t.how_without_file().to_owned(), |file| t.how(file));
     let table = Table { heads, rows: inventory.settings.iter().map(row).collect() };
-    Part::new(t.configuration()).hint(t.how(file)).table(table, "")
+    Part::new(t.configuration()).hint(how).table(table, "")
 }
 
 #[cfg(test)]

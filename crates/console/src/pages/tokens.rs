@@ -150,6 +150,7 @@ fn listing(visit: &Visit, found: &Page<TokenView>) -> Listing {
             rows: found.items.iter().map(row).collect(),
         },
         empty: t.none(),
+        begins: false,
         newest: None,
         older: found.next_cursor.as_deref().map(|cursor| address("/tokens", [("cursor", cursor)])),
     }

@@ -101,6 +101,8 @@ pub(crate) struct Usage {
     /// Address, text, chosen.
     pub(crate) spans: Vec<(String, &'static str, bool)>,
     pub(crate) csv: String,
+    /// There is no route yet: the way to the first request is shown.
+    pub(crate) begins: bool,
     /// The sums are not known yet.
     pub(crate) is_counting: bool,
     pub(crate) charts: Vec<Chart>,
@@ -127,7 +129,8 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let from = query.time("from")?.unwrap_or(UsualSpan::ThisMonth.from(visit.now));
     let to = query.time("to")?.unwrap_or(visit.now);
     let report = report(&console.control, by, (from, to), visit.patience()).await?;
-    Ok(page(&Usage::new(&visit, by, (from, to), report.as_ref())))
+    let begins = console.control.snapshot().routes().is_empty();
+    Ok(page(&Usage { begins, ..Usage::new(&visit, by, (from, to), report.as_ref()) }))
 }
 
 /// What the use cases said.
@@ -236,6 +239,7 @@ impl Usage {
                 "/api/v1/usage",
                 [("by", word), ("from", csv_from.as_str()), ("to", csv_to.as_str()), ("format", "csv")],
             ),
+            begins: false,
             is_counting: report.is_none(),
             charts: report.map(|report| charts(t, format, report)).unwrap_or_default(),
             total: report

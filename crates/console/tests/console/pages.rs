@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::support::{ADMIN, Console, FLEET};
+use crate::support::{ADMIN, Console, FLEET, VIEWER};
 
 /// Every page that needs no id.
 const PAGES: [&str; 20] = [
@@ -202,4 +202,63 @@ async fn long_lists_tell_times_by_the_clock() {
         let page = browser.get(path).await.ok();
         assert!(page.contains("title=\"52 min ago\" data-clock>26 Nov 2026, 12:00:00 UTC</time>"), "{path}: {page}");
     }
+}
+
+#[tokio::test]
+async fn an_empty_list_says_what_is_missing_and_how_to_begin_and_a_filtered_one_that_nothing_matches() {
+    let console = Console::start().await;
+    let mut browser = console.logged_in(ADMIN).await;
+    let begin = "<a class=\"button\" href=\"/start\">";
+    let missing = [
+        ("/hosts", "There is no host yet."),
+        ("/groups", "There is no group yet."),
+        ("/routes", "There is no route yet."),
+        ("/keys", "There is no key yet"),
+        ("/bindings", "There is no binding yet."),
+        ("/decisions", "There is no decision yet."),
+        ("/generations", "Nothing has been published yet."),
+        ("/usage", "Nothing was used in this time."),
+    ];
+    for (path, said) in missing {
+        let list = browser.get(path).await.ok();
+        assert!(list.contains(said) && list.contains(begin), "{path}: {list}");
+    }
+    let unmatched = [
+        ("/routes?public_model=x", "No route matches."),
+        ("/keys?logical_group_id=x", "No key matches."),
+        ("/bindings?public_model=x", "No binding matches."),
+        ("/decisions?public_model=x", "No decision matches."),
+    ];
+    for (path, said) in unmatched {
+        let list = browser.get(path).await.ok();
+        assert!(list.contains(said) && !list.contains(begin), "{path}: {list}");
+    }
+    let mut viewer = console.logged_in(VIEWER).await;
+    assert!(!viewer.get("/routes").await.ok().contains(begin), "who may not make one is not sent to");
+}
+
+#[tokio::test]
+async fn nothing_is_offered_to_clear_remove_download_or_open_where_there_is_nothing() {
+    let console = Console::start().await;
+    let mut browser = console.logged_in(ADMIN).await;
+    let absent = [
+        ("/health", "/health/clear"),
+        ("/health", "/health?troubled=1"),
+        ("/usage", " download"),
+        ("/settings", "/generations/0"),
+        ("/settings", "no file"),
+    ];
+    for (path, control) in absent {
+        let page = browser.get(path).await.ok();
+        assert!(!page.contains(control), "{path}, {control}: {page}");
+    }
+    assert_eq!(browser.get("/bindings/purge").await.location(), "/bindings?done=nothing");
+    console.publish(FLEET).await;
+    console.resolve("r-1", "gpt", "gpt-5").await;
+    let health = browser.get("/health").await.ok();
+    assert!(health.contains("/health/clear") && health.contains("/health?troubled=1"), "{health}");
+    let purge = browser.get("/bindings/purge").await.ok();
+    assert!(purge.contains("Every binding is removed: 1 now."), "{purge}");
+    assert_eq!(browser.get("/bindings/purge?host_id=osaka").await.location(), "/bindings?host_id=osaka&done=nothing");
+    assert!(browser.get("/settings").await.ok().contains("hosts: 2, groups: 1, routes: 3, keys: 1"));
 }

@@ -57,7 +57,8 @@ words! {
         comma => ", " / "，";
         nothing_matches => "nothing matches." / "没有匹配项。";
         look_on => "Look further back" / "查找更早的记录";
-        none => "No decision matches. Each request through the gateway, and each action, leaves one here." / "没有匹配的决策。每个经过网关的请求和每次操作都会在这里留下一条记录。";
+        no_match => "No decision matches." / "没有匹配的决策。";
+        none => "There is no decision yet. Each request through the gateway, and each action, leaves one here." / "还没有决策。每个经过网关的请求和每次操作都会在这里留下一条记录。";
     }
 }
 

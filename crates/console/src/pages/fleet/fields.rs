@@ -23,7 +23,7 @@ words! {
         gateway_key_hint => "Sent on routes that use the host's shared key." / "用于使用主机共享 key 的路由。";
         admin_key => "Admin key" / "管理 key";
         admin_key_hint => "Of a sub2api host: for managed access, syncing and reconciling." / "sub2api 主机的管理 key，用于托管访问、同步和对账。";
-        login_email => "Or log in as" / "或使用管理员邮箱";
+        login_email => "Or admin e-mail" / "或使用管理员邮箱";
         login_password => "Password" / "密码";
         stays => "Left blank, the stored one stays." / "留空则保留已保存的值。";
         ask_usage => "Ask for the usage of streams" / "请求流式用量";
@@ -58,6 +58,8 @@ words! {
         weight_hint => "Share inside the tier; 0 drains." / "层内份额；0 表示排空。";
         credential => "Key that is sent" / "所用 key";
         multiplier => "What the host charges for a unit of list price" / "主机计费倍率";
+        multiplier_hint => "1.2: the host charges 20 % over the list price. Blank: 1." / "例如 1.2：主机按标价的 120% 计费；留空为 1。";
+        recharge_hint => "0.5: 10 of its credit cost 5. Blank: 1." / "例如 0.5：10 单位额度实付 5；留空为 1。";
         recharge_ratio => "Money paid for a unit of its credit" / "充值比例";
         label => "Label" / "备注";
         groups => "Groups it may call" / "可调用的分组";
@@ -159,8 +161,8 @@ const ROUTE: &[Spec] = &[
     hinted("weight", Kind::Number, FieldWords::weight, FieldWords::weight_hint),
     spec("credential", Kind::Choice(&["host_key", "managed", "caller"]), FieldWords::credential),
     spec("enabled", Kind::Flag, FieldWords::enabled),
-    spec("cost.multiplier", Kind::Text, FieldWords::multiplier),
-    spec("cost.recharge_ratio", Kind::Text, FieldWords::recharge_ratio),
+    hinted("cost.multiplier", Kind::Text, FieldWords::multiplier, FieldWords::multiplier_hint),
+    hinted("cost.recharge_ratio", Kind::Text, FieldWords::recharge_ratio, FieldWords::recharge_hint),
 ];
 
 const KEY: &[Spec] = &[

@@ -28,10 +28,11 @@ words! {
         keys => "Keys" / "使用方 key";
         sticky => "Sticky by" / "粘性范围";
         ttl => "for" / "有效期";
-        empty => "There is no group. A group is what keys may call." / "还没有分组。使用方 key 通过分组调用模型。";
+        empty => "There is no group yet. A group is what keys may call." / "还没有分组。使用方 key 通过分组调用模型。";
         no_keys => "No key may call it." / "没有 key 可以调用该分组。";
         key => "Key" / "使用方 key";
         label => "Label" / "备注";
+        overview => "Its overview" / "该分组概览";
     }
 }
 
@@ -91,6 +92,7 @@ fn listing(visit: &Visit, query: &Query, groups: &[&Group], routes: &[&Route], k
         apply: "",
         table: Table { heads, rows: found.items.iter().map(row).collect() },
         empty: t.empty(),
+        begins: true,
         newest: None,
         older: found.next_cursor.as_deref().map(|cursor| address("/groups", [("cursor", cursor)])),
     }
@@ -111,7 +113,7 @@ fn sheet(visit: &Visit, group: &Group, routes: &[&Route], keys: &[&ConsumerKey],
     let callers = Table { heads: [t.key(), t.label()].map(Head::text).into(), rows: callers.take(200).collect() };
     let shell = visit.shell(Section::Groups);
     let mut actions = changing(&shell, Noun::Group, id, group.enabled);
-    actions.push(Action::new(address("/", [("group", id)]), shell.t.overview()));
+    actions.push(Action::new(address("/", [("group", id)]), t.overview()));
     actions.push(Action::new(address("/decisions", [("logical_group_id", id)]), fleet.decisions()));
     Sheet {
         shell,

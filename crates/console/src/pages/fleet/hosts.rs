@@ -35,7 +35,7 @@ words! {
         kind => "Kind" / "类型";
         address => "Address" / "地址";
         routes => "Routes" / "路由";
-        empty => "There is no host. A host is where requests are sent." / "还没有主机。主机是请求发往的地方。";
+        empty => "There is no host yet. A host is where requests are sent." / "还没有主机。主机是请求发往的地方。";
         full => "relay and admin API" / "转发与管理 API";
         relay_only => "relay only" / "仅转发";
         watched => "Balances, multipliers and capacity, as they changed" / "余额、倍率与容量的变化";
@@ -124,6 +124,7 @@ fn listing(visit: &Visit, query: &Query, hosts: &[Host], routes: &[&Route], heal
         apply: "",
         table: Table { heads, rows: found.items.iter().map(row).collect() },
         empty: t.empty(),
+        begins: true,
         newest: None,
         older: found.next_cursor.as_deref().map(|cursor| address("/hosts", [("cursor", cursor)])),
     }

@@ -33,7 +33,9 @@ words! {
         expired => "expired" / "已过期";
         rotating => "two secrets" / "新旧密钥并存";
         apply => "Filter" / "筛选";
-        empty => "There is no key, so nobody may call the gateway." / "还没有 key，任何人都无法调用网关。";
+        no_match => "No key matches." / "没有匹配的 key。";
+        overview => "Its overview" / "该 key 概览";
+        empty => "There is no key yet, so nobody may call the gateway." / "还没有 key，任何人都无法调用网关。";
         rpm(number) => "{number} requests/min" / "{number} 请求/分钟";
         tpm(number) => "{number} tokens/min" / "{number} token/分钟";
         tpd(number) => "{number} tokens/day" / "{number} token/天";
@@ -114,7 +116,8 @@ fn listing(visit: &Visit, query: &Query, keys: &[&ConsumerKey]) -> Listing {
             heads: [t.key(), t.state(), t.groups(), t.limits(), t.expires()].map(Head::text).into(),
             rows: found.items.iter().map(row).collect(),
         },
-        empty: t.empty(),
+        empty: if group.is_empty() { t.empty() } else { t.no_match() },
+        begins: group.is_empty(),
         newest: None,
         older: found
             .next_cursor
@@ -131,7 +134,7 @@ fn sheet(visit: &Visit, key: &ConsumerKey) -> Sheet {
     let groups = Table { heads: vec![Head::text(t.group())], rows: groups.collect() };
     let shell = visit.shell(Section::Keys);
     let mut actions = changing(&shell, Noun::Key, id, key.enabled);
-    actions.push(Action::new(address("/", [("consumer", id)]), shell.t.overview()));
+    actions.push(Action::new(address("/", [("consumer", id)]), t.overview()));
     actions.push(Action::new(address("/decisions", [("consumer", id)]), fleet.decisions()));
     Sheet {
         noun: t.key(),

@@ -1,7 +1,7 @@
 //! Hosts, groups, routes and keys: lists, and the sheet of each.
 
 pub(crate) mod acts;
-mod draining;
+pub(crate) mod draining;
 pub(crate) mod edit;
 mod fields;
 pub(crate) mod groups;

@@ -28,7 +28,8 @@ words! {
         model => "Model" / "模型";
         host => "Host" / "主机";
         apply => "Filter" / "筛选";
-        empty => "No route matches. A route says which host serves a group's model." / "没有匹配的路由。路由决定某个分组的模型由哪台主机提供。";
+        no_match => "No route matches." / "没有匹配的路由。";
+        empty => "There is no route yet. A route says which host serves a group's model." / "还没有路由。路由决定某个分组的模型由哪台主机提供。";
         health => "Health" / "健康状态";
         never_used => "No attempt was made on it since the server started." / "服务器启动以来还没有使用过该路由。";
         breaker => "Breaker" / "熔断器";
@@ -78,6 +79,7 @@ fn listing(visit: &Visit, query: &Query, routes: &[&Route], healths: &Healths) -
         address("/routes", filters.iter().map(|(name, value)| (*name, value.as_str())).chain(more.iter().copied()))
     };
     let labels = [t.group(), t.model(), t.host()];
+    let is_filtered = FILTERS.iter().any(|name| query.text(name).is_some());
     let shell = visit.shell(Section::Routes);
     Listing {
         actions: making(&shell, Noun::Route),
@@ -92,7 +94,8 @@ fn listing(visit: &Visit, query: &Query, routes: &[&Route], healths: &Healths) -
             .collect(),
         apply: t.apply(),
         table: route_table(visit, found.items.into_iter(), healths),
-        empty: t.empty(),
+        empty: if is_filtered { t.no_match() } else { t.empty() },
+        begins: !is_filtered,
         newest: None,
         older: found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
     }
@@ -131,7 +134,7 @@ fn sheet(visit: &Visit, route: &Route, healths: &Healths, held: Held) -> Sheet {
 fn health_facts(visit: &Visit, health: &RouteHealthView) -> Vec<(&'static str, Cell)> {
     let language = visit.preferences.language;
     let (t, format) = (RouteWords(language), visit.format());
-    let ms = |ms: Option<u64>| format.optional_micros(ms.map(|ms| ms * 1_000));
+    let ms = |ms| format.about_millis(ms);
     let opener = health.breaker.opened_by.map(|word| terms::opened_by(language, word).into_owned());
     let class = health.breaker.class.unwrap_or_default();
     let breaker = match health.breaker.state {

@@ -17,6 +17,7 @@ words! {
         value => "Value" / "取值";
         secret => "Secret" / "密钥";
         origin => "Made by" / "创建方式";
+        login => "Administrator's login" / "管理员登录";
         previous => "The secret before is good until" / "旧密钥有效期至";
     }
 }
@@ -25,7 +26,7 @@ words! {
 pub(super) fn field_table(language: Language, noun: Noun, fields: &Fields) -> Table {
     let t = SettingWords(language);
     let row = |path: &str, value: &Value| {
-        vec![Cell::code(path).note(label(language, noun, path)), told(language, noun, path, value)]
+        vec![Cell::field(label(language, noun, path), path), told(language, noun, path, value)]
     };
     let rows = fields.iter().flat_map(|(name, value)| match value {
         Value::Object(table) if is_table(noun, name) => {
@@ -51,6 +52,7 @@ fn label(language: Language, noun: Noun, path: &str) -> &'static str {
         (Some(spec), _) => (spec.label)(FieldWords(language)),
         (None, "secret") => t.secret(),
         (None, "origin") => t.origin(),
+        (None, "login") => t.login(),
         (None, "previous_secret_until") => t.previous(),
         (None, _) => "",
     }
@@ -100,5 +102,22 @@ mod tests {
         for text in ["已保存", "环境变量 TOKYO", "login.password", "文件 /x"] {
             assert!(told.contains(text), "{text}: {told}");
         }
+    }
+
+    #[test]
+    fn a_field_is_told_by_its_label_and_its_name_below_and_once_where_both_are_the_same() {
+        let fields = json!({ "host_id": "tokyo", "enabled": true, "login": null });
+        let Value::Object(fields) = fields else { unreachable!("it is one") };
+        let rows = field_table(Language::English, Noun::Host, &fields).rows;
+        let mut told: Vec<String> = rows.iter().map(|row| format!("{:?}", row[0].body)).collect();
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                r#"Field { label: "Administrator's login", path: "login" }"#,
+                r#"Field { label: "ID", path: "host_id" }"#,
+                r#"Text("Enabled")"#,
+            ]
+        );
     }
 }

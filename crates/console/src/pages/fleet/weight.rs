@@ -248,8 +248,8 @@ impl Teller<'_> {
 
     fn reason(&self, word: &str) -> String {
         let language = self.visit.preferences.language;
-        let refusal = terms::refusal(language, word);
-        if refusal == word { terms::breaks(language, word).into_owned() } else { refusal.into_owned() }
+        let broken = terms::breaks(language, word);
+        if broken == word { terms::refusal(language, word).into_owned() } else { broken.into_owned() }
     }
 
     fn refused(&self, radius: &BlastRadius) -> Part {

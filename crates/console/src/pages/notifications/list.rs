@@ -200,6 +200,7 @@ fn listing(visit: &Visit, query: &Query, found: &Page<DeliveryView>) -> Listing 
         apply: t.apply(),
         table: delivery_table(visit, &found.items),
         empty: t.no_deliveries(),
+        begins: false,
         newest: query.text("cursor").map(|_| with(&[])),
         older: found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
     }

@@ -45,6 +45,7 @@ words! {
         unreachable(gateway) => "curl cannot connect: the command names the gateway as {gateway}; from another machine write its address there." / "curl 无法连接：命令中的网关地址为 {gateway}；从其他机器访问时，请改为网关的实际地址。";
         not_found => "curl says 404: the model is none of the key's groups." / "curl 返回 404：该模型不在 key 的分组中。";
         arrived => "The first request has arrived" / "已收到第一个请求";
+        newest => "The newest request of this key" / "该 key 的最新请求";
         failed => "A request has arrived, and failed" / "收到请求，但处理失败";
         remedy => "What to do" / "处理建议";
         story => "The whole story" / "查看完整决策";
@@ -91,6 +92,7 @@ pub(crate) struct Waiting {
 #[template(path = "start/first.html")]
 pub(crate) struct First {
     pub(crate) t: RequestWords,
+    pub(crate) start: StartWords,
     /// Where it is asked for again.
     pub(crate) refresh: String,
     pub(crate) waiting: String,
@@ -139,7 +141,8 @@ pub(super) async fn send(State(console): State<Console>, visit: Visit, Form(form
         return Ok(see_other(&address(Step::Request.path(), [("key", key.as_str())])));
     }
     let decision = console.control.decision(&request_id).await?;
-    Ok(page(&First::new(&visit, &console.gateway, &key, decision.as_ref())))
+    let has_older = of_key(&console, &key).await?.iter().any(|other| other.request_id != request_id);
+    Ok(page(&First::new(&visit, &console.gateway, &key, decision.as_ref(), has_older)))
 }
 
 /// `GET /start/first?key=…`: the part that waits.
@@ -150,9 +153,14 @@ pub(super) async fn first(State(console): State<Console>, visit: Visit, query: Q
 }
 
 async fn newest(console: &Console, visit: &Visit, key: &str) -> Result<First, Fault> {
+    let found = of_key(console, key).await?;
+    Ok(First::new(visit, &console.gateway, key, found.first(), found.len() > 1))
+}
+
+/// The newest requests of a key, as many as tell whether there is one before the newest.
+async fn of_key(console: &Console, key: &str) -> Result<Vec<Decision>, Fault> {
     let filter = Filter { consumer: Some(key.to_owned()), ..Filter::default() };
-    let found = console.control.decisions(filter, PageRequest { limit: 1, cursor: None }).await?;
-    Ok(First::new(visit, &console.gateway, key, found.items.first()))
+    Ok(console.control.decisions(filter, PageRequest { limit: 2, cursor: None }).await?.items)
 }
 
 impl Waiting {
@@ -181,7 +189,7 @@ impl Waiting {
             curl: issued::curl(gateway, model.unwrap_or("MODEL"), secret.as_deref().unwrap_or("YOUR-KEY")),
             secret,
             stream: address("/api/v1/decisions/stream", [("consumer", key)]),
-            first: First::new(visit, gateway, key, None),
+            first: First::new(visit, gateway, key, None, false),
         }
     }
 }
@@ -194,20 +202,22 @@ fn first_model(console: &Console, key: &str) -> Option<String> {
 }
 
 impl First {
-    fn new(visit: &Visit, gateway: &str, key: &str, decision: Option<&Decision>) -> Self {
-        let t = RequestWords(visit.preferences.language);
+    fn new(visit: &Visit, gateway: &str, key: &str, decision: Option<&Decision>, has_older: bool) -> Self {
+        let language = visit.preferences.language;
+        let t = RequestWords(language);
         Self {
             t,
+            start: StartWords(language),
             refresh: address("/start/first", [("key", key)]),
             waiting: t.waiting(key),
             hints: vec![t.unreachable(gateway), t.refused().to_owned(), t.not_found().to_owned()],
-            arrived: decision.map(|decision| Arrived::new(t, visit, key, decision)),
+            arrived: decision.map(|decision| Arrived::new(t, visit, key, decision, has_older)),
         }
     }
 }
 
 impl Arrived {
-    fn new(t: RequestWords, visit: &Visit, key: &str, decision: &Decision) -> Self {
+    fn new(t: RequestWords, visit: &Visit, key: &str, decision: &Decision, has_older: bool) -> Self {
         let (language, format) = (visit.preferences.language, visit.format());
         let is_well = matches!(decision.verdict.as_str(), "complete" | "open" | "client_gone" | "resolved");
         let tokens = |tokens: Option<u64>| {
@@ -224,7 +234,11 @@ impl Arrived {
         ];
         Self {
             badge: terms::verdict_badge(language, &decision.verdict),
-            heading: if is_well { t.arrived() } else { t.failed() },
+            heading: match (is_well, has_older) {
+                (false, _) => t.failed(),
+                (true, true) => t.newest(),
+                (true, false) => t.arrived(),
+            },
             sentences: story::sentences(story::StoryWords(language), decision),
             failure: (!is_well).then(|| (story::error(language, decision).unwrap_or_default(), remedy_of(t, decision))),
             facts,
@@ -265,7 +279,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let mut pages = vec![render(&made(Some(HOSTILE.into()))), render(&made(None)), render(&bare)];
     for decision in decisions() {
         let mut page = made(None);
-        page.first = First::new(&visit, "http://g", HOSTILE, Some(&decision));
+        page.first = First::new(&visit, "http://g", HOSTILE, Some(&decision), true);
         pages.push(render(&page));
     }
     pages
@@ -274,6 +288,26 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::rendering::{decisions, visit};
+
+    #[test]
+    fn the_first_request_is_called_so_and_a_later_one_the_newest_and_then_nobody_is_sent_away() {
+        let visit = visit(Language::English);
+        let decisions = decisions();
+        let part = |decision, has_older| {
+            First::new(&visit, "http://g", "team-a", decision, has_older).render().unwrap_or_default()
+        };
+        let waiting = part(None, false);
+        assert!(
+            waiting.contains("Leave; it can be gone on with") && !waiting.contains("request has arrived"),
+            "{waiting}"
+        );
+        for (has_older, heading) in [(false, "The first request has arrived"), (true, "The newest request of this key")]
+        {
+            let arrived = part(Some(&decisions[0]), has_older);
+            assert!(arrived.contains(heading) && !arrived.contains("Leave;"), "{arrived}");
+        }
+    }
 
     #[test]
     fn a_failed_request_says_what_to_do_about_its_class() {

@@ -32,8 +32,8 @@ words! {
         month => "30 days" / "30 天";
         quarter => "90 days" / "90 天";
         first_output => "Time to first token" / "首字延迟";
-        of_half(value) => "{value} for half" / "半数请求 {value} 以内";
-        of_most(value) => "{value} for 95 %" / "95% 请求 {value} 以内";
+        of_half(value) => "median {value}" / "半数请求 {value} 以内";
+        of_most(value) => "95th percentile {value}" / "95% 请求 {value} 以内";
         of_model(share) => "served in 24 hours: {share}" / "24 小时可用率：{share}";
         of_group(number, share) => "models: {number}; served in 24 hours: {share}" / "{number} 个模型，24 小时可用率：{share}";
         all_groups => "All groups" / "全部分组";
