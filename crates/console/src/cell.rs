@@ -62,10 +62,11 @@ impl Cell {
     }
 
     pub(crate) fn field(label: &'static str, path: &str) -> Self {
-        if label.is_empty() || label.eq_ignore_ascii_case(path) {
-            return Self::text(if label.is_empty() { path } else { label });
+        match label {
+            "" => Self::code(path),
+            same if same.eq_ignore_ascii_case(path) => Self::text(same),
+            label => Self::new(Body::Field { label, path: path.to_owned() }),
         }
-        Self::new(Body::Field { label, path: path.to_owned() })
     }
 
     pub(crate) fn number(text: impl Into<String>) -> Self {

@@ -26,7 +26,7 @@ words! {
         title => "What it does to recent traffic" / "对近期流量的影响";
         waiting => "Recent decisions are planned again with the change; it takes two seconds at most." / "正在按变更后的配置重新规划近期决策，最多需要两秒。";
         failed(why) => "It is not known: {why}" / "无法计算：{why}";
-        assumed => "Recent requests planned again, as if the change had been made before them and every host had been well; so these numbers differ from what hosts served." / "将近期请求重新规划：假设变更在此之前就已生效，且各主机一直正常；因此数字与主机实际处理的情况会有出入。";
+        assumed => "Recent requests planned again, as if the change had been made before them and every host had been well; so these numbers may differ from what hosts served." / "将近期请求重新规划：假设变更在此之前就已生效，且各主机一直正常；因此数字可能与主机实际处理的情况有出入。";
         no_change => "Nothing would change." / "没有变化。";
         no_traffic => "There were no decisions in the last 24 hours, so nothing is known of its effect." / "最近 24 小时没有决策记录，无法评估影响。";
         none_there => "None of these requests went there, or would: this says nothing about it." / "样本中没有相关请求，无法据此评估。";
