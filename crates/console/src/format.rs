@@ -135,7 +135,7 @@ impl Format {
         us.map_or_else(|| NOTHING.to_owned(), |us| self.micros(us))
     }
 
-    /// Milliseconds out of a histogram, whose buckets are a fifth wide: exact figures would be made up.
+    /// Milliseconds out of a histogram, whose buckets are up to a quarter wide: exact figures would be made up.
     pub(crate) fn about_millis(self, ms: Option<u64>) -> String {
         ms.map_or_else(|| NOTHING.to_owned(), |ms| format!("≈{}", self.micros(ms.saturating_mul(1_000))))
     }
