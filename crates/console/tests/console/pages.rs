@@ -262,3 +262,16 @@ async fn nothing_is_offered_to_clear_remove_download_or_open_where_there_is_noth
     assert_eq!(browser.get("/bindings/purge?host_id=osaka").await.location(), "/bindings?host_id=osaka&done=nothing");
     assert!(browser.get("/settings").await.ok().contains("hosts: 2, groups: 1, routes: 3, keys: 1"));
 }
+
+#[tokio::test]
+async fn a_busy_last_hour_is_drawn_from_its_sums() {
+    let console = Console::with_fleet(FLEET).await;
+    console.resolve_many(3_100).await;
+    console.clock.advance(jiff::SignedDuration::from_secs(1));
+    let mut browser = console.logged_in(ADMIN).await;
+    // The part of the page waits for the sums; the page itself would stand before them.
+    let page = browser.send(Method::GET, "/?range=1h", &[("hx-request", "true")], String::new()).await.ok();
+    assert!(page.contains("everything else is of the whole time, by the hour since 11:00 UTC."), "{page}");
+    assert!(page.contains("<dt>Requests</dt><dd>3.1k</dd>"), "not 3k, which is what was looked at: {page}");
+    assert!(page.contains("<path class=\"bars ink-quiet\" d=\"M"), "all of them came within a minute: {page}");
+}

@@ -176,9 +176,21 @@ impl Console {
 
     /// Leaves a decision in the log.
     pub(crate) async fn resolve(&self, request_id: &str, group: &str, model: &str) {
+        self.resolve_as(request_id, group, model, true).await;
+    }
+
+    /// Leaves many of them there, and waits for the last to be on disk.
+    pub(crate) async fn resolve_many(&self, number: usize) {
+        for number in 1..=number {
+            self.resolve_as(&format!("r-{number}"), "gpt", "gpt-5", false).await;
+        }
+        self.resolve("r-last", "gpt", "gpt-5").await;
+    }
+
+    async fn resolve_as(&self, request_id: &str, group: &str, model: &str, sync: bool) {
         let body = serde_json::json!({
             "request_id": request_id, "logical_group_id": group, "public_model": model,
-            "scope": "conversation", "subject_id": "thread-1", "sync": true,
+            "scope": "conversation", "subject_id": "thread-1", "sync": sync,
         });
         let request = ResolveRequest::parse(body.to_string().as_bytes(), request_id).unwrap();
         let _refused_too = self.control.resolve_route(&request).await;

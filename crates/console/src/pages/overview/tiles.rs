@@ -46,6 +46,7 @@ fn first_output(t: OverviewWords, format: Format, asked: &Asked, total: &RollupS
     let mean = total.first_output_us_sum.checked_div(total.first_output_count);
     let value = format.optional_micros(mean.and_then(|mean| u64::try_from(mean).ok()));
     let note = match recent.first_output_us.filter(|_| asked.is_last_hour()) {
+        _ if total.first_output_count == 0 => String::new(),
         None => t.mean().to_owned(),
         Some((median, p99)) => {
             let (median, p99) = (format.micros(median), format.micros(p99));
