@@ -13,7 +13,7 @@
   // What browsers call GMT+8 is UTC+8 in fields and texts.
   const zone = (at) => offset.formatToParts(at).find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
   const exact = { format: (at) => `${whole.format(at)} (${zone(at)})` };
-  const hour = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const hour = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", timeZone: "UTC" });
   function localize(root) {
     for (const time of root.querySelectorAll("time[datetime]")) {

@@ -2,7 +2,7 @@
 
 mod charts;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use askama::Template;
@@ -139,6 +139,8 @@ struct Report {
     shares: Vec<Share>,
     /// What the charts have by name.
     names: Vec<String>,
+    /// Names that have a page: what is gone has sums still.
+    present: HashSet<String>,
     over_time: OverTime,
 }
 
@@ -163,7 +165,20 @@ async fn report(
     let names = drawn_by_name(by, &shares);
     let query = OverTimeQuery { from, to, filter, by, names: names.clone() };
     let over_time = control.traffic_over_time(query, patience).await?;
-    Ok(over_time.map(|over_time| Report { total: traffic.total, shares, names, over_time }))
+    let present = present(control, by);
+    Ok(over_time.map(|over_time| Report { total: traffic.total, shares, names, present, over_time }))
+}
+
+/// What there is of a dimension in the fleet in force.
+fn present(control: &Control, by: Dimension) -> HashSet<String> {
+    let snapshot = control.snapshot();
+    match by {
+        Dimension::Consumer => snapshot.keys().iter().map(|key| key.id.to_string()).collect(),
+        Dimension::Group => snapshot.groups().map(|group| group.id.to_string()).collect(),
+        Dimension::Route => snapshot.routes().iter().map(|entry| entry.route.id.to_string()).collect(),
+        Dimension::Host => snapshot.hosts().iter().map(|host| host.id.to_string()).collect(),
+        Dimension::Model | Dimension::Day | Dimension::Hour => HashSet::new(),
+    }
 }
 
 fn name(t: UsageWords, by: Dimension) -> &'static str {
@@ -212,7 +227,9 @@ impl Usage {
         let highest = shares.iter().map(|share| share.sums.cost_nanos.max(0)).max().unwrap_or(0).max(1);
         let named = |share: &Share| {
             let name = if share.name.is_empty() { t.none_named() } else { &share.name };
-            Line { href: page_of(by, &share.name), ..told(format, &share.sums, name.to_owned(), highest) }
+            let present = report.map(|report| &report.present);
+            let href = present.map(|present| page_of(by, &share.name, present)).unwrap_or_default();
+            Line { href, ..told(format, &share.sums, name.to_owned(), highest) }
         };
         let field = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
         let word = by.as_str();
@@ -260,14 +277,15 @@ fn notes(t: UsageWords, format: Format, report: &Report) -> Vec<String> {
 }
 
 /// Where there is more about a line; a model has the overview of its requests.
-fn page_of(by: Dimension, name: &str) -> String {
+fn page_of(by: Dimension, name: &str, present: &HashSet<String>) -> String {
     match by {
         _ if name.is_empty() => String::new(),
+        Dimension::Model => address("/", [("model", name)]),
+        _ if !present.contains(name) => String::new(),
         Dimension::Consumer => path("/keys", name),
         Dimension::Group => path("/groups", name),
         Dimension::Route => path("/routes", name),
         Dimension::Host => path("/hosts", name),
-        Dimension::Model => address("/", [("model", name)]),
         Dimension::Day | Dimension::Hour => String::new(),
     }
 }
@@ -311,6 +329,7 @@ pub(crate) fn samples(language: crate::words::Language) -> Vec<String> {
     let report = |by, shares: Vec<Share>| Report {
         total: sums,
         names: drawn_by_name(by, &shares),
+        present: HashSet::from([HOSTILE.to_owned()]),
         over_time: OverTime {
             steps: vec![now(); 2],
             step: Duration::from_hours(1),

@@ -275,3 +275,20 @@ async fn a_busy_last_hour_is_drawn_from_its_sums() {
     assert!(page.contains("<dt>Requests</dt><dd>3.1k</dd>"), "not 3k, which is what was looked at: {page}");
     assert!(page.contains("<path class=\"bars ink-quiet\" d=\"M"), "all of them came within a minute: {page}");
 }
+
+#[tokio::test]
+async fn names_in_usage_lead_to_their_pages_while_there_are_any() {
+    let console = Console::with_fleet(FLEET).await;
+    console.resolve("r-1", "gpt", "gpt-5").await;
+    console.clock.advance(jiff::SignedDuration::from_secs(1));
+    let mut browser = console.logged_in(ADMIN).await;
+    let mut usage = async |by: &str| {
+        let path = format!("/usage?by={by}");
+        browser.send(Method::GET, &path, &[("hx-request", "true")], String::new()).await.ok()
+    };
+    assert!(usage("group").await.contains("<a href=\"/groups/gpt\">gpt</a>"));
+    assert!(usage("model").await.contains("<a href=\"/?model=gpt-5\">gpt-5</a>"));
+    console.publish("").await;
+    let page = usage("group").await;
+    assert!(page.contains("<th scope=\"row\">gpt</th>"), "it has sums, and no page any more: {page}");
+}

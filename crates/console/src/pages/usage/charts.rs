@@ -112,6 +112,8 @@ fn series(t: UsageWords, report: &Report, quantity: Quantity) -> Vec<Series> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn share(name: &str, cost_nanos: i64, output_tokens: i64) -> Share {
@@ -137,7 +139,7 @@ mod tests {
             named: names.iter().map(sums).collect(),
             others: vec![others],
         };
-        let report = Report { total: RollupSums::default(), shares, names, over_time };
+        let report = Report { total: RollupSums::default(), shares, names, present: HashSet::new(), over_time };
         charts(UsageWords(crate::words::Language::English), Format(crate::words::Language::English), &report)
     }
 
