@@ -45,6 +45,9 @@ const READ_AT_ONCE: usize = 1_000;
 /// Reads at most: looking at the newest requests stays quick however many there were.
 const READS: usize = 3;
 
+/// For how long each part of them: a page waits for all.
+const READ_PATIENCE: Duration = Duration::from_millis(15);
+
 /// Which traffic.
 #[derive(Clone, Debug)]
 pub struct TrafficQuery {
@@ -152,7 +155,7 @@ impl Control {
             let mut decisions = Vec::new();
             let mut cursor = None;
             for _ in 0..READS {
-                let page = log.list(&filter, cursor.as_deref(), READ_AT_ONCE)?;
+                let page = log.list_within(READ_PATIENCE, &filter, cursor.as_deref(), READ_AT_ONCE)?;
                 decisions.extend(page.items);
                 cursor = page.next_cursor;
                 if cursor.is_none() {
