@@ -19,6 +19,11 @@ pub(crate) enum Body {
     Text(String),
     /// Stands in for a value.
     Quiet(&'static str),
+    /// A short text, and the whole of it in its title.
+    Brief {
+        text: String,
+        whole: String,
+    },
     /// Aligned to the right.
     Number(String),
     /// The number that a page is looked at for.
@@ -67,6 +72,10 @@ impl Cell {
             same if same.eq_ignore_ascii_case(path) => Self::text(same),
             label => Self::new(Body::Field { label, path: path.to_owned() }),
         }
+    }
+
+    pub(crate) fn brief(text: impl Into<String>, whole: impl Into<String>) -> Self {
+        Self::new(Body::Brief { text: text.into(), whole: whole.into() })
     }
 
     pub(crate) fn number(text: impl Into<String>) -> Self {

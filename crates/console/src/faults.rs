@@ -1,8 +1,9 @@
 //! What the control plane says of faults and findings, in the visitor's language.
 
 use relay_control::fleet_document::Fault;
-use relay_control::translation::{in_chinese, label_in_chinese, line_in_chinese};
+use relay_control::translation::{in_chinese, label_in_chinese, label_of_chinese, line_in_chinese};
 
+use crate::format::Format;
 use crate::words::{Language, words};
 
 words! {
@@ -22,6 +23,15 @@ pub(crate) fn said(language: Language, text: &str) -> String {
     }
 }
 
+/// What was done in one line. Its counts, of which the control plane writes the digits alone, are grouped.
+pub(crate) fn summary(language: Language, text: &str) -> String {
+    let grouped = |word: &str| match word.parse::<i64>() {
+        Ok(count) if word.starts_with(|c: char| c.is_ascii_digit()) => Format(language).number(count),
+        _ => word.to_owned(),
+    };
+    said(language, text).split(' ').map(grouped).collect::<Vec<_>>().join(" ")
+}
+
 /// One with its subject before it.
 pub(crate) fn line(language: Language, text: &str) -> String {
     match language {
@@ -30,12 +40,21 @@ pub(crate) fn line(language: Language, text: &str) -> String {
     }
 }
 
+/// Label of the token that the environment gives, and how people read it.
+const FIRST_TOKEN: (&str, &str) = ("environment", "first token (environment)");
+
 /// Whoever did something, by the label of their token.
 pub(crate) fn who(language: Language, label: &str) -> &str {
     match language {
+        Language::English if label == FIRST_TOKEN.0 => FIRST_TOKEN.1,
         Language::English => label,
         Language::Chinese => label_in_chinese(label),
     }
+}
+
+/// The label that [`who`] says so, for whoever looks for what they read.
+pub(crate) fn label_of(said: &str) -> &str {
+    if said == FIRST_TOKEN.1 { FIRST_TOKEN.0 } else { label_of_chinese(said) }
 }
 
 /// What is wrong with an entry, as a line of its own; `told` is translated already.
@@ -95,6 +114,22 @@ fn without_field<'t>(told: &'t str, path: &str) -> &'t str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_of_a_summary_are_grouped_and_ids_are_not() {
+        assert_eq!(summary(Language::English, "10254 added, 3 removed"), "10,254 added, 3 removed");
+        assert_eq!(summary(Language::Chinese, "10254 added, 1200 removed"), "新增 10,254 项，删除 1,200 项");
+        assert_eq!(summary(Language::English, "made host \"12345\""), "made host \"12345\"");
+    }
+
+    #[test]
+    fn the_token_of_the_environment_is_no_person_and_is_found_by_what_is_read() {
+        for language in [Language::English, Language::Chinese] {
+            let said = who(language, "environment");
+            assert!(said != "environment" && label_of(said) == "environment", "{said}");
+        }
+        assert_eq!((who(Language::English, "ann"), label_of("ann")), ("ann", "ann"));
+    }
 
     #[test]
     fn a_field_is_not_named_again_in_its_fault() {

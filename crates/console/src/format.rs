@@ -165,9 +165,10 @@ impl Format {
         }
     }
 
-    /// `3 min ago`, or `in 3 min`.
+    /// `3 min ago`, or `in 3 min`. What is to come is rounded: of twelve hours that began this minute twelve are left, not eleven.
     pub(crate) fn relative(self, at: Timestamp, now: Timestamp) -> String {
-        let span = self.span(now.duration_since(at).unsigned_abs());
+        let span = now.duration_since(at).unsigned_abs();
+        let span = self.span(if at <= now { span } else { rounded(span) });
         match (self.0, at <= now) {
             (Language::English, true) => format!("{span} ago"),
             (Language::English, false) => format!("in {span}"),
@@ -203,6 +204,17 @@ impl Format {
             Language::Chinese => "秒",
         }
     }
+}
+
+/// To the nearest of the unit that [`Format::span`] writes it in.
+fn rounded(span: Duration) -> Duration {
+    let unit = match span.as_secs() {
+        0..60 => 1,
+        60..3_570 => 60,
+        3_570..171_000 => 3_600,
+        _ => 86_400,
+    };
+    Duration::from_secs((span.as_secs() + unit / 2) / unit * unit)
 }
 
 #[cfg(test)]
@@ -253,6 +265,9 @@ mod tests {
             ["850 µs", "12.3 ms", "2.5 s", "1 min"]
         );
         let (then, now) = ("2026-11-26T10:00:00Z".parse().unwrap(), "2026-11-26T10:03:09Z".parse().unwrap());
+        let left = |seconds| EN.relative(then + Duration::from_secs(seconds), then);
+        let told = [59, 43_190, 3_590, 172_700, 7_140].map(left);
+        assert_eq!(told, ["in 59 s", "in 12 h", "in 1 h", "in 2 d", "in 2 h"]);
         assert_eq!((EN.relative(then, now), ZH.relative(now, then)), ("3 min ago".into(), "3 分钟后".into()));
         assert_eq!(ZH.moment(then).text, "2026年11月26日 10:00:00 UTC");
     }

@@ -3,6 +3,8 @@
 //! A page that is only a table fills a [`Listing`]; one of facts and tables a [`Sheet`]; whoever deletes,
 //! clears or goes back shows a [`Confirm`] first. What needs a shape of its own has a template of its own.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 use crate::cell::Cell;
@@ -38,14 +40,14 @@ pub(crate) struct Table {
 #[derive(Clone, Debug)]
 pub(crate) struct Action {
     pub(crate) href: String,
-    pub(crate) text: &'static str,
+    pub(crate) text: Cow<'static, str>,
     /// `primary`, `danger`, or nothing.
     pub(crate) look: &'static str,
 }
 
 impl Action {
-    pub(crate) fn new(href: impl Into<String>, text: &'static str) -> Self {
-        Self { href: href.into(), text, look: "" }
+    pub(crate) fn new(href: impl Into<String>, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { href: href.into(), text: text.into(), look: "" }
     }
 
     /// The one thing to do here.
@@ -117,8 +119,31 @@ pub(crate) struct Listing {
     pub(crate) empty: &'static str,
     /// Without a row there is not yet what the first run makes: the way there is shown.
     pub(crate) begins: bool,
-    pub(crate) newest: Option<String>,
-    pub(crate) older: Option<String>,
+    pub(crate) pager: Pager,
+}
+
+/// The ways to other pages of a list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pager {
+    /// How many there are, where that is known.
+    pub(crate) count: String,
+    /// The address of the first page, when this is another.
+    pub(crate) first: Option<String>,
+    pub(crate) next: Option<String>,
+    /// What is next is older; else it comes later in the order of ids.
+    pub(crate) is_by_time: bool,
+}
+
+impl Pager {
+    /// Of what stands with the newest first.
+    pub(crate) fn by_time(newest: Option<String>, older: Option<String>) -> Self {
+        Self { count: String::new(), first: newest, next: older, is_by_time: true }
+    }
+
+    /// Of what stands in the order of its ids.
+    pub(crate) fn by_id(count: String, first: Option<String>, next: Option<String>) -> Self {
+        Self { count, first, next, is_by_time: false }
+    }
 }
 
 /// A part of a sheet.
@@ -130,6 +155,10 @@ pub(crate) struct Part {
     pub(crate) table: Option<Table>,
     /// What is said when the table has no row.
     pub(crate) empty: &'static str,
+    /// What is said in place of the table or text until it is opened; nothing leaves it open.
+    pub(crate) folded: String,
+    /// On a phone each row of the table is a block of lines.
+    pub(crate) is_stacked: bool,
     /// Text to copy, with its id in the page.
     pub(crate) code: Option<(&'static str, String)>,
     pub(crate) charts: Vec<Chart>,
@@ -148,6 +177,8 @@ impl Part {
             facts: Vec::new(),
             table: None,
             empty: "",
+            folded: String::new(),
+            is_stacked: false,
             code: None,
             charts: Vec::new(),
             actions: Vec::new(),
@@ -166,6 +197,16 @@ impl Part {
 
     pub(crate) fn table(self, table: Table, empty: &'static str) -> Self {
         Self { table: Some(table), empty, ..self }
+    }
+
+    /// Table and text are opened by who wants to read them; `summary` says what they are.
+    pub(crate) fn folded(self, summary: impl Into<String>) -> Self {
+        Self { folded: summary.into(), ..self }
+    }
+
+    /// A table of names and values that are read row by row.
+    pub(crate) fn stacked(self, table: Table) -> Self {
+        Self { is_stacked: true, ..self.table(table, "") }
     }
 
     pub(crate) fn actions(self, actions: Vec<Action>) -> Self {

@@ -12,6 +12,7 @@
 #![recursion_limit = "512"]
 
 mod assets;
+mod browser;
 mod cell;
 mod changes;
 mod chart;

@@ -56,6 +56,8 @@ words! {
         warnings => "Warnings" / "警告";
         older => "Older" / "下一页";
         newest => "Newest" / "回到最新";
+        next => "Next" / "下一页";
+        first_page => "First page" / "第一页";
         done_cleared => "Cool-downs were cleared." / "已清除冷却。";
         done_rolled_back => "The generation was published again." / "已重新发布该版本。";
         done_purged => "Bindings were removed." / "绑定已删除。";

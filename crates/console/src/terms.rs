@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::format::Format;
 use crate::words::Language;
 
 /// A word on the wire, and in each language.
@@ -231,7 +232,7 @@ terms! {
     /// What becomes of a stream whose client has left.
     on_disconnect {
         "drop" => "end the request to the host" / "中断对主机的请求";
-        "drain" => "read on, for the usage at its end" / "继续读取，以记录末尾的用量";
+        "drain" => "read the rest, for the usage at its end" / "继续读取，以记录末尾的用量";
     }
 
     /// Where a consumer key was made.
@@ -300,12 +301,74 @@ terms! {
         "step_up" => "two-factor confirmation" / "两步验证确认";
     }
 
+    /// An action of the audit trail.
+    action {
+        "publish" => "fleet published" / "发布配置";
+        "fleet.edit" => "fleet changed" / "修改配置";
+        "generations.rollback" => "generation published again" / "回退版本";
+        "hosts.create" => "host created" / "新建主机";
+        "hosts.update" => "host changed" / "修改主机";
+        "hosts.delete" => "host deleted" / "删除主机";
+        "hosts.drain" => "host drained" / "排空主机";
+        "host.probe" => "host probed" / "探测主机";
+        "host.sync" => "host synced" / "同步主机";
+        "host.reconcile" => "host reconciled" / "主机对账";
+        "groups.create" => "group created" / "新建分组";
+        "groups.update" => "group changed" / "修改分组";
+        "groups.delete" => "group deleted" / "删除分组";
+        "routes.create" => "route created" / "新建路由";
+        "routes.update" => "route changed" / "修改路由";
+        "routes.delete" => "route deleted" / "删除路由";
+        "keys.create" => "key created" / "新建 key";
+        "keys.update" => "key changed" / "修改 key";
+        "keys.delete" => "key deleted" / "删除 key";
+        "keys.rotate" => "key rotated" / "轮换 key";
+        "access.ensure" => "access asked for" / "申请访问";
+        "access.ensure_fleet" => "access asked for" / "申请访问";
+        "access.revoke" => "access revoked" / "撤销访问";
+        "access.rotate" => "access keys rotated" / "轮换访问 key";
+        "managed_resources.create" => "managed record created" / "新建托管记录";
+        "managed_resources.delete" => "managed record deleted" / "删除托管记录";
+        "notification_channels.create" => "channel created" / "新建通知渠道";
+        "notification_channels.update" => "channel changed" / "修改通知渠道";
+        "notification_channels.delete" => "channel deleted" / "删除通知渠道";
+        "notification_channels.test" => "channel tested" / "测试通知渠道";
+        "tokens.create" => "token created" / "新建 token";
+        "tokens.delete" => "token revoked" / "吊销 token";
+        "bindings.purge" => "bindings removed" / "移除绑定";
+        "health.clear_cooldowns" => "cool-downs cleared" / "清除冷却";
+        "playground.chat" => "playground chat" / "调试台对话";
+        "console.log_in" => "login" / "登录";
+        "console.log_out_everywhere" => "logged out everywhere" / "退出全部会话";
+    }
+
     /// A noun of the fleet.
     noun {
         "host" => "host" / "主机";
         "group" => "group" / "分组";
         "route" => "route" / "路由";
         "key" => "key" / "key";
+    }
+}
+
+/// A noun of the fleet after a verb. Chinese writes no space between the two, but one before Latin letters: `新建 key`.
+pub(crate) fn object(language: Language, word: &str) -> String {
+    let noun = noun(language, word);
+    let is_apart = language == Language::Chinese && noun.starts_with(|c: char| c.is_ascii());
+    if is_apart { format!(" {noun}") } else { noun.into_owned() }
+}
+
+/// So many of a noun of the fleet: `200 routes`, `200 条路由`.
+pub(crate) fn counted(language: Language, word: &str, count: usize) -> String {
+    let number = Format(language).number(i64::try_from(count).unwrap_or(i64::MAX));
+    let noun = noun(language, word);
+    match (language, word) {
+        (Language::English, _) if count == 1 => format!("{number} {noun}"),
+        (Language::English, _) => format!("{number} {noun}s"),
+        (Language::Chinese, "host") => format!("{number} 台{noun}"),
+        (Language::Chinese, "route") => format!("{number} 条{noun}"),
+        (Language::Chinese, "key") => format!("{number} 个 {noun}"),
+        (Language::Chinese, _) => format!("{number} 个{noun}"),
     }
 }
 
@@ -423,6 +486,13 @@ mod tests {
         assert_eq!(verdict(Language::Chinese, "complete"), "完成");
         assert_eq!(verdict(Language::English, "truncated"), "cut");
         assert_eq!(verdict(Language::Chinese, "vanished"), "vanished");
+        assert_eq!(counted(Language::English, "host", 1), "1 host");
+        assert_eq!(counted(Language::English, "route", 10_200), "10,200 routes");
+        assert_eq!(
+            (object(Language::Chinese, "key"), object(Language::Chinese, "host")),
+            (" key".into(), "主机".into())
+        );
+        assert_eq!(counted(Language::Chinese, "key", 2), "2 个 key");
         assert_eq!(verdict_badge(Language::English, "failed").tone, Tone::Bad);
     }
 }

@@ -18,6 +18,23 @@ pub(crate) fn accepted(headers: &HeaderMap) -> Language {
     list.split(',').filter_map(primary).find_map(|word| Language::named(&word)).unwrap_or_default()
 }
 
+/// Things one after the other, as a sentence has them.
+pub(crate) fn enumerated(language: Language, things: &[impl AsRef<str>]) -> String {
+    let comma = match language {
+        Language::English => ", ",
+        Language::Chinese => "、",
+    };
+    things.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(comma)
+}
+
+/// The pieces of a text, and whether each is code: what stands between backticks is. Where those do not pair, nothing is.
+pub(crate) fn pieces(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let is_paired = text.matches('`').count().is_multiple_of(2);
+    let whole = (!is_paired).then_some((text, false));
+    let split = text.split('`').enumerate().filter(move |_| is_paired);
+    whole.into_iter().chain(split.map(|(place, piece)| (piece, place % 2 == 1)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -41,6 +58,14 @@ mod tests {
         assert_eq!(accepted("fr, en-GB;q=0.8, zh;q=0.5"), Language::English);
         assert_eq!(accepted("fr"), Language::English);
         assert_eq!(accepted(""), Language::English);
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        let pieces = |text| super::pieces(text).collect::<Vec<_>>();
+        assert_eq!(pieces("run `serve` now"), [("run ", false), ("serve", true), (" now", false)]);
+        assert_eq!(pieces("a ` alone"), [("a ` alone", false)]);
+        assert_eq!(pieces(""), [("", false)]);
     }
 
     fn sources(directory: &Path, ending: &str, found: &mut Vec<(String, String)>) {

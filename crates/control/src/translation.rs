@@ -37,7 +37,7 @@ pub fn line_in_chinese(line: &str) -> String {
 }
 
 /// Labels of the tokens that the product makes itself. Those that people gave stay as they are.
-const LABELS: [Line; 2] = [("first start", "首次启动"), ("environment", "环境变量")];
+const LABELS: [Line; 2] = [("first start", "首次启动"), ("environment", "初始 token（环境变量）")];
 
 /// The label of a token, in Chinese.
 pub fn label_in_chinese(label: &str) -> &str {

@@ -3,9 +3,10 @@
 use axum::extract::State;
 use relay_control::sessions::Session;
 
+use crate::browser;
 use crate::cell::Cell;
 use crate::fault::PageResult;
-use crate::kit::{Action, Confirm, Head, Listing, Table};
+use crate::kit::{Action, Confirm, Head, Listing, Pager, Table};
 use crate::shell::{Section, page};
 use crate::state::Console;
 use crate::visit::Visit;
@@ -21,6 +22,7 @@ words! {
         used => "Last used" / "最近使用";
         ends => "Ends" / "失效时间";
         everywhere => "Log out everywhere" / "退出全部会话";
+        everywhere_only => "The session of your token ends: this one. Whoever knows the token can log in again: to prevent that, revoke it." / "您的 token 只有当前这一个会话，该会话将立即失效。知道该 token 的人仍可重新登录；如需阻止，请吊销 token。";
         everywhere_what(number) => "All {number} sessions of your token end, this one included. Whoever knows the token can log in again: to prevent that, revoke it." / "您的 token 的全部 {number} 个会话将立即失效，包括当前会话。知道该 token 的人仍可重新登录；如需阻止，请吊销 token。";
         cancel => "Cancel" / "取消";
         none => "No session." / "没有会话。";
@@ -41,7 +43,7 @@ pub(crate) async fn confirm(State(console): State<Console>, visit: Visit) -> Pag
 fn listing(visit: &Visit, sessions: &[Session]) -> Listing {
     let t = AccountWords(visit.preferences.language);
     let row = |session: &Session| {
-        let browser = Cell::text(&session.user_agent);
+        let browser = Cell::brief(browser::named(visit.preferences.language, &session.user_agent), &session.user_agent);
         vec![
             if session.id == visit.session.id { browser.note(t.this_one()) } else { browser },
             Cell::when(visit, session.created_at),
@@ -63,8 +65,7 @@ fn listing(visit: &Visit, sessions: &[Session]) -> Listing {
         },
         empty: t.none(),
         begins: false,
-        newest: None,
-        older: None,
+        pager: Pager::default(),
     }
 }
 
@@ -73,7 +74,7 @@ fn confirmation(visit: &Visit, sessions: usize) -> Confirm {
     Confirm {
         shell: visit.shell(Section::Account),
         title: t.everywhere().to_owned(),
-        sentences: vec![t.everywhere_what(sessions)],
+        sentences: vec![if sessions == 1 { t.everywhere_only().to_owned() } else { t.everywhere_what(sessions) }],
         warnings: Vec::new(),
         parts: Vec::new(),
         action: "/logout".to_owned(),

@@ -3,17 +3,17 @@
 use axum::extract::{Path, State};
 use relay_control::audit::{AuditFilter, AuditView};
 use relay_control::page::{Page, PageRequest};
-use relay_control::translation::label_of_chinese;
 
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::faults;
-use crate::kit::{Head, Listing, Narrow, Part, Sheet, Table};
+use crate::kit::{Action, Head, Listing, Narrow, Pager, Part, Sheet, Table};
 use crate::query::{Query, address, path};
 use crate::shell::{Section, page};
 use crate::state::Console;
+use crate::terms;
 use crate::visit::Visit;
-use crate::words::words;
+use crate::words::{Language, words};
 
 words! {
     AuditWords {
@@ -31,6 +31,8 @@ words! {
         to => "To (UTC)" / "结束（UTC）";
         apply => "Filter" / "筛选";
         details => "Details" / "详情";
+        as_json(size) => "As JSON, {size}" / "JSON 原文，{size}";
+        what_changed => "What it changed" / "查看变更内容";
         empty => "Nobody has done anything yet." / "还没有任何操作记录。";
     }
 }
@@ -38,7 +40,7 @@ words! {
 /// `GET /audit`
 pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     let filter = AuditFilter {
-        actor: query.text("actor").map(|who| label_of_chinese(&who).to_owned()),
+        actor: query.text("actor").map(|who| faults::label_of(&who).to_owned()),
         action: query.text("action"),
         subject: query.text("subject"),
         from: query.time("from")?,
@@ -55,6 +57,11 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id):
     let found = console.control.audit_trail(&AuditFilter::default(), &request).await?;
     let entry = found.items.into_iter().find(|entry| entry.id == id).ok_or(Fault::NotFound)?;
     Ok(page(&sheet(&visit, &entry)))
+}
+
+/// What was done in words; filters and the API name it as it stands below them.
+fn action(language: Language, entry: &AuditView) -> Cell {
+    Cell::text(terms::action(language, &entry.action)).note(format!("`{}`", entry.action))
 }
 
 fn generation(entry: &AuditView) -> Cell {
@@ -79,8 +86,8 @@ fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
             Cell::link(path("/audit", &entry.id.to_string()), entry.id.to_string()),
             Cell::clock(visit, entry.at),
             Cell::text(faults::who(language, &entry.actor)),
-            Cell::code(&entry.action),
-            Cell::text(faults::said(language, &entry.summary)),
+            action(language, entry),
+            Cell::text(faults::summary(language, &entry.summary)),
             generation(entry),
         ]
     };
@@ -100,13 +107,18 @@ fn listing(visit: &Visit, query: &Query, found: &Page<AuditView>) -> Listing {
         table: Table { heads, rows: found.items.iter().map(row).collect() },
         empty: t.empty(),
         begins: false,
-        newest: query.text("cursor").map(|_| with(&[])),
-        older: found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
+        pager: Pager::by_time(
+            query.text("cursor").map(|_| with(&[])),
+            found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
+        ),
     }
 }
 
 /// Bytes of an entry's details that are shown at most: those of earlier versions may be a whole fleet.
 const LONGEST_DETAILS: usize = 64 << 10;
+
+/// Bytes of details from which on they are opened by who wants to read them.
+const FOLDED: usize = 1 << 10;
 
 fn sheet(visit: &Visit, entry: &AuditView) -> Sheet {
     let language = visit.preferences.language;
@@ -114,15 +126,22 @@ fn sheet(visit: &Visit, entry: &AuditView) -> Sheet {
     let facts = vec![
         (t.when(), Cell::when(visit, entry.at)),
         (t.who(), Cell::text(faults::who(language, &entry.actor))),
-        (t.action(), Cell::code(&entry.action)),
-        (t.summary(), Cell::text(faults::said(language, &entry.summary))),
+        (t.action(), action(language, entry)),
+        (t.summary(), Cell::text(faults::summary(language, &entry.summary))),
         (t.generation(), generation(entry)),
     ];
+    let to_generation = entry.generation.map(|number| path("/generations", &number.to_string()));
+    let to_generation = to_generation.map(|generation| Action::new(generation, t.what_changed()));
     let mut details = serde_json::to_string_pretty(&entry.details).unwrap_or_default();
     if details.len() > LONGEST_DETAILS {
         details.truncate(details.floor_char_boundary(LONGEST_DETAILS));
         details.push_str("\n…");
     }
+    let shown = Part::new(t.details());
+    let shown = match details.len() {
+        FOLDED.. => shown.folded(t.as_json(visit.format().bytes(details.len() as u64))),
+        _ => shown,
+    };
     Sheet {
         shell: visit.shell(Section::Audit),
         noun: t.entry(),
@@ -130,7 +149,10 @@ fn sheet(visit: &Visit, entry: &AuditView) -> Sheet {
         badges: Vec::new(),
         back: Some(("/audit", t.title())),
         actions: Vec::new(),
-        parts: vec![Part::new(t.entry()).facts(facts), Part::new(t.details()).code("details", details)],
+        parts: vec![
+            Part::new(t.entry()).facts(facts).actions(to_generation.into_iter().collect()),
+            shown.code("details", details),
+        ],
     }
 }
 

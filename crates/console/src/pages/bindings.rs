@@ -11,14 +11,14 @@ use relay_domain::{GroupId, HostId, KeyId, RouteId};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::form::Form;
-use crate::kit::{Action, Confirm, Head, Listing, Narrow, Table};
+use crate::kit::{Action, Confirm, Head, Listing, Narrow, Pager, Table};
 use crate::pages::fleet::draining::Held;
 use crate::query::{Query, address, path};
 use crate::shell::{Section, page, see_other};
 use crate::state::Console;
 use crate::terms;
 use crate::visit::Visit;
-use crate::words::words;
+use crate::words::{enumerated, words};
 
 words! {
     BindingWords {
@@ -141,8 +141,11 @@ fn listing(visit: &Visit, query: &Query, found: &Page<BindingView>) -> Listing {
         table: Table { heads: heads.map(Head::text).into(), rows: found.items.iter().map(row).collect() },
         empty: if is_filtered { t.no_match() } else { t.empty() },
         begins: !is_filtered,
-        newest: query.text("cursor").map(|_| with_filters("/bindings", query, &[])),
-        older: found.next_cursor.as_deref().map(|cursor| with_filters("/bindings", query, &[("cursor", cursor)])),
+        pager: Pager::by_id(
+            String::new(),
+            query.text("cursor").map(|_| with_filters("/bindings", query, &[])),
+            found.next_cursor.as_deref().map(|cursor| with_filters("/bindings", query, &[("cursor", cursor)])),
+        ),
         shell,
     }
 }
@@ -159,7 +162,7 @@ fn confirmation(visit: &Visit, query: &Query, held: &Held) -> Confirm {
             if told.is_empty() {
                 t.purge_all_what(held.told(visit))
             } else {
-                t.purge_what(told.join(", "), held.told(visit))
+                t.purge_what(enumerated(visit.preferences.language, &told), held.told(visit))
             },
             t.purge_cost().to_owned(),
         ],

@@ -8,7 +8,7 @@ use relay_domain::HostId;
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::faults;
-use crate::kit::{Head, Listing, Narrow, Table};
+use crate::kit::{Head, Listing, Narrow, Pager, Table};
 use crate::query::{Query, address, path};
 use crate::shell::{Section, page};
 use crate::state::Console;
@@ -94,8 +94,10 @@ fn listing(visit: &Visit, query: &Query, found: &Page<EventView>) -> Listing {
         table: Table { heads: heads(visit), rows: found.items.iter().map(|event| row(visit, event)).collect() },
         empty: t.empty(),
         begins: false,
-        newest: query.text("cursor").map(|_| with(&[])),
-        older: found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
+        pager: Pager::by_time(
+            query.text("cursor").map(|_| with(&[])),
+            found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
+        ),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::changes;
 use crate::fault::{Fault, PageResult};
 use crate::faults;
 use crate::form::Form;
-use crate::kit::{Action, Confirm, Head, Listing, Part, Sheet, Table};
+use crate::kit::{Action, Confirm, Head, Listing, Pager, Part, Sheet, Table};
 use crate::query::{Query, address, path};
 use crate::shell::{Section, page, see_other};
 use crate::state::Console;
@@ -111,7 +111,7 @@ fn listing(visit: &Visit, found: &Page<GenerationView>, in_force: u64, is_later_
             if record.generation == in_force { link.note(t.in_force()) } else { link },
             Cell::clock(visit, record.at),
             Cell::text(faults::who(language, &record.actor)),
-            Cell::text(faults::said(language, &record.summary)),
+            Cell::text(faults::summary(language, &record.summary)),
         ]
     };
     Listing {
@@ -128,8 +128,10 @@ fn listing(visit: &Visit, found: &Page<GenerationView>, in_force: u64, is_later_
         },
         empty: t.empty(),
         begins: true,
-        newest: is_later_page.then(|| "/generations".to_owned()),
-        older: found.next_cursor.as_deref().map(|cursor| address("/generations", [("cursor", cursor)])),
+        pager: Pager::by_time(
+            is_later_page.then(|| "/generations".to_owned()),
+            found.next_cursor.as_deref().map(|cursor| address("/generations", [("cursor", cursor)])),
+        ),
     }
 }
 
@@ -141,16 +143,14 @@ fn sheet(visit: &Visit, detail: &GenerationDetail, since: Option<&Difference>, i
     let facts = vec![
         (t.when(), Cell::when(visit, record.at)),
         (t.who(), Cell::text(faults::who(language, &record.actor))),
-        (t.summary(), Cell::text(faults::said(language, &record.summary))),
+        (t.summary(), Cell::text(faults::summary(language, &record.summary))),
     ];
     let own: Diff = serde_json::from_value(detail.diff.clone()).unwrap_or_default();
-    let mut parts = vec![
-        Part::new(t.generation()).facts(facts),
-        Part::new(t.what_it_changed()).table(changes::table(language, &own), t.no_change()),
-    ];
+    let mut parts =
+        vec![Part::new(t.generation()).facts(facts), changes::part(language, t.what_it_changed(), &own, t.no_change())];
     match since {
         Some(since) if !is_in_force => {
-            parts.push(Part::new(t.since()).table(changes::table(language, &since.diff), t.same()));
+            parts.push(changes::part(language, t.since(), &since.diff, t.same()));
         }
         None => parts.push(Part::new(t.since()).hint(t.forgotten())),
         Some(_) => {}
@@ -181,7 +181,7 @@ fn confirmation(visit: &Visit, number: u64, diff: &Diff) -> Confirm {
         parts: if diff.is_empty() {
             Vec::new()
         } else {
-            vec![Part::new(t.will_change()).table(changes::table(language, diff), t.same())]
+            vec![changes::part(language, t.will_change(), diff, t.same())]
         },
         action: format!("{back}/rollback"),
         hidden: Vec::new(),

@@ -43,12 +43,13 @@ words! {
         ttft => "TTFT p50 / p99" / "TTFT p50 / p99";
         last_used => "Last used" / "最近使用";
         only_troubled => "Only what is not well" / "仅显示异常";
-        everything => "Show everything" / "显示全部";
+        well(hosts, routes) => "Nothing is wrong with {hosts} and {routes}." / "未发现异常：{hosts}、{routes}。";
+        show_well => "Show them" / "一并显示";
         clear => "Clear" / "清除";
         clear_all => "Clear all cool-downs" / "清除全部冷却";
         clear_title => "Clear cool-downs" / "清除冷却";
-        clear_what_all => "Every host and route that is left alone may be tried again. Several are spread over some seconds, so that they do not all get their load at once." / "所有被暂时避开的主机和路由都将允许重新尝试。多个对象会在几秒内依次放开，避免瞬间涌入全部流量。";
-        clear_what(name) => "{name} may be tried again at once. If it still fails, it is left alone anew." / "{name} 将立即允许重新尝试；如果仍然失败，会再次被避开。";
+        clear_what_all => "Every host and route that is out of rotation may be tried again. Several are spread over some seconds, so that they do not all get their load at once." / "所有被暂时避开的主机和路由都将允许重新尝试。多个对象会在几秒内依次放开，避免瞬间涌入全部流量。";
+        clear_what(name) => "{name} may be tried again at once. If it still fails, it is taken out of rotation again." / "{name} 将立即允许重新尝试；如果仍然失败，会再次被避开。";
         clear_at_once => "All at once, without spreading" / "一次性全部放开，不分散";
         clear_do => "Clear" / "确认清除";
         cancel => "Cancel" / "取消";
@@ -62,8 +63,8 @@ words! {
         log => "Decision log" / "决策日志";
         log_rows(written, queued) => "{written} rows written since the start, {queued} waiting." / "启动以来已写入 {written} 行，{queued} 行等待写入。";
         server_failing => "The server cannot serve" / "服务器无法提供服务";
-        host_open(host) => "Host {host} is left alone" / "主机 {host} 已被避开";
-        route_open(route) => "Route {route} is left alone" / "路由 {route} 已被避开";
+        host_open(host) => "Host {host} is out of rotation" / "主机 {host} 已被避开";
+        route_open(route) => "Route {route} is out of rotation" / "路由 {route} 已被避开";
         host_half_open(host) => "Host {host} is being tried again" / "正在试探恢复主机 {host}";
         route_half_open(route) => "Route {route} is being tried again" / "正在试探恢复路由 {route}";
         host_banned(host) => "Host {host} refuses our address" / "主机 {host} 拒绝了本机地址";
@@ -224,7 +225,9 @@ pub(crate) struct HealthPage {
     pub(crate) routes: Vec<HealthLine>,
     /// How many routes are not shown, in words.
     pub(crate) routes_left: Option<String>,
-    pub(crate) is_troubled_only: bool,
+    /// What is well and left out, in words; nothing when all is shown.
+    pub(crate) well: Option<String>,
+    pub(crate) is_all: bool,
     pub(crate) has_routes: bool,
     /// Said in place of "nothing is wrong" where not everything was tried.
     pub(crate) no_fault: Option<String>,
@@ -235,13 +238,12 @@ pub(crate) struct HealthPage {
 
 /// `GET /health`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
-    let filter = HealthFilter { troubled: query.text("troubled").is_some(), ..HealthFilter::default() };
     let shown = HealthPage::new(
         &visit,
         &console.control.health().await,
-        &console.control.fleet_health(&filter),
+        &console.control.fleet_health(&HealthFilter::default()),
         console.control.untried_routes(),
-        filter.troubled,
+        query.text("all").is_some(),
     );
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
@@ -289,7 +291,7 @@ fn confirmation(visit: &Visit, host: Option<String>, route: Option<String>) -> C
 }
 
 impl HealthPage {
-    fn new(visit: &Visit, health: &Health, fleet: &FleetHealthView, untried: usize, is_troubled_only: bool) -> Self {
+    fn new(visit: &Visit, health: &Health, fleet: &FleetHealthView, untried: usize, is_all: bool) -> Self {
         let language = visit.preferences.language;
         let (t, format) = (HealthWords(language), visit.format());
         let teller = Teller { t, format, language, now: visit.now };
@@ -311,18 +313,25 @@ impl HealthPage {
                 is_left_alone: host.breaker.state != "closed" || banned.is_some(),
             }
         });
+        let hosts: Vec<HealthLine> = hosts.filter(|host| is_all || host.is_left_alone).collect();
         let (well, troubled): (Vec<_>, Vec<_>) = fleet.routes.iter().partition(|route| route.is_well());
-        let routes = troubled.into_iter().chain(well).take(MOST_ROUTES).map(|route| route_line(&teller, route));
-        let left = fleet.routes.len().saturating_sub(MOST_ROUTES);
+        let counted = |noun, count| terms::counted(language, noun, count);
+        let left_out = t.well(counted("host", fleet.hosts.len() - hosts.len()), counted("route", well.len()));
+        let is_left_out = !is_all && (hosts.len() < fleet.hosts.len() || !well.is_empty());
+        let shown = troubled.len() + if is_all { well.len() } else { 0 };
+        let routes = troubled.into_iter().chain(well).take(shown.min(MOST_ROUTES));
+        let routes = routes.map(|route| route_line(&teller, route));
+        let left = shown.saturating_sub(MOST_ROUTES);
         let ProbeTexts { mode, cost } = probe_texts(t, format, fleet);
         Self {
             t,
             shell: visit.shell(Section::Health),
             troubles: troubles(language, visit.now, health, fleet),
-            hosts: hosts.collect(),
+            hosts,
             routes: routes.collect(),
             routes_left: (left > 0).then(|| t.routes_left(format.number(i64::try_from(left).unwrap_or(i64::MAX)))),
-            is_troubled_only,
+            well: is_left_out.then_some(left_out),
+            is_all,
             has_routes: health.fleet.routes > 0,
             no_fault: no_fault(language, untried),
             probe_mode: mode,
@@ -459,7 +468,7 @@ mod samples {
     pub(crate) fn samples(language: Language) -> Vec<String> {
         let visit = visit(language);
         let pages = [sample_trouble(), sample_wellness()]
-            .map(|(health, fleet)| render(&HealthPage::new(&visit, &health, &fleet, 2, false)));
+            .map(|(health, fleet)| render(&HealthPage::new(&visit, &health, &fleet, 2, true)));
         let confirmations = [None, Some(HOSTILE.to_owned())].map(|host| render(&confirmation(&visit, host, None)));
         pages.into_iter().chain(confirmations).collect()
     }

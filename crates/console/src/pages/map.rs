@@ -9,8 +9,9 @@ use relay_control::traffic::{RollupSums, UsualSpan};
 use relay_domain::{Group, Host, Route};
 
 use crate::fault::PageResult;
+use crate::pages::fleet::listed::natural;
 use crate::pages::fleet::{Healths, route_state, state};
-use crate::query::{Query, path};
+use crate::query::{Query, address, path};
 use crate::shell::{Section, Shell, page};
 use crate::state::Console;
 use crate::terms::Tone;
@@ -30,12 +31,15 @@ words! {
         troubled => "not well" / "异常";
         left_alone => "avoided, cooling down" / "已避开，冷却中";
         off => "off, or without traffic" / "停用或无流量";
+        told_of(name, told) => "{name}: {told}" / "{name}：{told}";
         requests(number) => "{number} requests" / "{number} 个请求";
         tier_and_weight(tier, weight) => "tier {tier}, weight {weight}" / "优先级 {tier}，权重 {weight}";
-        more(number) => "{number} more routes are not drawn; narrow to a group." / "另有 {number} 条路由未显示，请选择单个分组查看。";
-        more_of_group(number) => "The busiest are drawn; {number} more are in the list of routes." / "仅显示流量最大的路由，其余 {number} 条见路由列表。";
-        only(group) => "Only group {group}" / "仅显示分组 {group}";
-        everything => "Show everything" / "显示全部";
+        more(number) => "The busiest routes are drawn; {number} more are not. Choose a group to see its own." / "仅显示流量最大的路由，另有 {number} 条未显示，可选择单个分组查看。";
+        more_of_group(number) => "The busiest routes are drawn; {number} more are not." / "仅显示流量最大的路由，另有 {number} 条未显示。";
+        list => "List of routes" / "路由列表";
+        group => "Group" / "分组";
+        all => "all" / "全部";
+        apply => "Show" / "查看";
         counting => "The traffic is still being added up and follows." / "流量仍在汇总，稍后自动显示。";
         empty => "There is no route to draw. A route joins a group's model with a host." / "还没有路由。路由把分组的模型连接到主机。";
     }
@@ -91,7 +95,10 @@ pub(crate) struct Map {
     /// The traffic is not known yet.
     pub(crate) is_counting: bool,
     pub(crate) more: Option<String>,
-    pub(crate) only: Option<String>,
+    /// The list of the routes that are meant.
+    pub(crate) list: String,
+    /// Groups to choose from, and whether each is chosen.
+    pub(crate) groups: Vec<(String, bool)>,
     /// Middle of each column's head, with its text.
     pub(crate) heads: Vec<(usize, &'static str)>,
 }
@@ -107,7 +114,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
     let span = (UsualSpan::Day.from(visit.now), visit.now);
     let traffic = control.traffic_by_route(span, only, visit.patience()).await?;
     let fleet = Drawn { groups: snapshot.groups().collect(), hosts: snapshot.hosts().iter().collect(), routes };
-    let shown = Map::new(&visit, fleet, traffic.as_ref(), &Healths::of(control), group);
+    let shown = Map::new(&visit, fleet, traffic.as_ref(), &Healths::of(control), group.as_deref());
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
 }
 
@@ -127,7 +134,7 @@ impl Map {
         fleet: Drawn<'_>,
         traffic: Option<&HashMap<String, RollupSums>>,
         healths: &Healths,
-        only: Option<String>,
+        only: Option<&str>,
     ) -> Self {
         let t = MapWords(visit.preferences.language);
         let of = |route: &Route| traffic.and_then(|sums| sums.get(route.id.as_str())).map_or(0, |sums| sums.requests);
@@ -140,6 +147,13 @@ impl Map {
             let key = |route: &Route| (route.group.clone(), route.public_model.to_string(), route.priority);
             key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
         });
+        let choices = groups.iter().map(|group| {
+            let id = group.id.to_string();
+            let is_chosen = only == Some(&*id);
+            (id, is_chosen)
+        });
+        let mut choices: Vec<_> = choices.collect();
+        choices.sort_by(|(a, _), (b, _)| natural(a, b));
         let groups: Vec<&Group> =
             groups.into_iter().filter(|group| routes.iter().any(|route| route.group == group.id)).collect();
         let hosts: Vec<&Host> =
@@ -158,8 +172,12 @@ impl Map {
             edges,
             height: TOP + rows * ROW,
             is_counting: traffic.is_none(),
-            more: (more > 0).then(|| if only.is_some() { t.more_of_group(more) } else { t.more(more) }),
-            only: only.map(|group| t.only(group)),
+            more: (more > 0).then(|| {
+                let more = visit.format().number(i64::try_from(more).unwrap_or(i64::MAX));
+                if only.is_some() { t.more_of_group(more) } else { t.more(more) }
+            }),
+            list: address("/routes", [("logical_group_id", only.unwrap_or_default())]),
+            groups: choices,
             heads: vec![(middle(0), t.groups()), (middle(1), t.routes()), (middle(2), t.hosts())],
         }
     }
@@ -189,7 +207,7 @@ impl Pen<'_> {
             let (id, y) = (group.id.as_str(), self.y(at, groups.len()));
             let badge = state(language, group.enabled, None);
             places.insert(id.to_owned(), (y, badge.tone));
-            nodes.push(node((COLUMNS[0], y), path("/groups", id), id, &badge.text, badge.tone));
+            nodes.push(node(self.t, (COLUMNS[0], y), path("/groups", id), id, &badge.text, badge.tone));
         }
         places
     }
@@ -201,7 +219,7 @@ impl Pen<'_> {
             let (id, y) = (host.id.as_str(), self.y(at, hosts.len()));
             let badge = state(language, host.enabled, self.healths.host_badge(language, id));
             places.insert(id.to_owned(), (y, badge.tone));
-            nodes.push(node((COLUMNS[2], y), path("/hosts", id), id, &badge.text, badge.tone));
+            nodes.push(node(self.t, (COLUMNS[2], y), path("/hosts", id), id, &badge.text, badge.tone));
         }
         places
     }
@@ -225,10 +243,10 @@ impl Pen<'_> {
             let room = NOTE.saturating_sub(place.chars().count() + 3);
             let note = format!("{} · {place}", shortened(&route.public_model.to_string(), room));
             let told = self.t.requests(self.visit.format().number(count));
-            let title = format!("{id}: {} · {told}", badge.text);
+            let title = self.t.told_of(id, format!("{} · {told}", badge.text));
             nodes.push(Node {
                 title: title.clone(),
-                ..node((COLUMNS[1], y), path("/routes", id), id, &note, badge.tone)
+                ..node(self.t, (COLUMNS[1], y), path("/routes", id), id, &note, badge.tone)
             });
             let tone = if count == 0 && badge.tone == Tone::Good { Tone::Quiet } else { badge.tone };
             let width = stacks.width(count);
@@ -290,8 +308,8 @@ impl<'a> Stacks<'a> {
     }
 }
 
-fn node((x, y): (usize, usize), href: String, name: &str, note: &str, tone: Tone) -> Node {
-    Node { href, name: shortened(name, 24), title: format!("{name}: {note}"), note: shortened(note, NOTE), tone, x, y }
+fn node(t: MapWords, (x, y): (usize, usize), href: String, name: &str, note: &str, tone: Tone) -> Node {
+    Node { href, name: shortened(name, 24), title: t.told_of(name, note), note: shortened(note, NOTE), tone, x, y }
 }
 
 /// As much as a box holds.
@@ -320,7 +338,7 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let map = |fleet, traffic, only| render(&Map::new(&visit, fleet, traffic, &Healths::sample(), only));
     vec![
         map(drawn(fleet.routes.iter().collect()), Some(&traffic), None),
-        map(drawn(many), Some(&traffic), Some(HOSTILE.into())),
+        map(drawn(many), Some(&traffic), Some(HOSTILE)),
         map(drawn(fleet.routes.iter().collect()), None, None),
         map(drawn(Vec::new()), Some(&traffic), None),
     ]

@@ -54,8 +54,8 @@ words! {
         log => "Decision log" / "决策日志";
         bindings => "Bindings" / "会话绑定";
         configuration => "Configuration" / "配置";
-        how(file) => "Read when the process starts, from {file}, then the environment, then flags; the last one wins. To change a value, change it there and run relay-manager restart: no request is dropped. Secrets are not part of it." / "启动时依次读取 {file}、环境变量和命令行参数，后者优先。修改后执行 `relay-manager restart` 即可生效，不会中断请求。此处不含任何密钥。";
-        how_without_file => "Read when the process starts, from the environment, then flags; the last one wins. To change a value, change it there and run relay-manager restart: no request is dropped. Secrets are not part of it." / "启动时依次读取环境变量和命令行参数，后者优先。修改后执行 `relay-manager restart` 即可生效，不会中断请求。此处不含任何密钥。";
+        how(file) => "Read when the process starts, from {file}, then the environment, then flags; the last one wins. To change a value, change it there and run `relay-manager restart`: no request is dropped. Secrets are not part of it." / "启动时依次读取 {file}、环境变量和命令行参数，后者优先。修改后执行 `relay-manager restart` 即可生效，不会中断请求。此处不含任何密钥。";
+        how_without_file => "Read when the process starts, from the environment, then flags; the last one wins. To change a value, change it there and run `relay-manager restart`: no request is dropped. Secrets are not part of it." / "启动时依次读取环境变量和命令行参数，后者优先。修改后执行 `relay-manager restart` 即可生效，不会中断请求。此处不含任何密钥。";
         key => "Key" / "配置项";
         value => "Value" / "取值";
         from => "From" / "来源";
@@ -176,8 +176,8 @@ fn configuration(language: Language, inventory: &Inventory) -> Part {
     let t = SettingsWords(language);
     let row = |setting: &Setting| {
         let meaning = match language {
-            Language::English => setting.meaning.replace('`', ""),
-            Language::Chinese => meanings::meaning(setting.key).unwrap_or(setting.meaning).to_owned(),
+            Language::English => setting.meaning,
+            Language::Chinese => meanings::meaning(setting.key).unwrap_or(setting.meaning),
         };
         let value = match &setting.value {
             Some(value) => Cell::code(value.as_str()),
@@ -200,7 +200,7 @@ fn configuration(language: Language, inventory: &Inventory) -> Part {
     let heads = [t.key(), t.value(), t.from()].map(Head::text).into();
     let how = inventory.config_file.as_deref().map_or_else(|| t.how_without_file().to_owned(), |file| t.how(file));
     let table = Table { heads, rows: inventory.settings.iter().map(row).collect() };
-    Part::new(t.configuration()).hint(how).table(table, "")
+    Part::new(t.configuration()).hint(how).stacked(table)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::faults;
 use crate::form::Form;
-use crate::kit::{Action, Confirm, Head, Listing, Part, Sheet, Table};
+use crate::kit::{Action, Confirm, Head, Listing, Pager, Part, Sheet, Table};
 use crate::query::{Query, address, path};
 use crate::shell::{Section, Shell, page, see_other};
 use crate::state::Console;
@@ -33,8 +33,9 @@ words! {
         made => "Made" / "创建时间";
         none => "There is no token." / "没有 token。";
         new_token => "New token" / "新建 token";
-        make => "Make it" / "创建";
+        make => "Create" / "创建";
         cancel => "Cancel" / "取消";
+        act => "Action" / "操作";
         remove => "Revoke" / "吊销";
         remove_title(label) => "Revoke the token of {label}" / "吊销 {label} 的 token";
         remove_what => "Whoever has it is refused from now on, and its sessions end." / "持有者将立即无法使用，相关登录会话也会失效。";
@@ -62,7 +63,7 @@ pub(crate) struct NewToken {
 /// `GET /tokens`
 pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     visit.acting(Role::Admin)?;
-    Ok(page(&listing(&visit, &console.control.tokens(None, &query.page()).await?)))
+    Ok(page(&listing(&visit, &console.control.tokens(None, &query.page()).await?, query.text("cursor").is_some())))
 }
 
 /// `GET /tokens/new`
@@ -126,7 +127,7 @@ impl NewToken {
     }
 }
 
-fn listing(visit: &Visit, found: &Page<TokenView>) -> Listing {
+fn listing(visit: &Visit, found: &Page<TokenView>, is_later_page: bool) -> Listing {
     let language = visit.preferences.language;
     let t = TokenWords(language);
     let row = |token: &TokenView| {
@@ -146,13 +147,16 @@ fn listing(visit: &Visit, found: &Page<TokenView>) -> Listing {
         narrows: Vec::new(),
         apply: "",
         table: Table {
-            heads: [t.label(), t.role(), t.made(), t.remove()].map(Head::text).into(),
+            heads: [t.label(), t.role(), t.made(), t.act()].map(Head::text).into(),
             rows: found.items.iter().map(row).collect(),
         },
         empty: t.none(),
         begins: false,
-        newest: None,
-        older: found.next_cursor.as_deref().map(|cursor| address("/tokens", [("cursor", cursor)])),
+        pager: Pager::by_id(
+            String::new(),
+            is_later_page.then(|| "/tokens".to_owned()),
+            found.next_cursor.as_deref().map(|cursor| address("/tokens", [("cursor", cursor)])),
+        ),
     }
 }
 
@@ -195,8 +199,8 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
     let full = Page { items: vec![view.clone()], next_cursor: Some("1".into()) };
     let empty = Page { items: Vec::new(), next_cursor: None };
     vec![
-        render(&listing(&visit, &full)),
-        render(&listing(&visit, &empty)),
+        render(&listing(&visit, &full, true)),
+        render(&listing(&visit, &empty, false)),
         render(&NewToken::new(&visit, HOSTILE.into(), Role::Admin, Some(HOSTILE.into()))),
         render(&confirmation(&visit, &view)),
         render(&once(&visit, &IssuedToken { view, token: HOSTILE.into() })),

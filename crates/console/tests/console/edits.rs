@@ -60,7 +60,7 @@ async fn what_was_not_looked_at_is_not_saved() {
     let generation = console.control.generation();
     let direct = [ROUTE.as_slice(), &[("step", "save")]].concat();
     let answer = browser.submit("/routes/new", "/routes/new", &direct).await;
-    assert!(answer.text.contains("Look once more"), "{}", answer.text);
+    assert!(answer.text.contains("Preview it again"), "{}", answer.text);
     assert_eq!(console.control.generation(), generation);
 }
 

@@ -6,6 +6,7 @@ mod channels;
 mod edits;
 mod headers;
 mod hostile;
+mod lists;
 mod pages;
 mod playground;
 mod roles;

@@ -99,6 +99,21 @@ async fn logging_out_ends_this_session_and_everywhere_all_of_the_token() {
 }
 
 #[tokio::test]
+async fn a_session_is_told_by_its_browser_and_twelve_hours_of_it_are_left_at_first() {
+    let console = Console::start().await;
+    let mut browser = console.browser();
+    let agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
+    browser.headers.push(("user-agent", agent.to_owned()));
+    browser.post("/login", &[("token", ADMIN)]).await;
+    console.clock.advance(SignedDuration::from_secs(9));
+    let page = browser.get("/account").await.ok();
+    assert!(page.contains(&format!("title=\"{agent}\">Chrome 156 on Linux</span>")), "{page}");
+    assert!(page.contains(">in 12 h</time>") && !page.contains("in 11 h"), "{page}");
+    let page = browser.get("/account/everywhere").await.ok();
+    assert!(page.contains("The session of your token ends: this one.") && !page.contains("All 1"), "{page}");
+}
+
+#[tokio::test]
 async fn a_revoked_token_or_a_lesser_role_holds_at_once() {
     let console = Console::start().await;
     let id = console.add_token("temp", "rma-temp", Role::Admin).await;

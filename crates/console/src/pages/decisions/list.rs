@@ -43,7 +43,7 @@ words! {
         live_hint => "New decisions appear by themselves." / "新决策会自动出现。";
         time => "Time" / "时间";
         request => "Request" / "请求";
-        served_by => "Served by" / "由谁提供";
+        served_by => "Served by" / "主机 / 路由";
         sticky => "Sticky" / "粘性";
         tries => "Tries" / "尝试";
         ttft => "TTFT" / "TTFT";

@@ -47,7 +47,7 @@ words! {
         number => "No." / "序号";
         route => "Route" / "路由";
         host => "Host" / "主机";
-        ended => "Ended" / "结局";
+        ended => "Ended" / "结果";
         class => "Class" / "错误类别";
         status => "Status" / "状态码";
         took => "Took" / "耗时";

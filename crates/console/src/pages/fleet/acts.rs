@@ -6,19 +6,19 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use relay_control::Control;
 use relay_control::access::Role;
-use relay_control::diff::EntryName;
+use relay_control::diff::{Diff, EntryName};
 use relay_control::edit::{Edit, EditError, Noun};
 use relay_control::keys::DEFAULT_OVERLAP;
 use relay_control::publication::Planned;
 use relay_control::view::Fields;
 
 use super::draining::Held;
-use super::edit::{Plan, fault, list_of, plan_of, section};
+use super::edit::{fault, list_of, section};
 use super::issued::{Issued, issued};
 use super::weight::{self, Weight};
-#[cfg(test)]
 use crate::changes;
 use crate::fault::{Fault, PageResult};
+use crate::faults;
 use crate::form::{self, Form};
 use crate::format::Format;
 use crate::kit::{Check, Confirm, Part};
@@ -27,7 +27,7 @@ use crate::shell::{page, see_other};
 use crate::state::Console;
 use crate::terms;
 use crate::visit::Visit;
-use crate::words::{Language, words};
+use crate::words::{Language, enumerated, words};
 
 words! {
     ActWords {
@@ -141,6 +141,19 @@ struct Tried {
     by: Vec<EntryName>,
 }
 
+/// What an act would change, and what it is warned of.
+struct Told {
+    diff: Diff,
+    warnings: Vec<String>,
+}
+
+impl Told {
+    fn of(language: Language, planned: Planned) -> Self {
+        let warnings = planned.warnings.iter().map(|warning| faults::line(language, warning)).collect();
+        Self { diff: planned.diff, warnings }
+    }
+}
+
 /// Entries named at most: all of them stand in the plan.
 const NAMED: usize = 5;
 
@@ -160,7 +173,7 @@ fn referred(language: Language, by: &[EntryName]) -> Option<Referred> {
 
 fn names(language: Language, by: &[EntryName]) -> Option<String> {
     let named = |entry: &EntryName| format!("{} {}", terms::noun(language, &entry.noun), entry.id);
-    let names = by.iter().take(NAMED).map(named).collect::<Vec<_>>().join(", ");
+    let names = enumerated(language, &by.iter().take(NAMED).map(named).collect::<Vec<_>>());
     match by.len() {
         0 => None,
         1..=NAMED => Some(names),
@@ -183,21 +196,22 @@ async fn confirm(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Ac
         (Act::Drain | Act::Disable | Act::Delete, Noun::Host) => Some(Held::of_host(console, id).await?),
         _ => None,
     };
-    let planned = tried.as_ref().map(|tried| plan_of(visit.preferences.language, &tried.planned));
-    let referred = tried.and_then(|tried| referred(visit.preferences.language, &tried.by));
+    let language = visit.preferences.language;
+    let referred = tried.as_ref().and_then(|tried| referred(language, &tried.by));
+    let planned = tried.map(|tried| Told::of(language, tried.planned));
     Ok(page(&confirmation(visit, (noun, id, act), planned, referred, held.map(|held| held.told(visit)))))
 }
 
 fn confirmation(
     visit: &Visit,
     (noun, id, act): (Noun, &str, Act),
-    planned: Option<Plan>,
+    planned: Option<Told>,
     referred: Option<Referred>,
     bound: Option<String>,
 ) -> Confirm {
     let language = visit.preferences.language;
     let t = ActWords(language);
-    let word = terms::noun(language, noun.as_str());
+    let word = terms::object(language, noun.as_str());
     let (title, what, button) = match act {
         Act::Enable => (t.enable_title(word, id), t.enable_what(), t.enable()),
         Act::Disable => (t.disable_title(word, id), t.disable_what(), t.disable()),
@@ -218,10 +232,11 @@ fn confirmation(
     let told = referred.map(|referred| t.delete_referred(referred.names));
     let (mut parts, mut warnings) = (Vec::new(), Vec::new());
     if let Some(planned) = planned {
-        parts.push(Part::new(t.plan()).table(planned.table, t.nothing()));
         warnings = planned.warnings;
+        // The effect on traffic first: it is what one decides by, and the plan may be long.
         let here = format!("{back}/act/{}", act.as_str());
         parts.push(Part::new(weight::title(language)).hint(weight::waiting(language)).later(here));
+        parts.push(changes::part(language, t.plan(), &planned.diff, t.nothing()));
     }
     Confirm {
         shell: visit.shell(section(noun)),
@@ -259,12 +274,7 @@ async fn perform(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Ac
 pub(crate) fn samples(language: Language) -> Vec<String> {
     use crate::pages::rendering::{HOSTILE, render, visit};
     let visit = visit(language);
-    let planned = || Plan {
-        table: changes::table(language, &changes::sample()),
-        warnings: vec![HOSTILE.into()],
-        weight: Vec::new(),
-        weighing: "",
-    };
+    let planned = || Told { diff: changes::sample(), warnings: vec![HOSTILE.into()] };
     let confirmed = |noun, act| {
         let referred =
             (act == Act::Delete).then(|| Referred { names: HOSTILE.to_owned(), cascade: HOSTILE.to_owned() });

@@ -37,14 +37,14 @@ words! {
     EditWords {
         new_entry(noun) => "New {noun}" / "新建{noun}";
         change(noun) => "Change {noun}" / "修改{noun}";
-        look => "Show what it does" / "预览变更";
-        look_again => "Show again" / "重新预览";
+        look => "Preview change" / "预览变更";
+        look_again => "Preview again" / "重新预览";
         save => "Save" / "保存";
         cancel => "Cancel" / "取消";
         plan => "What will change" / "将发生的变更";
         nothing => "Nothing differs from what is in force." / "与当前生效的配置没有差异。";
         faults => "This cannot be saved yet" / "暂时无法保存";
-        changed_since => "The form was changed after you looked at what it does. Look once more." / "预览之后表单又有修改，请重新预览。";
+        changed_since => "The form was changed after the preview. Preview it again." / "预览之后表单又有修改，请重新预览。";
         effect => "Show its effect on traffic" / "显示对流量的影响";
     }
 }
@@ -242,7 +242,7 @@ fn unprocessable(form: &EditPage) -> axum::response::Response {
     response
 }
 
-pub(super) fn plan_of(language: Language, planned: &Planned) -> Plan {
+fn plan_of(language: Language, planned: &Planned) -> Plan {
     Plan {
         table: changes::table(language, &planned.diff),
         warnings: planned.warnings.iter().map(|warning| faults::line(language, warning)).collect(),
@@ -281,7 +281,7 @@ impl EditPage {
     fn new(noun: Noun, visit: &Visit, shown: &Shown<'_>, known: &dyn Fn(&str) -> Vec<String>) -> Self {
         let language = visit.preferences.language;
         let t = EditWords(language);
-        let word = terms::noun(language, noun.as_str());
+        let word = terms::object(language, noun.as_str());
         let list = list_of(noun);
         let inputs: Vec<Input> = specs(noun)
             .iter()

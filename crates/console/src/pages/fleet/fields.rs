@@ -33,8 +33,8 @@ words! {
         failback => "A moved conversation returns" / "已迁移会话的回切";
         retry_on_timeout => "Try another route after a timeout (the host may bill both)" / "超时后尝试其他路由（主机可能重复计费）";
         on_disconnect => "When a client leaves a stream" / "客户端断开时";
-        drain_limit => "Read on for" / "继续读取时长";
-        drain_limit_hint => "Only when it is read on: such as 30s." / "仅在继续读取时有效，例如 30s。";
+        drain_limit => "Read the rest for at most" / "继续读取时长";
+        drain_limit_hint => "Only when the rest is read: such as 30s." / "仅在继续读取时有效，例如 30s。";
         price_ratio => "Price, as a share of the list price" / "售价相对标价的比例";
         rpm => "Requests per minute" / "每分钟请求数";
         tpm => "Tokens per minute" / "每分钟 token 数";
@@ -42,7 +42,7 @@ words! {
         concurrency => "Requests at once" / "并发请求数";
         unlimited => "Blank: unlimited." / "留空表示不限。";
         budgets => "Budgets" / "额度";
-        budgets_hint => "One on each line: money 25.00 month, or tokens 1000000 day." / "每行一项：`money 25.00 month` 或 `tokens 1000000 day`。";
+        budgets_hint => "One on each line: `money 25.00 month`, or `tokens 1000000 day`." / "每行一项：`money 25.00 month` 或 `tokens 1000000 day`。";
         name => "Name" / "名称";
         group => "Group" / "分组";
         model => "Public model" / "公开模型名";

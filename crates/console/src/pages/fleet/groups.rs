@@ -5,8 +5,9 @@ use relay_control::edit::Noun;
 use relay_control::view;
 use relay_domain::{ConsumerKey, Group, Route};
 
+use super::listed::{ListWords, page_of};
 use super::settings::field_table;
-use super::{FleetWords, Healths, changing, making, page_of, route_table, state};
+use super::{Among, FleetWords, Healths, changing, listed, making, routes_part, state};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::kit::{Action, Head, Listing, Part, Sheet, Table};
@@ -15,15 +16,16 @@ use crate::shell::{Section, page};
 use crate::state::Console;
 use crate::terms;
 use crate::visit::Visit;
-use crate::words::words;
+use crate::words::{enumerated, words};
 
 words! {
     GroupWords {
         title => "Groups" / "分组";
-        intro => "What a customer is given: a named pool of public models." / "提供给客户的内容：一组公开模型的命名集合。";
+        intro => "What a customer is given: a named pool of public models." / "面向客户开放的一组模型。";
         group => "Group" / "分组";
         state => "State" / "状态";
         models => "Models" / "模型";
+        models_of(number) => "{number} models" / "{number} 个模型";
         routes => "Routes" / "路由";
         keys => "Keys" / "使用方 key";
         sticky => "Sticky by" / "粘性范围";
@@ -36,8 +38,8 @@ words! {
     }
 }
 
-/// Models named in a cell.
-const NAMED: usize = 4;
+/// Models named in a cell; more are counted.
+const NAMED: usize = 3;
 
 /// `GET /groups`
 pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
@@ -60,20 +62,21 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id):
 fn listing(visit: &Visit, query: &Query, groups: &[&Group], routes: &[&Route], keys: &[&ConsumerKey]) -> Listing {
     let language = visit.preferences.language;
     let t = GroupWords(language);
-    let found = page_of(groups.iter().copied(), &query.page(), |group| group.id.as_str());
+    let found = page_of((language, query), Noun::Group, &[], groups.iter().copied(), |group| group.id.as_str());
     let row = |group: &&Group| {
         let own: Vec<&&Route> = routes.iter().filter(|route| route.group == group.id).collect();
         let mut models: Vec<String> = own.iter().map(|route| route.public_model.to_string()).collect();
         models.sort_unstable();
         models.dedup();
-        let named = models.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = if models.len() > NAMED { ", …" } else { "" };
+        let named = enumerated(language, &models);
+        let models =
+            if models.len() > NAMED { Cell::brief(t.models_of(models.len()), named) } else { Cell::text(named) };
         let callers = keys.iter().filter(|key| key.groups.contains(&group.id)).count();
         let ttl = visit.format().span(group.sticky.ttl);
         vec![
             Cell::link(path("/groups", group.id.as_str()), group.id.as_str()),
             Cell::badge(state(language, group.enabled, None)),
-            Cell::text(format!("{named}{more}")),
+            models,
             Cell::number(own.len().to_string()),
             Cell::number(callers.to_string()),
             Cell::text(terms::scope(language, group.sticky.scope.as_str())).note(format!("{} {ttl}", t.ttl())),
@@ -88,13 +91,12 @@ fn listing(visit: &Visit, query: &Query, groups: &[&Group], routes: &[&Route], k
         title: t.title(),
         intro: t.intro(),
         path: "/groups",
-        narrows: Vec::new(),
-        apply: "",
+        narrows: vec![listed::narrow(language, query)],
+        apply: ListWords(language).apply(),
         table: Table { heads, rows: found.items.iter().map(row).collect() },
-        empty: t.empty(),
-        begins: true,
-        newest: None,
-        older: found.next_cursor.as_deref().map(|cursor| address("/groups", [("cursor", cursor)])),
+        begins: query.text("id").is_none(),
+        empty: listed::empty(language, query, t.empty()),
+        pager: found.pager,
     }
 }
 
@@ -123,9 +125,9 @@ fn sheet(visit: &Visit, group: &Group, routes: &[&Route], keys: &[&ConsumerKey],
         back: Some(("/groups", t.title())),
         actions,
         parts: vec![
-            Part::new(t.routes()).table(route_table(visit, own.into_iter(), healths), fleet.no_routes()),
             Part::new(t.keys()).table(callers, t.no_keys()),
-            Part::new(fleet.settings()).table(field_table(language, Noun::Group, &view::group(group)), ""),
+            Part::new(fleet.settings()).stacked(field_table(language, Noun::Group, &view::group(group))),
+            routes_part(visit, &own, healths, Among::OfGroup, address("/routes", [("logical_group_id", id)])),
         ],
     }
 }

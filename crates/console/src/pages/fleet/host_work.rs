@@ -39,11 +39,16 @@ words! {
         try_what => "The host is asked for its models with the gateway key that routes send. It costs nothing." / "使用路由发送的网关 key 向主机查询模型列表，不产生费用。";
         may_leave => "It goes on by itself: you may leave this page, and find what came of it on the host's page." / "任务会在后台继续，可以离开本页，结果会显示在主机页面。";
         under_way => "Under way" / "进行中";
-        begun => "Begun" / "开始时间";
         ended => "Ended" / "完成时间";
         step_of(done, total) => "{done} of {total}" / "{done} / {total}";
         starting => "starting" / "正在启动";
         again => "Again" / "再次执行";
+        run => "Run" / "执行";
+        try_title(host) => "Test host {host}" / "测试主机 {host} 的连接";
+        probe_title(host) => "Probe host {host}" / "探测主机 {host} 的能力";
+        sync_title(host) => "Sync host {host}" / "同步主机 {host}";
+        reconcile_title(host) => "Reconcile with host {host}" / "与主机 {host} 对账";
+        begun_since(when) => "Begun {when}." / "开始于{when}。";
         asked_by => "Asked by" / "执行人";
         no_admin => "This asks the host's admin API, and no access to one is configured for this host." / "该操作需要主机的管理 API，而该主机未配置管理访问。";
         not_asked => "It was never asked." / "还没有执行过。";
@@ -58,6 +63,16 @@ impl Ask {
             Self::Probe => (t.probe(), t.probe_what()),
             Self::Sync => (t.sync(), t.sync_what()),
             Self::Reconcile => (t.reconcile(), t.reconcile_what()),
+        }
+    }
+
+    /// It and its host.
+    fn title(self, t: WorkWords, host: &str) -> String {
+        match self {
+            Self::Try => t.try_title(host),
+            Self::Probe => t.probe_title(host),
+            Self::Sync => t.sync_title(host),
+            Self::Reconcile => t.reconcile_title(host),
         }
     }
 
@@ -77,6 +92,7 @@ fn asked(word: &str) -> Result<Ask, Fault> {
 pub(crate) struct WorkPage {
     pub(crate) t: WorkWords,
     pub(crate) shell: Shell,
+    pub(crate) title: String,
     pub(crate) noun: &'static str,
     pub(crate) host: String,
     pub(crate) host_href: String,
@@ -226,7 +242,7 @@ fn confirmation(visit: &Visit, id: &str, ask: Ask, can_be_asked: bool) -> Confir
     let (name, what) = ask.told(t);
     Confirm {
         shell: visit.shell(Section::Hosts),
-        title: format!("{name}: {id}"),
+        title: ask.title(t, id),
         sentences: if can_be_asked {
             vec![what.to_owned(), t.may_leave().to_owned()]
         } else {
@@ -263,12 +279,14 @@ fn work_page(visit: &Visit, id: &str, ask: Ask, stands: &Stands<'_>, can_be_aske
         }
     }
     if can_be_asked && progress.is_none() && shell.may_operate() {
-        actions.push(Action::new(asking(id, ask), t.again()));
+        let run = if matches!(stands, Stands::NotAsked) { t.run() } else { t.again() };
+        actions.push(Action::new(asking(id, ask), run));
     }
     actions.insert(0, Action::new(path("/hosts", id), t.host()));
     WorkPage {
         t,
         shell,
+        title: ask.title(t, id),
         noun: ask.told(t).0,
         host: id.to_owned(),
         host_href: path("/hosts", id),
@@ -288,7 +306,7 @@ fn how_far(t: WorkWords, visit: &Visit, ask: Ask, since: Timestamp, under_way: &
             .map_or_else(|| t.starting().to_owned(), |stage| faults::said(visit.preferences.language, stage)),
         share,
         told: share.map(|(done, total)| t.step_of(done, total)).unwrap_or_default(),
-        since: visit.format().relative(since, visit.now),
+        since: t.begun_since(visit.format().relative(since, visit.now)),
     }
 }
 

@@ -11,8 +11,9 @@ use relay_domain::{Host, Route};
 
 use super::draining::{self, Draining};
 use super::host_results::capabilities;
+use super::listed::{ListWords, page_of};
 use super::settings::field_table;
-use super::{FleetWords, Healths, changing, host_history, host_state, host_work, making, page_of, route_table};
+use super::{Among, FleetWords, Healths, changing, host_history, host_state, host_work, listed, making, routes_part};
 use crate::cell::Cell;
 use crate::changes::value_text;
 use crate::chart::Chart;
@@ -99,7 +100,7 @@ fn fault(error: HostError) -> Fault {
 fn listing(visit: &Visit, query: &Query, hosts: &[Host], routes: &[&Route], healths: &Healths) -> Listing {
     let language = visit.preferences.language;
     let t = HostWords(language);
-    let found = page_of(hosts.iter(), &query.page(), |host| host.id.as_str());
+    let found = page_of((language, query), Noun::Host, &[], hosts.iter(), |host| host.id.as_str());
     let row = |host: &&Host| {
         let id = host.id.as_str();
         let kind = if host.kind.as_str() == "sub2api" { t.full() } else { t.relay_only() };
@@ -120,13 +121,12 @@ fn listing(visit: &Visit, query: &Query, hosts: &[Host], routes: &[&Route], heal
         title: t.title(),
         intro: t.intro(),
         path: "/hosts",
-        narrows: Vec::new(),
-        apply: "",
+        narrows: vec![listed::narrow(language, query)],
+        apply: ListWords(language).apply(),
         table: Table { heads, rows: found.items.iter().map(row).collect() },
-        empty: t.empty(),
-        begins: true,
-        newest: None,
-        older: found.next_cursor.as_deref().map(|cursor| address("/hosts", [("cursor", cursor)])),
+        begins: query.text("id").is_none(),
+        empty: listed::empty(language, query, t.empty()),
+        pager: found.pager,
     }
 }
 
@@ -169,6 +169,7 @@ fn sheet(visit: &Visit, known: Known<'_>) -> Sheet {
         heads: events::heads(visit),
         rows: known.events.iter().map(|event| events::row(visit, event)).collect(),
     };
+    let all_routes = address("/routes", [("shadow_host_id", id)]);
     let draining = known.draining.map(|draining| draining.part(visit, &known.page));
     let history = (!known.history.is_empty()).then(|| Part::new(t.history()).charts(known.history));
     Sheet {
@@ -179,17 +180,14 @@ fn sheet(visit: &Visit, known: Known<'_>) -> Sheet {
         actions,
         parts: draining
             .into_iter()
-            .chain([
-                Part::new(t.routes())
-                    .table(route_table(visit, known.routes.iter().copied(), &known.healths), fleet.no_routes()),
-                known.work,
-            ])
+            .chain([known.work])
             .chain(history)
             .chain([
                 Part::new(t.watched()).table(observed, t.nothing_watched()),
                 Part::new(t.events()).table(happened, t.no_events()),
                 capabilities(language, &known.capabilities),
-                Part::new(fleet.settings()).table(field_table(language, Noun::Host, &view::host(known.host)), ""),
+                Part::new(fleet.settings()).stacked(field_table(language, Noun::Host, &view::host(known.host))),
+                routes_part(visit, &known.routes, &known.healths, Among::OfHost, all_routes),
             ])
             .collect(),
         shell,

@@ -5,8 +5,9 @@ use relay_control::edit::Noun;
 use relay_control::view;
 use relay_domain::{ConsumerKey, GroupId, Timestamp};
 
+use super::listed::{ListWords, page_of};
 use super::settings::field_table;
-use super::{FleetWords, changing, making, page_of, state};
+use super::{FleetWords, changing, listed, making, state};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::kit::{Action, Head, Listing, Narrow, Part, Sheet, Table};
@@ -15,7 +16,7 @@ use crate::shell::{Section, page};
 use crate::state::Console;
 use crate::terms::{Badge, Tone};
 use crate::visit::Visit;
-use crate::words::{Language, words};
+use crate::words::{Language, enumerated, words};
 
 words! {
     KeyWords {
@@ -32,7 +33,6 @@ words! {
         never => "never" / "永不";
         expired => "expired" / "已过期";
         rotating => "two secrets" / "新旧密钥并存";
-        apply => "Filter" / "筛选";
         no_match => "No key matches." / "没有匹配的 key。";
         overview => "Its overview" / "该 key 概览";
         empty => "There is no key yet, so nobody may call the gateway." / "还没有 key，任何人都无法调用网关。";
@@ -83,14 +83,14 @@ fn limits(visit: &Visit, key: &ConsumerKey) -> String {
         (!limits.budgets.is_empty()).then(|| t.budgets(limits.budgets.len())),
     ];
     let told: Vec<String> = told.into_iter().flatten().collect();
-    if told.is_empty() { t.none().to_owned() } else { told.join(", ") }
+    if told.is_empty() { t.none().to_owned() } else { enumerated(visit.preferences.language, &told) }
 }
 
 fn listing(visit: &Visit, query: &Query, keys: &[&ConsumerKey]) -> Listing {
     let language = visit.preferences.language;
     let t = KeyWords(language);
-    let found = page_of(keys.iter().copied(), &query.page(), |key| key.id.as_str());
-    let group = query.text("logical_group_id").unwrap_or_default();
+    let found =
+        page_of((language, query), Noun::Key, &["logical_group_id"], keys.iter().copied(), |key| key.id.as_str());
     let row = |key: &&ConsumerKey| {
         let groups: Vec<&str> = key.groups.iter().map(GroupId::as_str).collect();
         let badges = badges(language, key, visit.now);
@@ -98,7 +98,7 @@ fn listing(visit: &Visit, query: &Query, keys: &[&ConsumerKey]) -> Listing {
         vec![
             Cell::link(path("/keys", key.id.as_str()), key.id.as_str()).note(key.label.clone().unwrap_or_default()),
             Cell::badge(badges[0].clone()).note(more),
-            Cell::text(groups.join(", ")),
+            Cell::text(enumerated(language, &groups)),
             Cell::text(limits(visit, key)),
             key.expires_at.map_or_else(|| Cell::text(t.never()), |at| Cell::when(visit, at)),
         ]
@@ -110,19 +110,22 @@ fn listing(visit: &Visit, query: &Query, keys: &[&ConsumerKey]) -> Listing {
         title: t.title(),
         intro: t.intro(),
         path: "/keys",
-        narrows: vec![Narrow::text("logical_group_id", t.group(), query.text("logical_group_id"))],
-        apply: t.apply(),
+        narrows: vec![
+            listed::narrow(language, query),
+            Narrow::text("logical_group_id", t.group(), query.text("logical_group_id")),
+        ],
+        apply: ListWords(language).apply(),
         table: Table {
             heads: [t.key(), t.state(), t.groups(), t.limits(), t.expires()].map(Head::text).into(),
             rows: found.items.iter().map(row).collect(),
         },
-        empty: if group.is_empty() { t.empty() } else { t.no_match() },
-        begins: group.is_empty(),
-        newest: None,
-        older: found
-            .next_cursor
-            .as_deref()
-            .map(|cursor| address("/keys", [("logical_group_id", group.as_str()), ("cursor", cursor)])),
+        empty: if query.text("logical_group_id").is_none() {
+            listed::empty(language, query, t.empty())
+        } else {
+            t.no_match()
+        },
+        begins: query.text("logical_group_id").is_none() && query.text("id").is_none(),
+        pager: found.pager,
     }
 }
 
@@ -149,7 +152,7 @@ fn sheet(visit: &Visit, key: &ConsumerKey) -> Sheet {
                 (t.expires(), key.expires_at.map_or_else(|| Cell::text(t.never()), |at| Cell::when(visit, at))),
             ]),
             Part::new(t.groups()).table(groups, t.none()),
-            Part::new(fleet.settings()).table(field_table(language, Noun::Key, &view::key(key)), ""),
+            Part::new(fleet.settings()).stacked(field_table(language, Noun::Key, &view::key(key))),
         ],
         shell,
     }

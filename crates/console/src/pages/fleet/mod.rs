@@ -11,6 +11,7 @@ pub(crate) mod host_work;
 pub(crate) mod hosts;
 pub(crate) mod issued;
 pub(crate) mod keys;
+pub(crate) mod listed;
 pub(crate) mod routes;
 mod settings;
 pub(crate) mod trial;
@@ -19,11 +20,10 @@ mod weight;
 use relay_control::Control;
 use relay_control::edit::Noun;
 use relay_control::fleet_health::{FleetHealthView, HealthFilter, RouteHealthView};
-use relay_control::page::{Page, PageRequest};
 use relay_domain::{Host, Route};
 
 use crate::cell::Cell;
-use crate::kit::{Action, Head, Table};
+use crate::kit::{Action, Head, Part, Table};
 use crate::pages::health;
 use crate::query::path;
 use crate::shell::Shell;
@@ -43,6 +43,9 @@ words! {
         host => "Host" / "主机";
         tier => "Tier" / "优先级";
         weight => "Weight" / "权重";
+        on_host => "On the host" / "主机侧";
+        routes => "Routes" / "路由";
+        all(routes) => "All {routes}" / "全部 {routes}";
         credential => "Key sent" / "所用 key";
         state => "State" / "状态";
         decisions => "Its decisions" / "相关决策";
@@ -155,41 +158,58 @@ pub(crate) fn route_state(language: Language, route: &Route, healths: &Healths) 
     state(language, route.enabled, health)
 }
 
+/// Where a table of routes stands: what is the same for all of them is not said again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Among {
+    All,
+    OfHost,
+    OfGroup,
+}
+
 /// A table of routes.
-pub(crate) fn route_table<'a>(visit: &Visit, routes: impl Iterator<Item = &'a Route>, healths: &Healths) -> Table {
+pub(crate) fn route_table<'a>(
+    visit: &Visit,
+    routes: impl Iterator<Item = &'a Route>,
+    healths: &Healths,
+    among: Among,
+) -> Table {
     let language = visit.preferences.language;
     let t = FleetWords(language);
     let row = |route: &Route| {
         let name = Cell::link(path("/routes", route.id.as_str()), route.id.as_str());
         let on_host = [route.shadow_group.as_str(), route.shadow_model.as_str()];
         let on_host: Vec<&str> = on_host.into_iter().filter(|part| !part.is_empty()).collect();
+        let (on_host, model) = (on_host.join(" / "), Cell::text(route.public_model.to_string()));
         vec![
             if route.name == route.id.as_str() { name } else { name.note(&route.name) },
             Cell::badge(route_state(language, route, healths)),
-            Cell::text(route.public_model.to_string()).note(route.group.as_str()),
-            Cell::link(path("/hosts", route.host.as_str()), route.host.as_str()).note(on_host.join(" / ")),
+            if among == Among::OfGroup { model } else { model.note(route.group.as_str()) },
+            match among {
+                Among::OfHost => Cell::text(on_host),
+                _ => Cell::link(path("/hosts", route.host.as_str()), route.host.as_str()).note(on_host),
+            },
             Cell::number(route.priority.to_string()),
             Cell::number(route.weight.to_string()),
             Cell::text(terms::credential(language, route.credential.as_str())),
         ]
     };
-    let mut heads: Vec<Head> = [t.route(), t.state(), t.model(), t.host()].map(Head::text).into();
+    let host = if among == Among::OfHost { t.on_host() } else { t.host() };
+    let mut heads: Vec<Head> = [t.route(), t.state(), t.model(), host].map(Head::text).into();
     heads.extend([Head::number(t.tier()), Head::number(t.weight()), Head::text(t.credential())]);
     Table { heads, rows: routes.map(row).collect() }
 }
 
-/// A page of what comes sorted by id.
-pub(crate) fn page_of<'a, T: 'a>(
-    entries: impl Iterator<Item = &'a T>,
-    request: &PageRequest,
-    id: impl Fn(&T) -> &str,
-) -> Page<&'a T> {
-    let after = entries.filter(|entry| request.cursor.as_deref().is_none_or(|cursor| id(entry) > cursor));
-    let mut items: Vec<&T> = after.take(request.limit + 1).collect();
-    let is_more = items.len() > request.limit;
-    items.truncate(request.limit);
-    let next_cursor = items.last().filter(|_| is_more).map(|last| id(last).to_owned());
-    Page { items, next_cursor }
+/// Routes shown on the page of a host or group; all of them are a list of their own.
+const ROUTES: usize = 20;
+
+/// The routes of a host or group: the first ones, and the way to all.
+pub(crate) fn routes_part(visit: &Visit, routes: &[&Route], healths: &Healths, among: Among, all: String) -> Part {
+    let language = visit.preferences.language;
+    let t = FleetWords(language);
+    let table = route_table(visit, routes.iter().copied().take(ROUTES), healths, among);
+    let to_all = Action::new(all, t.all(terms::counted(language, "route", routes.len())));
+    let to_all = (routes.len() > ROUTES).then_some(to_all);
+    Part::new(t.routes()).table(table, t.no_routes()).actions(to_all.into_iter().collect())
 }
 
 #[cfg(test)]

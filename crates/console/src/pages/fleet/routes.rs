@@ -7,8 +7,9 @@ use relay_control::view::{self, Fields};
 use relay_domain::Route;
 
 use super::draining::{Draining, Held};
+use super::listed::{ListWords, page_of};
 use super::settings::field_table;
-use super::{FleetWords, Healths, changing, making, page_of, route_state, route_table};
+use super::{Among, FleetWords, Healths, changing, listed, making, route_state, route_table};
 use crate::cell::Cell;
 use crate::fault::{Fault, PageResult};
 use crate::kit::{Action, Listing, Narrow, Part, Sheet};
@@ -27,7 +28,6 @@ words! {
         group => "Group" / "分组";
         model => "Model" / "模型";
         host => "Host" / "主机";
-        apply => "Filter" / "筛选";
         no_match => "No route matches." / "没有匹配的路由。";
         empty => "There is no route yet. A route says which host serves a group's model." / "还没有路由。路由决定某个分组的模型由哪台主机提供。";
         health => "Health" / "健康状态";
@@ -59,7 +59,6 @@ pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Qu
             && is("public_model", &route.public_model.to_string())
             && is("shadow_host_id", route.host.as_str())
     });
-    routes.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     Ok(page(&listing(&visit, &query, &routes, &Healths::of(&console.control))))
 }
 
@@ -72,12 +71,9 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id):
 }
 
 fn listing(visit: &Visit, query: &Query, routes: &[&Route], healths: &Healths) -> Listing {
-    let t = RouteWords(visit.preferences.language);
-    let found = page_of(routes.iter().copied(), &query.page(), |route| route.id.as_str());
-    let filters = FILTERS.map(|name| (name, query.text(name).unwrap_or_default()));
-    let with = |more: &[(&str, &str)]| {
-        address("/routes", filters.iter().map(|(name, value)| (*name, value.as_str())).chain(more.iter().copied()))
-    };
+    let language = visit.preferences.language;
+    let t = RouteWords(language);
+    let found = page_of((language, query), Noun::Route, &FILTERS, routes.iter().copied(), |route| route.id.as_str());
     let labels = [t.group(), t.model(), t.host()];
     let is_filtered = FILTERS.iter().any(|name| query.text(name).is_some());
     let shell = visit.shell(Section::Routes);
@@ -87,17 +83,14 @@ fn listing(visit: &Visit, query: &Query, routes: &[&Route], healths: &Healths) -
         title: t.title(),
         intro: t.intro(),
         path: "/routes",
-        narrows: FILTERS
-            .into_iter()
-            .zip(labels)
-            .map(|(name, label)| Narrow::text(name, label, query.text(name)))
+        narrows: std::iter::once(listed::narrow(language, query))
+            .chain(FILTERS.into_iter().zip(labels).map(|(name, label)| Narrow::text(name, label, query.text(name))))
             .collect(),
-        apply: t.apply(),
-        table: route_table(visit, found.items.into_iter(), healths),
+        apply: ListWords(language).apply(),
+        table: route_table(visit, found.items.into_iter(), healths, Among::All),
         empty: if is_filtered { t.no_match() } else { t.empty() },
         begins: !is_filtered,
-        newest: None,
-        older: found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
+        pager: found.pager,
     }
 }
 
@@ -119,7 +112,7 @@ fn sheet(visit: &Visit, route: &Route, healths: &Healths, held: Held) -> Sheet {
     }
     let is_draining = route.enabled && route.weight == 0;
     let draining = is_draining.then(|| Draining::new(held).part(visit, &path("/routes", id)));
-    let settings = Part::new(FleetWords(language).settings()).table(field_table(language, Noun::Route, &fields), "");
+    let settings = Part::new(FleetWords(language).settings()).stacked(field_table(language, Noun::Route, &fields));
     Sheet {
         noun: t.route(),
         name: id.to_owned(),

@@ -19,7 +19,7 @@ use crate::shell::Shell;
 use crate::state::Console;
 use crate::terms::{self, Badge, Tone};
 use crate::visit::Visit;
-use crate::words::{Language, words};
+use crate::words::{Language, enumerated, words};
 
 words! {
     WeightWords {
@@ -240,7 +240,8 @@ impl Teller<'_> {
             Cell::number(self.number(host.moved_away)),
             Cell::number(self.number(host.moved_here)),
             Cell::number(self.number(held.map_or(0, |held| held.bound))),
-            Cell::number(self.number(broken)).note(reasons.unwrap_or_default().join(", ")),
+            Cell::number(self.number(broken))
+                .note(enumerated(self.visit.preferences.language, &reasons.unwrap_or_default())),
             Cell::number(changed(host.peak_concurrency, |number| self.number(number.into()))),
             Cell::number(changed(host.peak_rpm, |number| self.number(number.into()))),
         ]

@@ -10,13 +10,13 @@ use crate::cell::Cell;
 use crate::changes::{value_cell, value_text};
 use crate::fault::{Fault, PageResult};
 use crate::faults;
-use crate::kit::{Action, Head, Listing, Narrow, Part, Sheet, Table};
+use crate::kit::{Action, Head, Listing, Narrow, Pager, Part, Sheet, Table};
 use crate::query::{Query, address};
 use crate::shell::{Section, page};
 use crate::state::Console;
 use crate::terms::{self, Badge, Tone};
 use crate::visit::Visit;
-use crate::words::{Language, words};
+use crate::words::{Language, enumerated, words};
 
 words! {
     NotificationWords {
@@ -31,7 +31,7 @@ words! {
         told_of => "Told of" / "订阅事件";
         everything => "everything" / "全部事件";
         settings => "Settings" / "设置";
-        no_channels => "There is no channel: nobody is told of anything. Add one." / "尚未配置通知渠道，任何事件都不会通知，请添加。";
+        no_channels => "There is no channel: nobody is told of anything. Add one." / "尚未配置通知渠道，事件不会发送给任何人。";
         new_channel => "New channel" / "新建渠道";
         change => "Change" / "修改";
         remove => "Remove" / "删除";
@@ -112,7 +112,7 @@ fn told_of(language: Language, channel: &Fields) -> String {
     let events = channel.get("events").and_then(serde_json::Value::as_array);
     let Some(events) = events else { return NotificationWords(language).everything().to_owned() };
     let words = events.iter().filter_map(serde_json::Value::as_str).map(|word| terms::event(language, word));
-    words.collect::<Vec<_>>().join(", ")
+    enumerated(language, &words.collect::<Vec<_>>())
 }
 
 fn overview(visit: &Visit, channels: &[Fields], deliveries: &[DeliveryView]) -> Sheet {
@@ -201,8 +201,10 @@ fn listing(visit: &Visit, query: &Query, found: &Page<DeliveryView>) -> Listing 
         table: delivery_table(visit, &found.items),
         empty: t.no_deliveries(),
         begins: false,
-        newest: query.text("cursor").map(|_| with(&[])),
-        older: found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
+        pager: Pager::by_time(
+            query.text("cursor").map(|_| with(&[])),
+            found.next_cursor.as_deref().map(|cursor| with(&[("cursor", cursor)])),
+        ),
     }
 }
 

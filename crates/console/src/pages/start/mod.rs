@@ -32,7 +32,7 @@ words! {
         title => "To the first request" / "完成首次请求";
         done => "done" / "已完成";
         more => "More" / "更多选项";
-        leave => "Leave; it can be gone on with at any time" / "离开，可随时回来继续";
+        leave => "Continue later" / "稍后继续";
     }
 }
 
