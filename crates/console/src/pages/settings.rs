@@ -4,7 +4,7 @@ mod meanings;
 
 use askama::Template;
 use axum::extract::State;
-use relay_control::status::Health;
+use relay_control::status::{FleetCounts, Health};
 
 pub use self::meanings::meaning as setting_meaning;
 use crate::cell::Cell;
@@ -14,9 +14,9 @@ use crate::kit::{Head, Part, Table};
 use crate::process::{Inventory, Origin, Setting};
 use crate::shell::{Section, Shell, page};
 use crate::state::Console;
-use crate::terms::{Badge, Tone};
+use crate::terms::{self, Badge, Tone};
 use crate::visit::Visit;
-use crate::words::{Language, words};
+use crate::words::{Language, enumerated, words};
 
 words! {
     SettingsWords {
@@ -37,7 +37,6 @@ words! {
         ok => "serving" / "正常服务";
         failing => "not serving" / "无法服务";
         fleet => "Fleet" / "资源";
-        counts(hosts, groups, routes, keys) => "hosts: {hosts}, groups: {groups}, routes: {routes}, keys: {keys}" / "{hosts} 台主机，{groups} 个分组，{routes} 条路由，{keys} 个 key";
         listeners => "Listeners" / "监听地址";
         gateway => "Gateway" / "网关";
         admin => "Console and API" / "控制台与 API";
@@ -115,7 +114,9 @@ fn process(visit: &Visit, inventory: &Inventory, health: &Health) -> Vec<(&'stat
         None => Cell::badge(Badge::new(Tone::Good, t.ok())),
         Some(reason) => Cell::badge(Badge::new(Tone::Bad, t.failing())).note(reason.as_str()),
     };
-    let fleet = &health.fleet;
+    let FleetCounts { hosts, groups, routes, keys } = health.fleet;
+    let fleet = [("host", hosts), ("group", groups), ("route", routes), ("key", keys)];
+    let fleet = fleet.map(|(noun, count)| terms::counted(visit.preferences.language, noun, count));
     let generation = match health.generation {
         // Nothing has been published yet.
         0 => Cell::text(NOTHING),
@@ -125,7 +126,7 @@ fn process(visit: &Visit, inventory: &Inventory, health: &Health) -> Vec<(&'stat
         (t.state(), state),
         (t.version(), Cell::code(inventory.version)),
         (t.generation(), generation),
-        (t.fleet(), Cell::text(t.counts(fleet.hosts, fleet.groups, fleet.routes, fleet.keys))),
+        (t.fleet(), Cell::text(enumerated(visit.preferences.language, &fleet))),
         (t.started(), Cell::when(visit, inventory.started_at)),
         (t.node(), Cell::code(inventory.node.clone().unwrap_or_default())),
         (t.platform(), Cell::code(&inventory.platform)),
@@ -205,8 +206,6 @@ fn configuration(language: Language, inventory: &Inventory) -> Part {
 
 #[cfg(test)]
 pub(crate) fn samples(language: Language) -> Vec<String> {
-    use relay_control::status::FleetCounts;
-
     use crate::pages::rendering::{HOSTILE, now, render, visit};
     use crate::process::Stored;
     let hostile = || HOSTILE.to_owned();
