@@ -298,10 +298,7 @@ mod tests {
             First::new(&visit, "http://g", "team-a", decision, has_older).render().unwrap_or_default()
         };
         let waiting = part(None, false);
-        assert!(
-            waiting.contains("Leave; it can be gone on with") && !waiting.contains("request has arrived"),
-            "{waiting}"
-        );
+        assert!(waiting.contains("Continue later") && !waiting.contains("request has arrived"), "{waiting}");
         for (has_older, heading) in [(false, "The first request has arrived"), (true, "The newest request of this key")]
         {
             let arrived = part(Some(&decisions[0]), has_older);
