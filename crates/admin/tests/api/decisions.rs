@@ -61,7 +61,7 @@ fn without_times(line: &str) -> String {
     let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
     for at in 1..words.len() {
         if is_unit(&words[at]) && words[at - 1].parse::<f64>().is_ok() {
-            words[at - 1] = "#".to_owned();
+            words[at - 1].replace_range(.., "#");
             words[at] = words[at].replace("µs", "ms");
         }
     }
