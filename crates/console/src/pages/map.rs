@@ -29,7 +29,7 @@ words! {
         hosts => "Hosts" / "主机";
         well => "well" / "正常";
         troubled => "not well" / "异常";
-        left_alone => "avoided, cooling down" / "已避开，冷却中";
+        left_alone => "out of rotation, cooling down" / "已避开，冷却中";
         off => "off, or without traffic" / "停用或无流量";
         told_of(name, told) => "{name}: {told}" / "{name}：{told}";
         requests(number) => "{number} requests" / "{number} 个请求";

@@ -152,7 +152,7 @@ async fn what_nothing_has_tried_is_not_said_to_be_well() {
         let page = browser.get(path).await.ok();
         assert!(page.contains("No fault is known. Routes that nothing has tried yet: 3"), "{path}: {page}");
     }
-    for path in ["/health", "/hosts", "/routes", "/hosts/tokyo", "/routes/gpt-tokyo"] {
+    for path in ["/health?all=1", "/hosts", "/routes", "/hosts/tokyo", "/routes/gpt-tokyo"] {
         let page = browser.get(path).await.ok();
         assert!(page.contains("<span class=\"badge quiet\">not tried yet</span>"), "{path}: {page}");
         assert!(!page.contains(">well</span>") && !page.contains("0 good, 0 failed"), "{path}: {page}");
@@ -243,7 +243,7 @@ async fn nothing_is_offered_to_clear_remove_download_or_open_where_there_is_noth
     let mut browser = console.logged_in(ADMIN).await;
     let absent = [
         ("/health", "/health/clear"),
-        ("/health", "/health?troubled=1"),
+        ("/health", "/health?all=1"),
         ("/usage", " download"),
         ("/settings", "/generations/0"),
         ("/settings", "no file"),
@@ -256,11 +256,11 @@ async fn nothing_is_offered_to_clear_remove_download_or_open_where_there_is_noth
     console.publish(FLEET).await;
     console.resolve("r-1", "gpt", "gpt-5").await;
     let health = browser.get("/health").await.ok();
-    assert!(health.contains("/health/clear") && health.contains("/health?troubled=1"), "{health}");
+    assert!(health.contains("/health/clear") && health.contains("/health?all=1"), "{health}");
     let purge = browser.get("/bindings/purge").await.ok();
     assert!(purge.contains("Every binding is removed: 1 now."), "{purge}");
     assert_eq!(browser.get("/bindings/purge?host_id=osaka").await.location(), "/bindings?host_id=osaka&done=nothing");
-    assert!(browser.get("/settings").await.ok().contains("hosts: 2, groups: 1, routes: 3, keys: 1"));
+    assert!(browser.get("/settings").await.ok().contains("2 hosts, 1 group, 3 routes, 1 key"));
 }
 
 #[tokio::test]
@@ -290,5 +290,5 @@ async fn names_in_usage_lead_to_their_pages_while_there_are_any() {
     assert!(usage("model").await.contains("<a href=\"/?model=gpt-5\">gpt-5</a>"));
     console.publish("").await;
     let page = usage("group").await;
-    assert!(page.contains("<th scope=\"row\">gpt</th>"), "it has sums, and no page any more: {page}");
+    assert!(page.contains("<th scope=\"row\" class=\"keep\">gpt</th>"), "it has sums, and no page any more: {page}");
 }
