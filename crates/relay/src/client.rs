@@ -2,8 +2,8 @@
 //! HTTP stack of the gateway; no second one for a handful of calls.
 
 mod events;
+mod next_step;
 
-use std::slice;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,16 +79,26 @@ pub(crate) enum ClientError {
 
 /// The server's own account of a failure.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", [slice::from_ref(message), details].concat().join("\n  "))]
+#[error("{}", self.in_words())]
 pub(crate) struct Failed {
     /// Status of the answer.
     pub(crate) status: StatusCode,
     /// `error.message`.
     pub(crate) message: String,
+    /// What to do about it, where the message does not say.
+    pub(crate) next_step: Option<String>,
     /// All faults, a line each.
     pub(crate) details: Vec<String>,
     /// The whole answer as it came.
     pub(crate) body: Value,
+}
+
+impl Failed {
+    fn in_words(&self) -> String {
+        let next_step = self.next_step.iter().map(|step| format!("; {step}"));
+        let details = self.details.iter().map(|line| format!("\n  {line}"));
+        next_step.chain(details).fold(self.message.clone(), |told, more| told + &more)
+    }
 }
 
 impl ClientError {
@@ -323,7 +333,8 @@ impl Client {
             return ClientError::Refused { message };
         }
         let details = detail_lines(&body["error"]["details"]);
-        ClientError::Failed(Box::new(Failed { status, message, details, body }))
+        let next_step = next_step::of(&text("code"), &message);
+        ClientError::Failed(Box::new(Failed { status, message, next_step, details, body }))
     }
 }
 

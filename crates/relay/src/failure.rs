@@ -24,14 +24,16 @@ pub(crate) fn exit_code(ended: anyhow::Result<Exit>, output: Output) -> ExitCode
     ExitCode::from(exit as u8)
 }
 
-/// What was named is not there; the message says where to look.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct NotThere(String);
-
-/// The error of a command about something that is not there.
-pub(crate) fn not_there(message: String) -> anyhow::Error {
-    NotThere(message).into()
+/// What clap says of the arguments. Help and versions are answers; a mistake is an error like others.
+pub(crate) fn of_arguments(error: &clap::Error) -> ExitCode {
+    // The arguments were not understood, so what they say of the output is looked for among them.
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let words = error.render().to_string();
+        let message = words.strip_prefix("error: ").unwrap_or(&words).trim_end();
+        line_err(&json!({ "error": { "code": "usage", "message": message } }).to_string());
+        return ExitCode::from(Exit::Usage as u8);
+    }
+    error.exit()
 }
 
 fn tell(error: &anyhow::Error, output: Output) {
@@ -56,7 +58,11 @@ fn in_words(error: &anyhow::Error) -> String {
 
 fn as_json(error: &anyhow::Error) -> Value {
     if let Some(ClientError::Failed(failed)) = error.downcast_ref() {
-        return failed.body.clone();
+        let mut body = failed.body.clone();
+        if let Some(step) = &failed.next_step {
+            body["error"]["next_step"] = step.as_str().into();
+        }
+        return body;
     }
     if let Some(Faults(faults)) = error.downcast_ref() {
         let details: Vec<_> = faults
@@ -65,8 +71,7 @@ fn as_json(error: &anyhow::Error) -> Value {
             .collect();
         return json!({ "error": { "code": "invalid_configuration", "message": "the configuration has mistakes", "details": details } });
     }
-    let code = if error.is::<NotThere>() { "not_found" } else { "failed" };
-    json!({ "error": { "code": code, "message": in_words(error) } })
+    json!({ "error": { "code": "failed", "message": in_words(error) } })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -47,7 +47,10 @@ fn main() -> ExitCode {
     if let Some(code) = handover::stand_between() {
         return code;
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::of_arguments(&error),
+    };
     let output = Output { json: cli.json };
     let ended = match cli.command {
         Command::Serve(flags) => serve(flags, output),

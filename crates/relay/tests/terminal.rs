@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use relay_testkit::FakeHost;
+use serde_json::Value;
 use support::terminal::{bare, check_width, is_colored, on_terminal};
 use support::{Server, command, fleet, run, stderr, stdout};
 
@@ -119,35 +120,134 @@ fn errors_name_the_next_step() {
     let gateway = server.cli_with(&["host", "list"], |command| {
         command.env("RELAY_MANAGER_SERVER", format!("http://{}", server.gateway))
     });
-    let cases: [(&str, Output, i32, &str); 14] = [
-        ("the server does not run", nobody(&["host", "list"]), 1, "relay-manager serve"),
-        ("no URL", asked(&["host", "list", "--server", "localhost"]), 1, "http://127.0.0.1:8788"),
-        ("a wrong token", stranger, 1, "RELAY_MANAGER_ADMIN_TOKEN"),
-        ("the gateway's address", gateway, 1, "admin address"),
-        ("an unknown host", asked(&["host", "show", "nowhere"]), 1, "nowhere"),
-        ("an unknown request", asked(&["explain", "nothing"]), 1, "nothing"),
-        ("no such file", asked(&["apply", "-f", "absent.toml"]), 1, "absent.toml"),
-        ("no TOML", asked(&["apply", "-f", "broken.toml"]), 1, "broken.toml"),
-        ("a fleet with faults", asked(&["apply", "-f", "fleet.toml"]), 1, "host_id"),
-        ("no log", run(path, &["verify-log", "--data-dir", "elsewhere"]), 1, "--data-dir"),
-        ("no server to restart", run(path, &["restart", "--data-dir", "elsewhere"]), 1, "relay-manager serve"),
+    let cases: [(&str, Output, i32, &str); 13] = [
+        ("the server does not run", nobody(&["host", "list"]), 1, "is `relay-manager serve` running there?"),
+        ("no URL", asked(&["host", "list", "--server", "localhost"]), 1, "write it as http://127.0.0.1:8788"),
+        ("a wrong token", stranger, 1, "pass --token or set RELAY_MANAGER_ADMIN_TOKEN"),
+        ("the gateway's address", gateway, 1, "is it the admin address"),
+        ("no such file", asked(&["apply", "-f", "absent.toml"]), 1, "correct -f, or write it first"),
+        ("no TOML", asked(&["apply", "-f", "broken.toml"]), 1, "correct that line"),
+        ("a fleet with faults", asked(&["apply", "-f", "fleet.toml"]), 1, "write it as not-a-slug"),
+        ("no log", run(path, &["verify-log", "--data-dir", "elsewhere"]), 1, "data directory with --data-dir"),
+        ("no server to restart", run(path, &["restart", "--data-dir", "elsewhere"]), 1, "`relay-manager serve`"),
         (
-            "no backup",
+            "a short passphrase to restore with",
             run(path, &["restore", "not-a-backup", "--data-dir", "new", "--passphrase-file", "short"]),
             1,
-            "8 characters",
+            "name the file with the passphrase that `relay-manager backup` was given",
         ),
-        ("an unknown command", run(path, &["hots", "list"]), 2, "host"),
+        (
+            "a short passphrase to back up under",
+            run(path, &["backup", "b", "--data-dir", "data", "--passphrase-file", "short"]),
+            1,
+            "write a longer one into it",
+        ),
+        ("an unknown command", run(path, &["hots", "list"]), 2, "a similar subcommand exists: 'host'"),
         ("a directory in use", run(path, &["migrate", "--data-dir", "data"]), 1, "stop it first"),
     ];
     for (what, output, code, step) in cases {
-        assert_eq!(output.status.code(), Some(code), "{what}: {}", stderr(&output));
-        let told = stderr(&output);
-        assert!(told.contains(step), "{what}: {told}");
-        assert!(stdout(&output).is_empty(), "{what} writes to stdout: {}", stdout(&output));
+        check_error(what, &output, code, step);
     }
-    let told = server.cli(&["host", "show", "nowhere", "--json"]);
-    let error: serde_json::Value = serde_json::from_slice(&told.stderr).unwrap_or_else(|_| panic!("{}", stderr(&told)));
-    assert_eq!(error["error"]["code"], "not_found");
     assert!(Path::new(path).join("data").is_dir());
+}
+
+/// Commands about what is not there, and the command that shows what there is.
+const ABSENT: &str = "
+host show nix                                        relay-manager host list
+host set nix ask_usage=false                         relay-manager host list
+host drain nix                                       relay-manager host list
+host remove nix                                      relay-manager host list
+host probe nix                                       relay-manager host list
+host sync nix                                        relay-manager host list
+host reconcile nix --since 2026-01-01T00:00:00Z      relay-manager host list
+host rotate nix                                      relay-manager host list
+group show nix                                       relay-manager group list
+group disable nix                                    relay-manager group list
+route show nix                                       relay-manager route list
+route drain nix                                      relay-manager route list
+key show nix                                         relay-manager key list
+key rotate nix                                       relay-manager key list
+key disable nix                                      relay-manager key list
+key delete nix                                       relay-manager key list
+token delete 99                                      relay-manager token list
+generations show 99                                  relay-manager generations list
+generations diff 99                                  relay-manager generations list
+generations diff 1 99                                relay-manager generations list
+generations rollback 99                              relay-manager generations list
+access ensure nix                                    relay-manager host list
+access show nix                                      relay-manager host list
+access show nix nobody 7                             relay-manager access show
+access revoke nix nobody 7                           relay-manager access show
+resolve --group nix --model gpt-5                    relay-manager group list
+resolve --group gpt --model nix                      relay-manager route list
+explain nix                                          relay-manager decisions
+explain --group nix --model gpt-5                    relay-manager group list
+explain --group gpt --model nix                      relay-manager route list
+explain --key nix --model gpt-5                      relay-manager key list
+explain --key team-a --model nix                     relay-manager route list
+simulate --down nix                                  relay-manager host list
+simulate --slow nix=2s                               relay-manager host list
+health --host nix                                    relay-manager host list
+health --route nix                                   relay-manager route list
+health --troubled --host nix                         relay-manager host list
+health --clear --host nix                            relay-manager host list
+health --clear --route nix                           relay-manager route list
+bindings get nix                                     relay-manager bindings list
+notify channel show nix                              relay-manager notify channel list
+notify channel set nix language=en                   relay-manager notify channel list
+notify channel test nix                              relay-manager notify channel list
+notify channel delete nix                            relay-manager notify channel list
+";
+
+#[test]
+fn what_is_not_there_is_an_error_with_the_command_that_shows_what_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    assert!(server.apply(&fleet(&[("tokyo", "https://tokyo.example")])).status.success());
+    for line in ABSENT.trim().lines() {
+        let (line, list) = line.split_once("  ").expect("a command and a list");
+        let arguments: Vec<_> = line.split(' ').collect();
+        check_error(line, &server.cli(&arguments), 1, &format!("`{}`", list.trim()));
+        let told = server.cli(&[&arguments[..], &["--json"]].concat());
+        let error: Value = serde_json::from_slice(&told.stderr).unwrap_or_else(|_| panic!("{line}: {}", stderr(&told)));
+        assert_eq!(error["error"]["code"], "not_found", "{line}: {error}");
+        assert!(error["error"]["next_step"].as_str().is_some_and(|step| step.contains(list.trim())), "{line}: {error}");
+    }
+    for quiet in [&["health", "--troubled", "--host", "tokyo"][..], &["access", "show", "tokyo"]] {
+        let output = server.cli(quiet);
+        assert!(output.status.success(), "nothing to show of what there is: {quiet:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_role_that_is_too_small_is_told_how_to_get_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let made = server.json(&["token", "create", "wall", "--role", "viewer"]);
+    let token = made["token"].as_str().unwrap();
+    for (arguments, role) in [(&["group", "create", "gpt"][..], "admin"), (&["health", "--clear"], "operator")] {
+        let refused = server.cli_with(arguments, |command| command.env("RELAY_MANAGER_ADMIN_TOKEN", token));
+        check_error(&format!("{arguments:?}"), &refused, 1, &format!("token create <label> --role {role}`"));
+    }
+}
+
+#[test]
+fn a_mistake_in_the_arguments_is_json_where_that_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [&["--json", "hots", "list"][..], &["simulate", "--json"], &["host", "show", "--json"]] {
+        let told = run(directory.path(), arguments);
+        assert_eq!((told.status.code(), stdout(&told).as_str()), (Some(2), ""), "{arguments:?}");
+        let error: Value = serde_json::from_slice(&told.stderr).unwrap_or_else(|_| panic!("{}", stderr(&told)));
+        assert_eq!(error["error"]["code"], "usage");
+        assert!(error["error"]["message"].as_str().is_some_and(|text| text.contains("Usage:")), "{error}");
+    }
+    let help = run(directory.path(), &["host", "--help", "--json"]);
+    assert!(help.status.success() && stdout(&help).contains("Usage:"), "help is an answer");
+}
+
+fn check_error(what: &str, output: &Output, code: i32, step: &str) {
+    let told = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{what}: {told}{}", stdout(output));
+    assert!(told.contains(step), "{what}: {told}");
+    assert!(stdout(output).is_empty(), "{what} writes to stdout: {}", stdout(output));
 }

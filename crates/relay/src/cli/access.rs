@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::Exit;
 use super::api::{Api, Page};
+use super::{Exit, nouns};
 use crate::client::{Client, encode, with_query};
 use crate::output::{self, Output, cell};
 use crate::progress::Progress;
@@ -120,6 +120,9 @@ async fn ensure(args: EnsureArgs, output: Output) -> anyhow::Result<Exit> {
         body["host_id"] = host.as_str().into();
     }
     let asked = client.post("/api/v1/access-ensure", &body).await?;
+    if asked["wanted"] == 0 {
+        client.must_have(&nouns::HOST, host.as_deref()).await?;
+    }
     output.value(&asked, || {
         let faults =
             asked["faults"].as_array().into_iter().flatten().map(|fault| format!("\n  {}", output::plain(fault)));
@@ -187,8 +190,11 @@ async fn show(args: ShowArgs, output: Output) -> anyhow::Result<Exit> {
         tell(&client.get(&grant.path()).await?, output)?;
         return Ok(Exit::Done);
     }
-    let filters = [("host_id", args.host), ("subscription_user", args.user), ("state", args.state)];
+    let filters = [("host_id", args.host.clone()), ("subscription_user", args.user), ("state", args.state)];
     let list = client.page("/api/v1/access", &args.page, &filters).await?;
+    if list.items.is_empty() {
+        client.must_have(&nouns::HOST, args.host.as_deref()).await?;
+    }
     output.value(&list.to_json(), || {
         if list.items.is_empty() {
             return "no grants; `relay-manager access ensure` asks for what the fleet needs".to_owned();
@@ -200,5 +206,5 @@ async fn show(args: ShowArgs, output: Output) -> anyhow::Result<Exit> {
 }
 
 fn tell(view: &Value, output: Output) -> std::io::Result<()> {
-    output.value(view, || super::nouns::flat_facts(view))
+    output.value(view, || nouns::flat_facts(view))
 }

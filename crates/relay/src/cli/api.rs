@@ -3,6 +3,7 @@
 use relay_domain::Secret;
 use serde_json::{Value, json};
 
+use super::nouns::Noun;
 use crate::client::{Client, ClientError, with_query};
 
 /// How to reach a running server.
@@ -82,6 +83,12 @@ impl Client {
             whole["next_cursor"] = page["next_cursor"].take();
         }
         Ok(whole)
+    }
+
+    /// Fails when the fleet has no such entry: a list that is empty for it would look as if all were well.
+    pub(crate) async fn must_have(&self, noun: &Noun, id: Option<&str>) -> Result<(), ClientError> {
+        let Some(id) = id else { return Ok(()) };
+        self.get(&noun.entry(id)).await.map(drop)
     }
 
     /// One page of a list. The server gives what it found in a short time, which

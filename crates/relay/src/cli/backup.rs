@@ -41,7 +41,7 @@ fn back_up(args: BackupArgs, output: Output) -> anyhow::Result<Exit> {
     let StoreLocation::Sqlite(store) = &config.store;
     let master_key = master_key(&config.data_dir)?;
     let key = match &args.passphrase_file {
-        Some(path) => passphrase(path)?,
+        Some(path) => passphrase(path, "write a longer one into it")?,
         None => ArchiveKey::Master(master_key.clone()),
     };
     let source = Source { data_dir: &config.data_dir, store, master_key: &master_key, with_log: !args.without_log };
@@ -88,12 +88,12 @@ fn master_key(data_dir: &Path) -> anyhow::Result<MasterKey> {
     }
 }
 
-/// The passphrase in a file, without the line's end.
-pub(super) fn passphrase(path: &Path) -> anyhow::Result<ArchiveKey> {
+/// The passphrase in a file, without the line's end; `remedy` says what to do about one that is too short.
+pub(super) fn passphrase(path: &Path, remedy: &str) -> anyhow::Result<ArchiveKey> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.chars().count() < 8 {
-        bail!("the passphrase in {} is shorter than 8 characters", path.display());
+        bail!("the passphrase in {} is shorter than 8 characters; {remedy}", path.display());
     }
     Ok(ArchiveKey::Passphrase(text.to_owned().into()))
 }

@@ -8,7 +8,6 @@ use super::Exit;
 use super::api::{Api, Page};
 use super::nouns::flat_facts;
 use crate::client::{encode, with_query};
-use crate::failure::not_there;
 use crate::output::{self, Output, field};
 
 /// What can be asked about bindings.
@@ -103,15 +102,7 @@ pub(super) async fn run(command: BindingsCommand, output: Output) -> anyhow::Res
             })?;
         }
         BindingsCommand::Get { sticky_key, api } => {
-            let found = api.client()?.get(&format!("/api/v1/bindings/{}", encode(&sticky_key))).await;
-            let value = match found {
-                Err(error) if error.is_not_found() => {
-                    return Err(not_there(format!(
-                        "there is no binding {sticky_key}; it may have expired, `relay-manager bindings list` shows what there is"
-                    )));
-                }
-                found => found?,
-            };
+            let value = api.client()?.get(&format!("/api/v1/bindings/{}", encode(&sticky_key))).await?;
             output.value(&value, || flat_facts(&value))?;
         }
         BindingsCommand::Purge { filter, all, api } => {

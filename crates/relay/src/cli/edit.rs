@@ -13,7 +13,7 @@ use super::Exit;
 use super::api::Api;
 use super::fleet::{changes, findings};
 use super::nouns::Noun;
-use crate::client::{Client, ClientError, encode};
+use crate::client::{Client, ClientError};
 use crate::output::{Output, text_out};
 
 /// How a change is asked for.
@@ -75,7 +75,7 @@ pub(super) async fn run(noun: &Noun, command: ChangeCommand, output: Output) -> 
         ChangeCommand::Disable { id, asked } => patch(noun, &id, &json!({ "enabled": false }), asked, output).await,
         ChangeCommand::Remove { id, cascade, asked } => {
             let query = if cascade { vec!["cascade=true"] } else { Vec::new() };
-            let change = Change { method: Method::DELETE, path: path(noun, &id), query, body: None };
+            let change = Change { method: Method::DELETE, path: noun.entry(&id), query, body: None };
             make(noun, &id, change, asked, output).await
         }
     }
@@ -83,7 +83,7 @@ pub(super) async fn run(noun: &Noun, command: ChangeCommand, output: Output) -> 
 
 /// `PATCH` of one entry.
 pub(super) async fn patch(noun: &Noun, id: &str, patch: &Value, asked: Asked, output: Output) -> anyhow::Result<Exit> {
-    let change = Change { method: Method::PATCH, path: path(noun, id), query: Vec::new(), body: Some(patch) };
+    let change = Change { method: Method::PATCH, path: noun.entry(id), query: Vec::new(), body: Some(patch) };
     make(noun, id, change, asked, output).await
 }
 
@@ -101,7 +101,7 @@ pub(super) async fn create(
 
 /// `POST` of an act on one entry.
 pub(super) async fn act(noun: &Noun, id: &str, act: &str, asked: Asked, output: Output) -> anyhow::Result<Exit> {
-    let path = format!("{}/{act}", path(noun, id));
+    let path = format!("{}/{act}", noun.entry(id));
     make(noun, id, Change { method: Method::POST, path, query: Vec::new(), body: None }, asked, output).await
 }
 
@@ -144,17 +144,9 @@ async fn make(noun: &Noun, id: &str, change: Change<'_>, asked: Asked, output: O
     Ok(Exit::Done)
 }
 
-fn path(noun: &Noun, id: &str) -> String {
-    format!("/api/v1/{}/{}", noun.path, encode(id))
-}
-
 /// The error with the next step in the words of this command.
 fn told(noun: &Noun, id: &str, error: ClientError) -> anyhow::Error {
     let one = noun.one;
-    if error.is_not_found() {
-        return anyhow::Error::new(error)
-            .context(format!("{one} {id} cannot be found; `relay-manager {one} list` shows what there is"));
-    }
     let ClientError::Failed(failed) = &error else { return error.into() };
     let details = &failed.body["error"]["details"];
     let Some(by) = details["referred_to_by"].as_array() else { return error.into() };

@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::Exit;
 use super::api::Api;
 use crate::client::{encode, with_query};
-use crate::failure::not_there;
 use crate::output::{Output, printable};
 
 /// Which request.
@@ -77,12 +76,7 @@ pub(super) async fn run(args: ExplainArgs, output: Output) -> anyhow::Result<Exi
 async fn past(api: Api, id: &str, at_generation: Option<u64>) -> anyhow::Result<Value> {
     let path = format!("/api/v1/decisions/{}/explain", encode(id));
     let path = with_query(&path, &[("at_generation", at_generation.map(|number| number.to_string()))]);
-    match api.client()?.get(&path).await {
-        Err(error) if error.is_not_found() && at_generation.is_none() => Err(not_there(format!(
-            "there is no decision {id}; ids are the X-Request-ID of answers, and `relay-manager decisions` lists the latest",
-        ))),
-        explained => Ok(explained?),
-    }
+    Ok(api.client()?.get(&path).await?)
 }
 
 /// Microseconds as milliseconds with one place; nothing when unknown.

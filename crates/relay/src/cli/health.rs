@@ -5,8 +5,8 @@ use std::iter;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Exit;
 use super::api::Api;
+use super::{Exit, nouns};
 use crate::client::with_query;
 use crate::output::{self, Output, bold, cell, field};
 
@@ -53,8 +53,13 @@ pub(super) async fn run(args: HealthArgs, output: Output) -> anyhow::Result<Exit
         return Ok(Exit::Done);
     }
     let troubled = args.troubled.then(|| "true".to_owned());
-    let query = [("host_id", args.host), ("route_id", args.route), ("troubled", troubled)];
+    let query = [("host_id", args.host.clone()), ("route_id", args.route.clone()), ("troubled", troubled)];
     let health = client.get(&with_query("/api/v1/health", &query)).await?;
+    for (noun, id) in [(&nouns::HOST, args.host), (&nouns::ROUTE, args.route)] {
+        if health[noun.path].as_array().is_none_or(Vec::is_empty) {
+            client.must_have(noun, id.as_deref()).await?;
+        }
+    }
     output.value(&health, || show(&health))?;
     Ok(if health["status"] == "ok" { Exit::Done } else { Exit::Failed })
 }

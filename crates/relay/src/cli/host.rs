@@ -10,7 +10,6 @@ use super::edit::{self, Asked, ChangeCommand};
 use super::nouns::{self, NounCommand};
 use super::{Exit, access};
 use crate::client::{Client, encode};
-use crate::failure::not_there;
 use crate::output::{self, Output};
 use crate::progress::Progress;
 
@@ -154,13 +153,7 @@ fn path(id: &str, what: &str) -> String {
 /// The host with what it can do.
 async fn show(id: &str, api: Api, output: Output) -> anyhow::Result<Exit> {
     let client = api.client()?;
-    let found = client.get(&format!("/api/v1/hosts/{}", encode(id))).await;
-    let mut host = match found {
-        Err(error) if error.is_not_found() => {
-            return Err(not_there(format!("there is no host {id}; `relay-manager host list` shows what there is")));
-        }
-        found => found?,
-    };
+    let mut host = client.get(&nouns::HOST.entry(id)).await?;
     let known = client.get(&path(id, "capabilities")).await?;
     host["capabilities"] = known["capabilities"].clone();
     output.value(&host, || nouns::flat_facts(&host))?;
@@ -336,6 +329,9 @@ async fn rotate(args: RotateArgs, output: Output) -> anyhow::Result<Exit> {
         body["host_id"] = id.as_str().into();
     }
     let asked = client.post("/api/v1/access-rotate", &body).await?;
+    if asked["grants"] == 0 {
+        client.must_have(&nouns::HOST, args.id.as_deref()).await?;
+    }
     output.value(&asked, || format!("new keys are asked for {} grants", asked["grants"]))?;
     if args.no_wait {
         return Ok(Exit::Done);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::Exit;
 use super::api::{Api, Page};
 use super::nouns::{self, NounCommand, flat_facts};
-use crate::client::{ClientError, encode};
+use crate::client::encode;
 use crate::output::{Output, field};
 
 /// What can be done with keys.
@@ -186,7 +186,7 @@ pub(super) async fn run(command: KeyCommand, output: Output) -> anyhow::Result<E
         }
         KeyCommand::Rotate { id, overlap, api } => {
             let path = format!("{}/rotate", path(&id));
-            let made = known(&id, api.client()?.post(&path, &json!({ "overlap": overlap })).await)?;
+            let made = api.client()?.post(&path, &json!({ "overlap": overlap })).await?;
             show_secret(&made, output)?;
         }
         KeyCommand::Update { id, terms, api } => {
@@ -206,7 +206,7 @@ pub(super) async fn run(command: KeyCommand, output: Output) -> anyhow::Result<E
             output.value(&key, || format!("key {id} is enabled"))?;
         }
         KeyCommand::Delete { id, api } => {
-            known(&id, api.client()?.delete(&path(&id)).await)?;
+            api.client()?.delete(&path(&id)).await?;
             output.value(&json!({ "deleted": id }), || format!("key {id} is gone"))?;
         }
     }
@@ -218,15 +218,7 @@ fn path(id: &str) -> String {
 }
 
 async fn patch(id: &str, patch: &Value, api: Api) -> anyhow::Result<Value> {
-    known(id, api.client()?.patch(&path(id), patch).await)
-}
-
-fn known(id: &str, answer: Result<Value, ClientError>) -> anyhow::Result<Value> {
-    match answer {
-        Err(error) if error.is_not_found() => Err(error)
-            .with_context(|| format!("key {id} cannot be found; `relay-manager key list` shows what there is")),
-        answer => Ok(answer?),
-    }
+    Ok(api.client()?.patch(&path(id), patch).await?)
 }
 
 fn show_secret(made: &Value, output: Output) -> std::io::Result<()> {

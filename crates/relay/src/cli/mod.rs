@@ -45,14 +45,14 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command was used wrongly.
     Usage = 2,
-    /// `plan`: changes are pending.
+    /// `plan`, `--dry-run`: changes are pending.
     ChangesPending = 3,
 }
 
 /// One OpenAI-compatible endpoint over a fleet of relay hosts.
 #[derive(Debug, Parser)]
 #[command(name = "relay-manager", version, about, disable_help_subcommand = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 changes pending (plan).\n\
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 changes pending (plan, --dry-run).\n\
                         The operator guide is in docs/; every key of relay-manager.toml is in docs/configuration.md.")]
 pub(crate) struct Cli {
     /// Write JSON instead of text

@@ -7,8 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Exit;
 use super::api::{Api, Page};
 use super::nouns::flat_facts;
-use crate::client::{ClientError, encode};
-use crate::failure::not_there;
+use crate::client::encode;
 use crate::output::{self, Output, field};
 
 const CHANNELS: &str = "/api/v1/notifications/channels";
@@ -130,7 +129,7 @@ async fn channel(command: ChannelCommand, output: Output) -> anyhow::Result<Exit
             })?;
         }
         ChannelCommand::Show { id, api } => {
-            let shown = known(&id, api.client()?.get(&path(&id)).await)?;
+            let shown = api.client()?.get(&path(&id)).await?;
             output.value(&shown, || flat_facts(&shown))?;
         }
         ChannelCommand::Add(args) => {
@@ -143,11 +142,11 @@ async fn channel(command: ChannelCommand, output: Output) -> anyhow::Result<Exit
         }
         ChannelCommand::Set(args) => {
             let changes = Value::Object(read_settings(&args.settings)?);
-            let changed = known(&args.id, args.api.client()?.patch(&path(&args.id), &changes).await)?;
+            let changed = args.api.client()?.patch(&path(&args.id), &changes).await?;
             output.value(&changed, || flat_facts(&changed))?;
         }
         ChannelCommand::Test { id, api } => {
-            let tested = known(&id, api.client()?.post(&format!("{}/test", path(&id)), &json!({})).await)?;
+            let tested = api.client()?.post(&format!("{}/test", path(&id)), &json!({})).await?;
             let delivered = tested["delivered"] == true;
             output.value(&tested, || {
                 let error = field(&tested, "error");
@@ -156,7 +155,7 @@ async fn channel(command: ChannelCommand, output: Output) -> anyhow::Result<Exit
             return Ok(if delivered { Exit::Done } else { Exit::Failed });
         }
         ChannelCommand::Delete { id, api } => {
-            known(&id, api.client()?.delete(&path(&id)).await)?;
+            api.client()?.delete(&path(&id)).await?;
             output.value(&json!({ "deleted": id }), || format!("deleted {id}"))?;
         }
     }
@@ -183,15 +182,6 @@ fn table(columns: &[(&str, &str)], items: &[Value]) -> String {
     let titles: Vec<_> = columns.iter().map(|(title, _)| *title).collect();
     let row = |item: &Value| columns.iter().map(|(_, name)| output::cell(item, name)).collect();
     output::table(&titles, items.iter().map(row))
-}
-
-fn known(id: &str, answer: Result<Value, ClientError>) -> anyhow::Result<Value> {
-    match answer {
-        Err(error) if error.is_not_found() => {
-            Err(not_there(format!("there is no channel {id}; `relay-manager notify channel list` shows what there is")))
-        }
-        answer => Ok(answer?),
-    }
 }
 
 /// `name=value` of each argument as the API wants it.

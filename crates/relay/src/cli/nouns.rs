@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::Exit;
 use super::api::{Api, Page};
 use crate::client::encode;
-use crate::failure::not_there;
 use crate::output::{self, Output};
 
 /// What can be asked about a noun.
@@ -38,6 +37,13 @@ pub(crate) struct Noun {
     add: &'static str,
     /// Title and field.
     columns: &'static [(&'static str, &'static str)],
+}
+
+impl Noun {
+    /// Where one of them is in the admin API.
+    pub(super) fn entry(&self, id: &str) -> String {
+        format!("/api/v1/{}/{}", self.path, encode(id))
+    }
 }
 
 pub(crate) const HOST: Noun = Noun {
@@ -121,16 +127,7 @@ async fn list(noun: &Noun, page: &Page, api: Api, output: Output) -> anyhow::Res
 }
 
 async fn show(noun: &Noun, id: &str, api: Api, output: Output) -> anyhow::Result<Exit> {
-    let found = api.client()?.get(&format!("/api/v1/{}/{}", noun.path, encode(id))).await;
-    let value = match found {
-        Err(error) if error.is_not_found() => {
-            return Err(not_there(format!(
-                "there is no {} {id}; `relay-manager {} list` shows what there is",
-                noun.one, noun.one
-            )));
-        }
-        found => found?,
-    };
+    let value = api.client()?.get(&noun.entry(id)).await?;
     output.value(&value, || flat_facts(&value))?;
     Ok(Exit::Done)
 }

@@ -30,6 +30,10 @@ pub(crate) struct RestoreArgs {
     data: DataFlags,
 }
 
+/// `backup` took no such passphrase.
+const NOT_OURS: &str =
+    "no backup has such a one: name the file with the passphrase that `relay-manager backup` was given";
+
 pub(super) async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
     tokio::task::spawn_blocking(move || put_back(args, output)).await?
 }
@@ -37,7 +41,7 @@ pub(super) async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<Exi
 fn put_back(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
     let data_dir = args.data.load()?.data_dir;
     let key = match (&args.passphrase_file, &args.master_key_file) {
-        (Some(path), _) => backup::passphrase(path)?,
+        (Some(path), _) => backup::passphrase(path, NOT_OURS)?,
         (None, Some(path)) => ArchiveKey::Master(MasterKey::load(path)?),
         (None, None) => match Given::from_env().master_key()? {
             Some(master) => ArchiveKey::Master(master),

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::Exit;
 use super::api::{Api, Page};
 use crate::client::encode;
-use crate::failure::not_there;
 use crate::output::{self, Output, field};
 
 const TOKENS: &str = "/api/v1/tokens";
@@ -66,14 +65,7 @@ pub(super) async fn run(command: TokenCommand, output: Output) -> anyhow::Result
             })?;
         }
         TokenCommand::Delete { id, api } => {
-            match api.client()?.delete(&format!("{TOKENS}/{}", encode(&id.to_string()))).await {
-                Err(error) if error.is_not_found() => {
-                    return Err(not_there(format!(
-                        "there is no token {id}; `relay-manager token list` shows what there is"
-                    )));
-                }
-                deleted => deleted?,
-            };
+            api.client()?.delete(&format!("{TOKENS}/{}", encode(&id.to_string()))).await?;
             output.value(&json!({ "deleted": id }), || format!("token {id} is refused from now on"))?;
         }
         TokenCommand::Whoami { api } => {
