@@ -23,24 +23,24 @@ impl Robot {
 }
 
 /// What an answer means whose code and message have these names in its body: 0 is well, and `may_pass` says of
-/// a code and its reason whether it is worth another try.
+/// a code and its reason whether it is worth another try. Most say 200 whatever happens; where the status is another
+/// one, the code still says more: Feishu tells of too many requests with 400.
 pub(super) fn judge(
     answer: &Answer<'_>,
     names: impl Fn(&Value) -> (&'static str, &'static str),
     may_pass: impl Fn(i64, &str) -> bool,
 ) -> Outcome {
-    if let Some(outcome) = by_status(answer) {
-        return outcome;
-    }
+    let by_status = by_status(answer);
     let body = match json(answer) {
         Ok(body) => body,
-        Err(outcome) => return outcome,
+        Err(outcome) => return by_status.unwrap_or(outcome),
     };
     let (code, message) = names(&body);
     let reason = coded(&body[code], &body[message]);
-    match body[code].as_i64() {
-        Some(0) => Outcome::Delivered,
-        Some(code) if may_pass(code, &reason) => Outcome::retry(reason),
-        _ => Outcome::refused(reason),
+    match (body[code].as_i64(), by_status) {
+        (Some(code), _) if may_pass(code, &reason) => Outcome::Retry { reason, after: answer.retry_after },
+        (_, Some(outcome)) => outcome,
+        (Some(0), None) => Outcome::Delivered,
+        (_, None) => Outcome::refused(reason),
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod mail;
+mod payloads;
 mod raising;
 mod sending;
 mod support;
