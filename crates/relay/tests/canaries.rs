@@ -1,6 +1,7 @@
 //! One secret of every kind is planted, traffic with every kind of failure is driven through
 //! the real binary at the most talkative level, and then they are looked for everywhere (spec §10;
-//! field note 48): the log, all files of the data directory, `/metrics`, and every answer of the admin API.
+//! field note 48): the log, all files of the data directory, `/metrics`, every answer of the admin API, and the traces at a
+//! collector.
 //! What a panic says is tested beside the panic hook.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -56,6 +57,7 @@ struct World {
     osaka: FakeHost,
     tokyo: FakeHost,
     nagoya: FakeHost,
+    collector: FakeHost,
 }
 
 impl World {
@@ -65,10 +67,12 @@ impl World {
         let tokyo = FakeHost::builder().name("tokyo").personality(Personality::N).admin_key(ADMIN_KEY);
         let tokyo = tokyo.group(FakeGroup::new(7, "pool")).default_reply(Reply::chat(ANSWER)).start().await;
         let nagoya = FakeHost::builder().name("nagoya").personality(Personality::N).start().await;
+        let collector = FakeHost::builder().name("collector").default_reply(Reply::empty(200)).start().await;
         let server = Server::start_with(directory, |command| {
             command
                 .env("RELAY_MANAGER_LOG", "trace")
                 .env("RELAY_MANAGER_MASTER_KEY", MASTER)
+                .env("RELAY_MANAGER_TELEMETRY_OTLP_ENDPOINT", collector.base_url())
                 .env("RUST_BACKTRACE", "1")
                 .env("TOKYO_ADMIN_KEY", ADMIN_KEY)
         });
@@ -142,7 +146,7 @@ logical_groups = ["gpt"]
         );
         let applied = server.apply(&fleet);
         assert!(applied.status.success(), "{}", stderr(&applied));
-        Self { server, osaka, tokyo, nagoya }
+        Self { server, osaka, tokyo, nagoya, collector }
     }
 
     async fn call(&self, key: &str, path: &str, body: &str) -> Answer {
@@ -339,7 +343,7 @@ async fn no_secret_prompt_or_answer_is_anywhere_but_where_it_belongs() {
     places.push(("export".to_owned(), exported.stdout));
     // While it runs, with what is not filed yet; and after its end.
     files(&directory.path().join("data"), &mut places);
-    let World { mut server, .. } = world;
+    let World { mut server, collector, .. } = world;
     server.process.signal("TERM");
     let (status, log) = server.process.wait();
     assert_eq!(status.code(), Some(0), "{log}");
@@ -347,6 +351,11 @@ async fn no_secret_prompt_or_answer_is_anywhere_but_where_it_belongs() {
     assert!(log.contains("\"level\":\"TRACE\""), "the log is as talkative as it can be");
     places.push(("the log".to_owned(), log.into_bytes()));
     places.push(("what was printed".to_owned(), server.process.stdout().into_bytes()));
+    // The last spans were sent before the process ended. Texts in OTLP are as they are.
+    let traces: Vec<_> = collector.received_on("/v1/traces").iter().map(|batch| batch.body.to_vec()).collect();
+    let told = traces.concat();
+    assert!(["gpt-tokyo", "gpt-osaka"].iter().all(|route| holds(&told, route)), "the attempts are traced");
+    places.push(("the traces".to_owned(), told));
 
     let mut found = Vec::new();
     for (place, bytes) in &places {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 use relay_testkit::{FakeHost, Reply, Usage};
 use support::http::{chat_body, try_send};
-use support::{Server, fleet, stdout};
+use support::{Server, fleet, stderr, stdout};
 
 /// Tokens that each answer of the host tells.
 const TOKENS: u64 = 30;
@@ -94,6 +94,32 @@ async fn after_kill_9_a_budget_differs_by_no_answered_request() {
         left += 1;
     }
     assert_eq!(answered + left, BUDGET);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_is_told_of_when_requests_have_nearly_and_when_they_have_wholly_used_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (host, hook) = (host().await, FakeHost::start().await);
+    hook.default_reply(Reply::empty(204));
+    let server = Server::start(directory.path());
+    assert!(server.apply(&fleet(&[("tokyo", &host.base_url())])).status.success());
+    let url = format!("url={}/hook", hook.base_url());
+    let channel =
+        ["type=webhook", &url, "secret=s", "allow_private=true", "events=budget_reached", "min_severity=info"];
+    let added = server.cli(&[&["notify", "channel", "add", "ops"][..], &channel].concat());
+    assert!(added.status.success(), "{}", stderr(&added));
+    let made = server.json(&["key", "create", "team-b", "--group", "gpt", "--budget", "tokens=100/day"]);
+    let secret = made["key"].as_str().unwrap();
+    for (requests, severity, used) in [(3, "info", "90 tokens"), (1, "warning", "120 tokens")] {
+        for _ in 0..requests {
+            assert_eq!(status(&server, secret).await, StatusCode::OK);
+        }
+        let told = hook.next_request().await.json();
+        assert_eq!(told["subject"], "key team-b, 100 tokens a day", "{told}");
+        assert_eq!((&told["kind"], &told["severity"]), (&"budget_reached".into(), &severity.into()), "{told}");
+        assert_eq!(told["facts"]["used"], used, "{told}");
+    }
+    assert_eq!(status(&server, secret).await, StatusCode::TOO_MANY_REQUESTS, "what was told is so");
 }
 
 #[tokio::test]
