@@ -65,7 +65,8 @@ words! {
         dead => "Routes that could serve nothing any more" / "将失效的路由";
         route => "Route" / "路由";
         findings => "Models that the host does not list" / "主机未列出的模型";
-        covered(number, from, to) => "{number} decisions, {from} to {to}" / "{number} 条决策，{from} 至 {to}";
+        and_also => "; " / "；";
+        covered(number, from, to) => "{number} decisions, {from} to {to}" / "{number} 条决策，{from}至{to}";
         looked_at => "Looked at" / "评估范围";
         newest => "the newest; there are more" / "最新部分，更早的未评估";
         out_of_time => "the time was up; later ones were not looked at" / "时间已到，较新的部分未评估";
@@ -216,7 +217,7 @@ impl Teller<'_> {
         let fidelity = (radius.fidelity.compared > 0).then(|| t.fidelity(self.share(radius.fidelity.share)));
         let notes: Vec<String> = left_out.into_iter().chain(fidelity).collect();
         let (oldest, newest) = covered.seen.unwrap_or((covered.from, covered.to));
-        Cell::text(t.covered(self.number(covered.decisions), at(oldest), at(newest))).note(notes.join("; "))
+        Cell::text(t.covered(self.number(covered.decisions), at(oldest), at(newest))).note(notes.join(t.and_also()))
     }
 
     fn hosts(&self, radius: &BlastRadius) -> Part {
