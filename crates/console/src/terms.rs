@@ -224,14 +224,14 @@ terms! {
 
     /// When a moved conversation returns.
     failback {
-        "idle" => "after 10 minutes without a request" / "空闲 10 分钟后";
+        "idle" => "after 10 idle minutes" / "空闲 10 分钟后";
         "ttl" => "when the move is as old as a binding lives" / "迁移满一个绑定有效期后";
         "never" => "not before its binding ends" / "绑定到期之前不回切";
     }
 
     /// What becomes of a stream whose client has left.
     on_disconnect {
-        "drop" => "end the request to the host" / "中断对主机的请求";
+        "drop" => "end the request" / "中断对主机的请求";
         "drain" => "read the rest, for the usage at its end" / "继续读取，以记录末尾的用量";
     }
 

@@ -272,8 +272,9 @@ impl Pen<'_> {
 struct Stacks<'a> {
     /// Width of a request.
     scale: f64,
-    /// Of each group and host how far from its middle the next edge begins.
-    next: HashMap<(&'static str, &'a str), f64>,
+    /// Of each group and host how far from its middle the next edge begins, and what to take of that for all to
+    /// begin at its box: hundreds of thin edges overlap there.
+    next: HashMap<(&'static str, &'a str), (f64, f64)>,
 }
 
 impl<'a> Stacks<'a> {
@@ -290,8 +291,11 @@ impl<'a> Stacks<'a> {
         for route in routes {
             let half = stacks.width(requests(route)) / 2.0;
             for end in ends(route) {
-                *stacks.next.entry(end).or_default() -= half;
+                stacks.next.entry(end).or_default().0 -= half;
             }
+        }
+        for (first, fit) in stacks.next.values_mut() {
+            *fit = (WIDEST / (-2.0 * *first).max(1.0)).min(1.0);
         }
         stacks
     }
@@ -302,9 +306,9 @@ impl<'a> Stacks<'a> {
 
     /// The middle of the next edge, from the middle of the box.
     fn next(&mut self, end: (&'static str, &'a str), width: f64) -> f64 {
-        let next = self.next.entry(end).or_default();
+        let (next, fit) = self.next.entry(end).or_default();
         *next += width;
-        *next - width / 2.0
+        (*next - width / 2.0) * *fit
     }
 }
 
