@@ -267,7 +267,8 @@ impl Rig {
     pub(crate) async fn decisions(&self) -> Vec<Decision> {
         self.ledger.settle().await;
         let reader = self.ledger.reader();
-        let listed = tokio::task::spawn_blocking(move || reader.list_within(PATIENCE, &Filter::default(), None, 1000)).await;
+        let listed =
+            tokio::task::spawn_blocking(move || reader.list_within(PATIENCE, &Filter::default(), None, 1000)).await;
         listed.expect("does not panic").expect("lists").items
     }
 
