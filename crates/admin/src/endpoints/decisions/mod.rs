@@ -28,6 +28,7 @@ struct DecisionQuery {
     host_id: Option<String>,
     /// That ended so: `complete`, `truncated`, `error_in_stream`, `client_gone`, `idle_cut`, `failed`, `resolved`,
     /// `interrupted`, or `open` while the request is served.
+    #[param(pattern = "^(complete|truncated|error_in_stream|client_gone|idle_cut|failed|resolved|interrupted|open)$")]
     verdict: Option<String>,
     /// Of this binding.
     sticky_key: Option<String>,
