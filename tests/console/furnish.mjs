@@ -60,7 +60,8 @@ async function chat(server, key, model, conversation, stream = false) {
 
 /// The demo with all of that; `viewer` is a token that may only look, `nara` the address of a host, `stop` ends it all.
 export async function furnished() {
-  const [server, nara] = [await demo(), host("nara")];
+  const server = await demo();
+  const nara = host("nara");
   const stop = async () => {
     nara.stop();
     await server.stop();

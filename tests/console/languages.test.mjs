@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { crawl, judged, settled } from "./crawl.mjs";
 import { furnished, NAMES } from "./furnish.mjs";
-import { browser, empty, visitor } from "./rig.mjs";
+import { browser, empty, ended, together, visitor } from "./rig.mjs";
 import { chinese, english } from "./words.mjs";
 
 /// What of a text is not in this language.
@@ -48,13 +48,10 @@ const FORMS = [
 let chromium, full, bare;
 
 before(async () => {
-  [chromium, full, bare] = await Promise.all([browser(), furnished(), empty()]);
+  [chromium, full, bare] = await together(browser(), furnished(), empty());
 });
 
-after(async () => {
-  await chromium?.close();
-  await Promise.all([full?.stop(), bare?.stop()]);
-});
+after(() => ended([chromium, full, bare]));
 
 /// One decision of each kind, and what came of asking hosts.
 async function open() {

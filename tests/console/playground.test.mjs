@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { barriers, browser, demo, empty, visitor } from "./rig.mjs";
+import { barriers, browser, demo, empty, ended, together, visitor } from "./rig.mjs";
 
 const pictures = process.env.SCREENSHOTS;
 
@@ -18,13 +18,10 @@ const LOOKS = [
 let chromium, full, bare;
 
 before(async () => {
-  [chromium, full, bare] = await Promise.all([browser(), demo(), empty()]);
+  [chromium, full, bare] = await together(browser(), demo(), empty());
 });
 
-after(async () => {
-  await chromium?.close();
-  await Promise.all([full?.stop(), bare?.stop()]);
-});
+after(() => ended([chromium, full, bare]));
 
 async function keep(page, name) {
   if (!pictures) return;

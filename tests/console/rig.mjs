@@ -65,6 +65,20 @@ export async function empty() {
   return { base: told.admin, status_page: told.status_page, token, stop };
 }
 
+/// What tests look at, begun at once; when one of it does not come up, the others are ended, so that the tests are.
+export async function together(...starting) {
+  const begun = await Promise.allSettled(starting);
+  const failed = begun.find(({ status }) => status === "rejected");
+  if (!failed) return begun.map(({ value }) => value);
+  await ended(begun.map(({ value }) => value));
+  throw failed.reason;
+}
+
+/// Ends servers and browsers, those that are there.
+export async function ended(all) {
+  await Promise.all(all.map((one) => one?.stop?.() ?? one?.close?.()));
+}
+
 /// The browser of the system; nothing is downloaded.
 export function browser() {
   return chromium.launch({

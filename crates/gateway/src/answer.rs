@@ -254,10 +254,10 @@ impl Answering<'_> {
         self.last_event(event, class, exchange).await
     }
 
-    /// An error for a client that has its 200: the last event, and no other request after it.
+    /// An error for a client that has its 200: the last event, and the end of the connection.
     async fn last_event(self, event: Bytes, class: Option<&'static str>, mut exchange: Exchange) -> Result<(), Gone> {
         exchange.count_sent(event.len());
-        self.client.close_after();
+        self.client.close_soon();
         self.client.send([event]);
         self.client.finish();
         self.client.flush().await?;

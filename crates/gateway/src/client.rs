@@ -31,6 +31,10 @@ const LONGEST_IDLE: Duration = Duration::from_mins(5);
 /// How long the end of a connection is waited for once ours is said.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How long a connection that is to end stays open for a request that may be on its way: a client that has its whole
+/// answer, however that ended, may send the next one before it sees the end.
+const LAST_CALL: Duration = Duration::from_millis(250);
+
 /// An unread rest of a body up to this size is read and dropped, so that the connection can go on.
 const DRAINED: usize = 64 * 1024;
 
@@ -112,6 +116,8 @@ pub(crate) struct Client {
     peer: Peer,
     /// Something of the answer to the present request was queued.
     is_answering: bool,
+    /// The connection is to end, and its client could not be told with the head of the present answer.
+    is_leaving: bool,
 }
 
 /// The other end of a connection.
@@ -126,7 +132,7 @@ pub(crate) enum Peer {
 impl Client {
     pub(crate) fn new(socket: TcpStream, peer: Peer, handle: ConnectionHandle, clocks: ClientClocks) -> Self {
         let connection = ServerConnection::new(socket);
-        Self { connection, handle, alarm: Alarm::default(), clocks, peer, is_answering: false }
+        Self { connection, handle, alarm: Alarm::default(), clocks, peer, is_answering: false, is_leaving: false }
     }
 
     /// Where the connection comes from. No field of a request is believed about that.
@@ -155,10 +161,15 @@ impl Client {
             if has_begun && head_since.is_none() {
                 head_since = Some(Instant::now());
             }
-            let due = head_since.map_or(since + LONGEST_IDLE, |since| since + self.clocks.head);
+            let idle = if self.is_leaving { LAST_CALL } else { LONGEST_IDLE };
+            let due = head_since.map_or(since + idle, |since| since + self.clocks.head);
             self.alarm.poll(due, cx).map(|()| None)
         });
-        match read.await {
+        let read = read.await;
+        if self.is_leaving {
+            self.connection.close();
+        }
+        match read {
             Some(Ok(head)) => Ok(head),
             Some(Err(error)) => unreadable(&error).map_or(Ok(None), Err),
             None => Ok(None),
@@ -320,9 +331,10 @@ impl Client {
         self.connection.finish();
     }
 
-    /// The present request is the last one of the connection.
-    pub(crate) fn close_after(&mut self) {
-        self.connection.close();
+    /// The connection ends after the present answer, whose head is out and could not say so: soon, or with the answer to
+    /// the request that the client sends just now.
+    pub(crate) fn close_soon(&mut self) {
+        self.is_leaving = true;
     }
 
     /// The same, if it is still being sent: the rest is nobody's any more.

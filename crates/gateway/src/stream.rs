@@ -302,7 +302,7 @@ async fn end_with(
     let event = if relaying.events.is_mid_event() { [b"\n\n", &event[..]].concat().into() } else { event };
     exchange.count_sent(event.len());
     exchange.settle(ending);
-    client.close_after();
+    client.close_soon();
     client.send([event]);
     client.finish();
     client.flush().await

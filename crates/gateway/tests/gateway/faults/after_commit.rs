@@ -60,6 +60,20 @@ impl Break {
     }
 }
 
+#[tokio::test]
+async fn who_asks_again_at_once_is_answered_on_the_connection_that_ends() {
+    let rig = hosts(2).start().await;
+    rig.hosts[0].script(cut_at(b"", Cut::Clean));
+    let mut connection = rig.connect().await;
+    let mut broken = connection.call(rig.stream("x").id("r-1")).await;
+    assert!(broken.text().await.ends_with(&format!("data: {}\n\n", told("stream_interrupted"))));
+    // This client has the whole answer, and does not know yet that the connection is to end.
+    let mut next = connection.call(rig.say("y").id("r-2")).await;
+    assert_eq!((next.status, next.header("connection")), (200, Some("close")));
+    next.json().await;
+    connection.closed().await;
+}
+
 /// Two events and what is cut out of a third.
 fn cut_at(rest: &[u8], cut: Cut) -> Reply {
     let whole = [event("one").as_bytes(), event("two").as_bytes(), event("日本").as_bytes()].concat();
