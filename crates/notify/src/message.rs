@@ -153,11 +153,32 @@ fn clean(text: &str) -> String {
 
 /// `text` in at most `limit` bytes, cut between characters with an ellipsis.
 pub fn shorten(text: &str, limit: usize) -> String {
-    if text.len() <= limit {
-        return text.to_owned();
+    shorten_by(text, limit, char::len_utf8)
+}
+
+/// `text` in at most `limit` of what `size` says of each character, cut between characters with an ellipsis.
+pub fn shorten_by(text: &str, limit: usize, size: impl Fn(char) -> usize) -> String {
+    let room = limit.saturating_sub(size('…'));
+    let (mut used, mut kept) = (0, 0);
+    for (at, character) in text.char_indices() {
+        used += size(character);
+        if used > limit {
+            return format!("{}…", &text[..kept]);
+        }
+        if used <= room {
+            kept = at + character.len_utf8();
+        }
     }
-    let kept = text.floor_char_boundary(limit.saturating_sub('…'.len_utf8()));
-    format!("{}…", &text[..kept])
+    text.to_owned()
+}
+
+/// How many bytes a character takes in JSON.
+pub fn in_json(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        other => other.len_utf8(),
+    }
 }
 
 #[cfg(test)]
@@ -220,5 +241,16 @@ mod tests {
         assert_eq!(shorten("主机不可用", 15), "主机不可用");
         assert_eq!(shorten("主机不可用", 14), "主机不…");
         assert!(shorten(&"主".repeat(100), 50).len() <= 50);
+        assert_eq!([shorten("主机", 2), shorten("", 0)], ["…", ""], "the ellipsis alone, where nothing else fits");
+    }
+
+    #[test]
+    fn a_text_is_measured_as_it_is_sent() {
+        let text: String = ('\0'..='\u{7f}').chain("主机…👋\u{2028}".chars()).collect();
+        for limit in 3..300 {
+            let inside = serde_json::to_string(&shorten_by(&text, limit, in_json)).unwrap().len() - 2;
+            assert!((limit.min(212).saturating_sub(9)..=limit).contains(&inside), "{inside} of {limit}");
+        }
+        assert_eq!(shorten_by("主机👋不可用", 5, char::len_utf16), "主机👋…");
     }
 }

@@ -8,9 +8,12 @@ use url::Url;
 use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded, json as read};
 use crate::Severity;
 use crate::fields::Fields;
-use crate::message::shorten;
+use crate::message::{in_json, shorten_by};
 
-/// Apple takes 4 KiB with everything around the text.
+/// Apple takes 4,096 bytes: this, the text, and what the server puts around them.
+const MAX_TITLE: usize = 600;
+
+/// See [`MAX_TITLE`].
 const MAX_TEXT: usize = 2800;
 
 /// The public server of the app.
@@ -31,6 +34,14 @@ impl Bark {
     }
 }
 
+/// How many bytes a character takes in what the server sends to Apple: it also escapes what HTML would read.
+fn in_push(character: char) -> usize {
+    match character {
+        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => 6,
+        other => in_json(other),
+    }
+}
+
 impl HttpService for Bark {
     /// The request. What is critical is shown through a focus mode
     /// (`timeSensitive`); `critical`, which rings through silence, is for lives.
@@ -45,8 +56,8 @@ impl HttpService for Bark {
         };
         let body = json!({
             "device_key": self.device_key.expose(),
-            "title": notice.message.title,
-            "body": shorten(&notice.message.body, MAX_TEXT),
+            "title": shorten_by(&notice.message.title, MAX_TITLE, in_push),
+            "body": shorten_by(&notice.message.body, MAX_TEXT, in_push),
             "level": level,
             "group": "Relay Manager",
         });

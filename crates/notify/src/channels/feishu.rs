@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::robot::{self, Robot};
 use super::{Answer, HttpRequest, HttpService, Notice, Outcome};
 use crate::fields::Fields;
-use crate::message::shorten;
+use crate::message::{in_json, shorten_by};
 use crate::signature;
 
-/// A bot takes bodies of 20 KB.
+/// A bot takes bodies of 20 KB: so much of it is the text, as JSON.
 const MAX_TEXT: usize = 16_000;
 
 /// A group bot.
@@ -30,7 +30,7 @@ impl HttpService for Feishu {
     fn request(&self, notice: Notice<'_>) -> HttpRequest {
         // A text may hold tags, and `<at user_id="all">` in the words of a host
         // would call everybody.
-        let text = shorten(&notice.message.text().replace('<', "＜"), MAX_TEXT);
+        let text = shorten_by(&notice.message.text().replace('<', "＜"), MAX_TEXT, in_json);
         let mut body = json!({ "msg_type": "text", "content": { "text": text } });
         if let Some(secret) = &self.0.secret {
             let timestamp = notice.now.as_second();

@@ -170,8 +170,12 @@ fn by_status(answer: &Answer<'_>) -> Option<Outcome> {
 
 /// The body as JSON.
 fn json(answer: &Answer<'_>) -> Result<Value, Outcome> {
-    serde_json::from_slice(answer.body)
-        .map_err(|_| Outcome::retry(format!("the answer is not the service's: {}", excerpt(answer.body))))
+    serde_json::from_slice(answer.body).map_err(|_| not_theirs(answer))
+}
+
+/// An answer that the service documents nothing of.
+fn not_theirs(answer: &Answer<'_>) -> Outcome {
+    Outcome::retry(format!("the answer is not the service's: {}", excerpt(answer.body)))
 }
 
 /// The beginning of a body, on one line.
@@ -184,6 +188,7 @@ fn excerpt(body: &[u8]) -> String {
 /// A reason with the service's own code.
 fn coded(code: &Value, message: &Value) -> String {
     let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+    let code = code.as_str().map_or_else(|| code.to_string(), str::to_owned);
     shorten(&format!("code {code}: {message}"), MAX_REASON)
 }
 

@@ -5,7 +5,7 @@ use relay_domain::Secret;
 use serde_json::Value;
 use url::Url;
 
-use super::{Answer, Outcome, by_status, coded, json};
+use super::{Answer, Outcome, by_status, coded, json, not_theirs};
 use crate::fields::Fields;
 
 /// A robot that may want its messages signed.
@@ -23,8 +23,9 @@ impl Robot {
 }
 
 /// What an answer means whose code and message have these names in its body: 0 is well, and `may_pass` says of
-/// a code and its reason whether it is worth another try. Most say 200 whatever happens; where the status is another
-/// one, the code still says more: Feishu tells of too many requests with 400.
+/// a code and its reason whether it is worth another try, as is an answer without a code, which is of something in
+/// between. Most say 200 whatever happens; where the status is another one, the code still says more: Feishu tells of
+/// too many requests with 400.
 pub(super) fn judge(
     answer: &Answer<'_>,
     names: impl Fn(&Value) -> (&'static str, &'static str),
@@ -37,10 +38,16 @@ pub(super) fn judge(
     };
     let (code, message) = names(&body);
     let reason = coded(&body[code], &body[message]);
-    match (body[code].as_i64(), by_status) {
+    match (number(&body[code]), by_status) {
         (Some(code), _) if may_pass(code, &reason) => Outcome::Retry { reason, after: answer.retry_after },
         (_, Some(outcome)) => outcome,
         (Some(0), None) => Outcome::Delivered,
-        (_, None) => Outcome::refused(reason),
+        (Some(_), None) => Outcome::refused(reason),
+        (None, None) => not_theirs(answer),
     }
+}
+
+/// A code. `DingTalk` documents numbers, and puts them into quotes in its example.
+fn number(code: &Value) -> Option<i64> {
+    code.as_i64().or_else(|| code.as_str()?.parse().ok())
 }

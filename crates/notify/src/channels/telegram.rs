@@ -10,9 +10,9 @@ use url::Url;
 use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded};
 use crate::Severity;
 use crate::fields::Fields;
-use crate::message::shorten;
+use crate::message::shorten_by;
 
-/// 4,096 characters after entities are parsed; fewer in bytes is safe.
+/// Characters, whether the service counts them as such or by the units of UTF-16 in which it counts elsewhere.
 const MAX_TEXT: usize = 4096;
 
 /// Where bots are, unless a server of the operator's own is named.
@@ -47,7 +47,7 @@ impl HttpService for Telegram {
         url.set_path(&format!("{prefix}/bot{}/sendMessage", self.token.expose()));
         let body = json!({
             "chat_id": self.chat,
-            "text": shorten(&notice.message.text(), MAX_TEXT),
+            "text": shorten_by(&notice.message.text(), MAX_TEXT, char::len_utf16),
             "link_preview_options": { "is_disabled": true },
             "disable_notification": notice.message.severity == Severity::Info,
         });

@@ -28,7 +28,8 @@ impl WeCom {
 impl HttpService for WeCom {
     /// The request.
     fn request(&self, notice: Notice<'_>) -> HttpRequest {
-        let content = shorten(&notice.message.text(), MAX_TEXT);
+        // `<@name>` in the words of a host would call somebody.
+        let content = shorten(&notice.message.text().replace('<', "＜"), MAX_TEXT);
         let body = json!({ "msgtype": "text", "text": { "content": content } });
         HttpRequest { url: self.url.clone(), headers: Vec::new(), body: body.to_string() }
     }
@@ -64,6 +65,15 @@ mod tests {
         let body: serde_json::Value = serde_json::from_str(&long.body).unwrap();
         let length = body["text"]["content"].as_str().unwrap().len();
         assert!((MAX_TEXT - 8..=MAX_TEXT).contains(&length), "{length}");
+    }
+
+    #[test]
+    fn the_words_of_a_host_call_nobody() {
+        let request = with_notice(Phase::Firing, Language::English, |notice| {
+            let message = Message { title: "<@ann> <@all>".into(), ..notice.message.clone() };
+            robot().request(Notice { message: &message, ..notice })
+        });
+        assert!(!request.body.contains('<') && request.body.contains("＜@ann"), "{}", request.body);
     }
 
     // The documented answers are judged in tests/notify/payloads.rs.
