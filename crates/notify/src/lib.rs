@@ -17,6 +17,7 @@ pub mod fields;
 pub mod incident;
 pub mod message;
 pub mod notifier;
+pub mod pace;
 pub mod quiet_hours;
 pub mod rules;
 pub mod sender;

@@ -12,6 +12,7 @@ use relay_store::{NotificationStore, StoreError};
 use url::Url;
 
 use crate::channels::{Notice, Outcome};
+use crate::pace::Pace;
 use crate::{Channel, Event, Fault, Kind, Message, Phase, Severity, Transport, backoff};
 
 /// Messages taken from the outbox at once.
@@ -29,6 +30,7 @@ pub struct Sender {
     store: Arc<dyn NotificationStore>,
     transport: Transport,
     clock: Arc<dyn Clock>,
+    pace: Pace,
 }
 
 /// What became of a test message.
@@ -43,12 +45,13 @@ pub struct Tested {
 impl Sender {
     /// Sends what is in that store.
     pub fn new(store: Arc<dyn NotificationStore>, transport: Transport, clock: Arc<dyn Clock>) -> Self {
-        Self { store, transport, clock }
+        Self { store, transport, clock, pace: Pace::default() }
     }
 
     /// Sends what is due now, and answers how many attempts that were. Channels
     /// do not wait for each other; a channel that is not well keeps its further
-    /// messages for the next call. Many at once are told to people in one message. Dropping the future may send a message twice.
+    /// messages for the next call, and so does one of people who were sent enough for a minute. Many at once are told to people
+    /// in one message. Dropping the future may send a message twice.
     ///
     /// # Errors
     /// When the store fails.
@@ -65,7 +68,11 @@ impl Sender {
     async fn send_to(&self, id: &str, deliveries: &[Delivery]) -> Result<usize, StoreError> {
         let record = self.store.notification_channel(id).await?;
         let mut attempts = 0;
-        for told in deliveries.chunks(told_at_once(record.as_ref(), deliveries)) {
+        let for_people = record.as_ref().is_some_and(is_for_people);
+        for told in deliveries.chunks(told_at_once(for_people, deliveries)) {
+            if for_people && !self.pace.allows(id, self.clock.now()) {
+                break;
+            }
             let outcome = match &record {
                 Some(record) if record.enabled => self.attempt(record, told).await,
                 Some(_) => Outcome::refused("the channel is disabled"),
@@ -139,7 +146,11 @@ impl Sender {
             [event] => Message::new(event, channel.language, &channel.rules.zone),
             many => Message::of_many(many, channel.language, &channel.rules.zone),
         };
-        let notice = Notice { id: first.id, event: &events[0], message: &message, now: self.clock.now() };
+        let now = self.clock.now();
+        let notice = Notice { id: first.id, event: &events[0], message: &message, now };
+        if channel.target.is_read_by_people() {
+            self.pace.note(&record.id, now);
+        }
         match self.transport.send(&channel, notice).await {
             Outcome::Delivered => Outcome::Delivered,
             Outcome::Retry { reason, after } => Outcome::Retry { reason: without_secrets(reason, record), after },
@@ -152,11 +163,15 @@ fn event(delivery: &Delivery) -> Option<Event> {
     serde_json::from_value(delivery.message.event.clone()).ok()
 }
 
+/// Whether people read what is sent there.
+fn is_for_people(record: &NotificationChannel) -> bool {
+    Channel::of(record).is_ok_and(|channel| channel.target.is_read_by_people())
+}
+
 /// How many of them one message tells: all, when they are many and people read them.
-fn told_at_once(record: Option<&NotificationChannel>, deliveries: &[Delivery]) -> usize {
+fn told_at_once(for_people: bool, deliveries: &[Delivery]) -> usize {
     let is_burst = deliveries.len() >= BURST && deliveries.iter().all(|delivery| event(delivery).is_some());
-    let channel = record.filter(|_| is_burst).and_then(|record| Channel::of(record).ok());
-    if channel.is_some_and(|channel| channel.target.is_read_by_people()) { deliveries.len() } else { 1 }
+    if for_people && is_burst { deliveries.len() } else { 1 }
 }
 
 /// What an outcome means for a message that was sent `attempts` times.

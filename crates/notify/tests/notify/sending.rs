@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use relay_notify::channels::Outcome;
-use relay_notify::{Event, Kind, Phase, Raise as _, Severity, signature};
+use relay_notify::{Event, Kind, Phase, Raise as _, Severity, pace, signature};
 use relay_store::notification::DeliveryState;
 use relay_testkit::{FakeHost, Reply};
 use serde_json::{Value, json};
@@ -212,7 +212,11 @@ async fn a_test_says_at_once_what_the_service_says_and_is_logged() {
 
 /// Raises so many incidents in the same moment.
 async fn burst(rig: &Rig, count: usize) {
-    for host in 0..count {
+    burst_of(rig, 0..count).await;
+}
+
+async fn burst_of(rig: &Rig, hosts: std::ops::Range<usize>) {
+    for host in hosts {
         let (since, at) = (rig.now(), rig.now());
         let severity = if host == 3 { Severity::Critical } else { Severity::Warning };
         let (subject, facts) = (format!("host-{host}"), serde_json::Map::new());
@@ -255,4 +259,45 @@ async fn a_few_at_once_and_whatever_a_program_reads_are_told_one_by_one() {
     program.channel("hook", json!({"type": "webhook", "url": url, "secret": "whsec-1", "allow_private": true})).await;
     burst(&program, 6).await;
     assert_eq!(program.send().await, 6);
+}
+
+#[tokio::test]
+async fn a_robot_is_sent_no_more_than_it_takes_in_a_minute_and_what_had_to_wait_is_told_as_one() {
+    let service = FakeHost::start().await;
+    for _ in 0..=pace::MOST {
+        service.script_path(PATH, well());
+    }
+    let rig = rig(&service).await;
+    let mut sent = Vec::new();
+    for round in 0..8 {
+        burst_of(&rig, round * 4..round * 4 + 4).await;
+        sent.push(rig.send().await);
+        rig.pass(2);
+    }
+    assert_eq!(sent, [4, 4, 4, 4, 4, 0, 0, 0], "a few each round, until the minute has had its twenty");
+    assert_eq!(rig.deliveries().await.iter().filter(|one| one.state == DeliveryState::Pending).count(), 12);
+    rig.pass(43);
+    assert_eq!(rig.send().await, 0);
+    rig.pass(1);
+    assert_eq!(rig.send().await, 1, "the first of them are a minute ago");
+    let mut requests = Vec::new();
+    for _ in 0..=pace::MOST {
+        requests.push(service.next_request().await);
+    }
+    let text = requests.pop().unwrap().json()["text"]["content"].as_str().unwrap().to_owned();
+    assert!(text.starts_with("[WARNING] 12 events at once\n") && text.contains("host-31"), "{text}");
+    assert_eq!(rig.log().await, ["firing/delivered/1"; 32].join(" "));
+}
+
+#[tokio::test]
+async fn a_programs_webhook_does_not_wait() {
+    let service = FakeHost::start().await;
+    for _ in 0..30 {
+        service.script_path(PATH, Reply::empty(204));
+    }
+    let rig = Rig::new().await;
+    let url = format!("{}{PATH}", service.base_url());
+    rig.channel("hook", json!({"type": "webhook", "url": url, "secret": "whsec-1", "allow_private": true})).await;
+    burst(&rig, 30).await;
+    assert_eq!(rig.send().await, 30);
 }
