@@ -2,8 +2,7 @@
 
 use std::time::SystemTime;
 
-use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, Message as Mail};
+use lettre::message::{Mailbox, Message as Mail, SinglePart};
 use relay_domain::Secret;
 
 use super::{Notice, Outcome};
@@ -91,12 +90,13 @@ impl Email {
             .from(self.from.clone())
             .subject(&message.title)
             .date(SystemTime::from(now))
-            .message_id(Some(format!("<relay-manager.{id}.{stamp}@{}>", self.from.email.domain())))
-            .header(ContentType::TEXT_PLAIN);
+            .message_id(Some(format!("<relay-manager.{id}.{stamp}@{}>", self.from.email.domain())));
         for to in &self.to {
             mail = mail.to(to.clone());
         }
-        mail.body(message.body.clone()).map_err(|error| Outcome::refused(format!("no message can be made: {error}")))
+        // As a part, so that `MIME-Version` is set, without which a reader may show Base64 as it is.
+        let text = SinglePart::plain(message.body.clone());
+        mail.singlepart(text).map_err(|error| Outcome::refused(format!("no message can be made: {error}")))
     }
 }
 

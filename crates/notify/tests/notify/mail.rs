@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use relay_notify::{Kind, Phase, Severity};
+use jiff::tz::TimeZone;
+use relay_notify::{Event, Kind, Language, Message, Phase, Raise as _, Severity};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::support::Rig;
+use crate::documents;
+use crate::support::{Rig, object};
 
 /// Serves one connection, says `after_data` to the message, and gives back what the client said.
 async fn server(after_data: &'static str) -> (SocketAddr, JoinHandle<Vec<String>>) {
@@ -71,6 +73,47 @@ async fn a_message_is_delivered_to_everybody() {
         assert!(said.iter().any(|line| line.starts_with(expected)), "{expected}: {said:?}");
     }
     assert!(said.iter().any(|line| line.starts_with("Subject: =?utf-8?b?")), "{said:?}");
+}
+
+/// The message as the server got it.
+fn message(said: &[String]) -> String {
+    let lines = said.iter().skip_while(|line| *line != "DATA").skip(1).take_while(|line| *line != ".");
+    lines.flat_map(|line| [line.strip_prefix('.').unwrap_or(line), "\n"]).collect()
+}
+
+/// Python's `email` has read the golden message; what it found is beside it (`tests/payloads/README.md`).
+#[tokio::test]
+async fn another_program_reads_what_was_said() {
+    let (address, serving) = server("250 queued\r\n").await;
+    let rig = Rig::new().await;
+    rig.channel("mail", channel(address, "none")).await;
+    let facts = object(json!({ "class": "transport_error", "message": "连接被拒绝 <b>“x”</b> = 🔥 ".repeat(9) }));
+    let subject = "东京一号·主用线路（亚太）".repeat(4);
+    let (kind, phase, severity) = (Kind::HostDown, Phase::Firing, Severity::Critical);
+    let (since, at) = (rig.now(), rig.now());
+    rig.notifier.raise(Event { kind, phase, severity, subject, facts, since, at }).await.unwrap();
+    rig.send().await;
+    let got = message(&serving.await.unwrap());
+    assert_eq!(got, documents::text("email", "message.eml"));
+
+    let (head, text) = got.split_once("\n\n").unwrap();
+    for name in
+        ["Date", "Message-ID", "From", "To", "Subject", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"]
+    {
+        assert_eq!(head.lines().filter(|line| line.starts_with(&format!("{name}: "))).count(), 1, "{name}: {head}");
+    }
+    assert!(got.is_ascii() && got.lines().all(|line| line.len() <= 78), "RFC 5322, 2.1.1: {got}");
+    assert!(head.split_whitespace().all(|word| !word.starts_with("=?") || word.len() <= 75), "RFC 2047, 2: {head}");
+
+    let read = documents::json("email", "read.json");
+    let sent = &rig.deliveries().await[0].message;
+    let event: Event = serde_json::from_value(sent.event.clone()).unwrap();
+    let said = Message::new(&event, Language::Chinese, &TimeZone::UTC);
+    assert_eq!((&read["subject"], &read["text"]), (&json!(said.title), &json!(said.body)));
+    assert_eq!(read["to"], json!(["ops@example.com", "ann@example.com"]));
+    assert_eq!((&read["from"], &read["date"]), (&json!("relay@example.com"), &json!("2026-11-26T12:00:00+00:00")));
+    assert_eq!((&read["type"], &read["defects"]), (&json!("text/plain; charset=\"utf-8\""), &json!([])));
+    assert!(!text.is_empty());
 }
 
 #[tokio::test]

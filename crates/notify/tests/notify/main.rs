@@ -2,6 +2,7 @@
 //! HTTP and SMTP on loopback, and a clock that the tests move.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod documents;
 mod mail;
 mod payloads;
 mod raising;
