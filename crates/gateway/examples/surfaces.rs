@@ -20,15 +20,23 @@ use std::time::{Duration, Instant};
 use crate::client::Call;
 use crate::rig::{KEY, MODEL, Setup};
 
-const ROUNDS: usize = 20;
-const REQUESTS: usize = 200;
+const REQUESTS: usize = 4000;
 
-/// Name, path and body, as a client of that surface sends them.
-const SURFACES: [(&str, &str, &str); 9] = [
+const FORM: &str = "multipart/form-data; boundary=part";
+
+/// Name, path and body, as a client of that surface sends them. The first of each way is what the others are held against.
+const SURFACES: [(&str, &str, &str); 12] = [
     ("chat_completions", "/v1/chat/completions", r#"{"model":"$","messages":[{"role":"user","content":"hello"}]}"#),
     ("responses", "/v1/responses", r#"{"model":"$","input":[{"role":"user","content":"hello"}]}"#),
     ("messages", "/v1/messages", r#"{"model":"$","max_tokens":9,"messages":[{"role":"user","content":"hello"}]}"#),
+    ("count_tokens", "/v1/messages/count_tokens", r#"{"model":"$","messages":[{"role":"user","content":"hello"}]}"#),
     ("embeddings", "/v1/embeddings", r#"{"model":"$","input":"hello"}"#),
+    ("images/generations", "/v1/images/generations", r#"{"model":"$","prompt":"hello"}"#),
+    (
+        "images/edits, a form",
+        "/v1/images/edits",
+        "--part\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n$\r\n--part--\r\n",
+    ),
     ("gemini", "/v1beta/models/$:generateContent", r#"{"contents":[{"role":"user","parts":[{"text":"hello"}]}]}"#),
     (
         "chat_completions, streamed",
@@ -58,29 +66,44 @@ async fn main() {
     let mut own = vec![Vec::new(); SURFACES.len()];
     let mut whole = vec![Vec::new(); SURFACES.len()];
     // In turn, so that what else the machine does hits all alike.
-    for round in 0..ROUNDS {
+    for number in 0..REQUESTS {
         for (index, (_, path, body)) in SURFACES.iter().enumerate() {
-            for number in 0..REQUESTS {
-                let id = format!("r-{index}-{round}-{number}");
-                let call = Call::new(rig.address, "POST", &path.replace('$', MODEL)).key(KEY).id(&id);
-                let call = call.header("content-type", "application/json").body(body.replace('$', MODEL));
-                let since = Instant::now();
-                let mut answer = call.send().await;
-                assert_eq!(answer.status, 200, "{path}");
-                answer.text().await;
-                whole[index].push(since.elapsed());
-            }
-            for number in 0..REQUESTS {
-                let decision = rig.decision(&format!("r-{index}-{round}-{number}")).await;
-                own[index].push(Duration::from_micros(decision.overhead_us.expect("has ended")));
-            }
+            let call =
+                Call::new(rig.address, "POST", &path.replace('$', MODEL)).key(KEY).id(&format!("r-{index}-{number}"));
+            let kind = if body.starts_with("--") { FORM } else { "application/json" };
+            let call = call.header("content-type", kind).body(body.replace('$', MODEL));
+            let since = Instant::now();
+            let mut answer = call.send().await;
+            assert_eq!(answer.status, 200, "{path}");
+            answer.text().await;
+            whole[index].push(since.elapsed());
         }
     }
-    println!("{:<28} {:>14} {:>14} {:>16}", "surface", "own p50 µs", "own p99 µs", "exchange p50 µs");
-    for (index, (name, ..)) in SURFACES.iter().enumerate() {
-        let [p50, p99] = [50, 99].map(|percent| percentile(&mut own[index], percent));
-        println!("{name:<28} {p50:>14} {p99:>14} {:>16}", percentile(&mut whole[index], 50));
+    for (index, own) in own.iter_mut().enumerate() {
+        for number in 0..REQUESTS {
+            let decision = rig.decision(&format!("r-{index}-{number}")).await;
+            own.push(Duration::from_micros(decision.overhead_us.expect("has ended")));
+        }
     }
+    println!("{:<28} {:>8} {:>8} {:>8} {:>8} {:>12}", "surface", "own, µs", "÷ chat's", "p50", "p99", "exchange p50");
+    let mut chats = 0.0;
+    for (index, (name, ..)) in SURFACES.iter().enumerate() {
+        let own = &mut own[index];
+        let [p50, p99] = [50, 99].map(|percent| percentile(own, percent));
+        let mean = middle(own);
+        if name.starts_with("chat") {
+            chats = mean;
+        }
+        let exchange = percentile(&mut whole[index], 50);
+        println!("{name:<28} {mean:>8.1} {:>8.2} {p50:>8} {p99:>8} {exchange:>12}", mean / chats);
+    }
+}
+
+/// The mean in microseconds of `sorted` spans without the tenth at each end: finer than the log's unit, and free of what the
+/// machine did meanwhile.
+fn middle(sorted: &[Duration]) -> f64 {
+    let middle = &sorted[sorted.len() / 10..sorted.len() * 9 / 10];
+    middle.iter().sum::<Duration>().as_secs_f64() * 1e6 / middle.len() as f64
 }
 
 fn percentile(spans: &mut [Duration], percent: usize) -> u128 {
