@@ -336,10 +336,12 @@ fn may_send_callers_key(serving: &Serving, pool: &Pool<'_>) -> bool {
 /// The request's path with what of its query a host may see.
 fn target_at_host(call: &Call, head: &RequestHead) -> String {
     let path = call.path_at_host.as_deref().unwrap_or(head.path());
-    match head.query().and_then(headers::query_to_host) {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
+    let mut target = String::with_capacity(path.len() + head.query().map_or(0, |query| query.len() + 1));
+    target.push_str(path);
+    if let Some(query) = head.query() {
+        headers::add_query_to_host(&mut target, query);
     }
+    target
 }
 
 fn compressed() -> GatewayError {

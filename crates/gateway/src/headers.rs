@@ -115,12 +115,16 @@ fn media_type(host: &Fields) -> Option<&str> {
     Some(host.text("content-type")?.split(';').next()?.trim())
 }
 
-/// A query without `key` and `api_key`, every other byte kept (spec §6).
-pub(crate) fn query_to_host(query: &str) -> Option<String> {
-    let kept: Vec<&str> =
-        query.split('&').filter(|pair| !is_credential(pair.split('=').next().unwrap_or_default())).collect();
-    let joined = kept.join("&");
-    (!joined.is_empty()).then_some(joined)
+/// Adds a query to a path, without `key` and `api_key`, every other byte kept (spec §6).
+pub(crate) fn add_query_to_host(target: &mut String, query: &str) {
+    let path = target.len();
+    for pair in query.split('&').filter(|pair| !is_credential(pair.split('=').next().unwrap_or_default())) {
+        target.push(if target.len() == path { '?' } else { '&' });
+        target.push_str(pair);
+    }
+    if target.len() == path + 1 {
+        target.truncate(path);
+    }
 }
 
 /// A host decodes names before it looks at them, so an encoded one is a credential too.
@@ -182,8 +186,13 @@ mod tests {
 
     #[test]
     fn the_query_loses_only_credentials() {
-        assert_eq!(query_to_host("beta=true&key=a&alt=sse"), Some("beta=true&alt=sse".into()));
-        assert_eq!(query_to_host("api_key=a"), None);
-        assert_eq!(query_to_host("x=%20&&keys=1"), Some("x=%20&&keys=1".into()));
+        let to_host = |query: &str| {
+            let mut target = String::from("/p");
+            add_query_to_host(&mut target, query);
+            target
+        };
+        assert_eq!(to_host("beta=true&key=a&alt=sse"), "/p?beta=true&alt=sse");
+        assert_eq!(to_host("x=%20&&keys=1"), "/p?x=%20&&keys=1");
+        assert_eq!([to_host(""), to_host("api_key=a"), to_host("key=a&")], ["/p", "/p", "/p"]);
     }
 }
