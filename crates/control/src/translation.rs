@@ -9,7 +9,6 @@ mod access;
 mod acts;
 mod channels;
 mod deliveries;
-mod document;
 mod findings;
 mod gateway;
 mod hosts;
@@ -49,10 +48,9 @@ pub fn label_of_chinese(said: &str) -> &str {
     LABELS.iter().find(|(_, chinese)| *chinese == said).map_or(said, |(english, _)| english)
 }
 
-const TABLES: [&[Line]; 10] = [
+const TABLES: [&[Line]; 9] = [
     reasons::LINES,
     findings::LINES,
-    document::LINES,
     channels::LINES,
     refusals::LINES,
     acts::LINES,
@@ -62,10 +60,9 @@ const TABLES: [&[Line]; 10] = [
     gateway::LINES,
 ];
 
-/// A part of one word is a name, and names stay as they are; so does a line to write into the fleet file. Of a list
-/// each item is translated, if all of them can be.
+/// A part of one word is a name, and names stay as they are. Of a list each item is translated, if all of them can be.
 fn part_in_chinese(part: &str) -> String {
-    if !part.contains(' ') || is_of_the_file(part) {
+    if !part.contains(' ') {
         return part.to_owned();
     }
     let items: Vec<(&str, String)> = part.split(", ").map(|item| (item, in_chinese(item))).collect();
@@ -73,12 +70,6 @@ fn part_in_chinese(part: &str) -> String {
         return items.into_iter().map(|(_, chinese)| chinese).collect::<Vec<_>>().join("、");
     }
     in_chinese(part)
-}
-
-/// Whether it is `name = value`, and no sentence that begins with it.
-fn is_of_the_file(part: &str) -> bool {
-    let Some((name, value)) = part.split_once(" = ") else { return false };
-    !name.contains(' ') && (value.ends_with(['"', ']', '}']) || !value.contains(' '))
 }
 
 /// A line that a text has the form of.
@@ -126,23 +117,11 @@ mod tests {
     use super::*;
 
     /// Where the texts are made.
-    const SOURCES: [&str; 82] = [
+    const SOURCES: [&str; 70] = [
         "../routing/src/eligibility.rs",
         "../routing/src/credential.rs",
         "src/catalog.rs",
-        "src/fleet_document/entry.rs",
-        "src/fleet_document/group.rs",
-        "src/fleet_document/host.rs",
-        "src/fleet_document/key.rs",
-        "src/fleet_document/limits.rs",
         "src/fleet_document/lint.rs",
-        "src/fleet_document/mod.rs",
-        "src/fleet_document/route.rs",
-        "src/fleet_document/secrets.rs",
-        "src/edit/document.rs",
-        "../domain/src/id.rs",
-        "../domain/src/model.rs",
-        "../domain/src/money.rs",
         "../notify/src/channel.rs",
         "../notify/src/fields.rs",
         "../notify/src/event.rs",
@@ -214,31 +193,16 @@ mod tests {
     /// Literals of those that nobody reads: examples of values, names of products, what an `expect` says, parts that are
     /// only shown inside another text, what is put together of parts that other tests say, lines of our own log, and what
     /// services answer.
-    const NOT_SAID: [&str; 61] = [
-        "{field} = 1",
-        "{field} = [\"…\"]",
-        "{field} = \"…\"",
-        "{field} = {default}",
-        "{field} = {example}",
-        "{ scope = \"conversation\", ttl = \"1h\" }",
-        "{ email = \"…\", password = { env = \"…\" } }",
-        "[{ money = \"25.00\", period = \"month\" }]",
-        "{ rpm = 600, concurrency = 50 }",
-        "{ multiplier = \"0.85\", recharge_ratio = \"0.14\" }",
+    const NOT_SAID: [&str; 46] = [
         "Relay Manager",
         "it is a URL",
         "it is an address",
         "\"{name}\" {error}",
         "\"{text}\" {EXAMPLE}",
-        " \"{text}\"",
         "no message can be made: {error}",
         "the answer is not Telegram's",
         "HTTP {status}: {}",
-        "{field} \"{text}\" {error}",
         "{noun} \"{id}\"",
-        "{noun} #{}",
-        "{name} #{}",
-        "{field}: {kind} {name} {why}",
         "{count} {what}",
         "our address",
         "published a fleet",
@@ -374,20 +338,7 @@ mod tests {
     fn parts_are_put_where_chinese_has_them_and_are_translated_themselves() {
         for (english, chinese) in [
             ("it is cooling down until 2026-11-26T10:00:00Z", "冷却中，至 2026-11-26T10:00:00Z"),
-            ("weight is a string, not a whole number", "weight 是字符串，应为整数"),
-            (
-                "shadow_host_id \"tokio\" is no host of this document, did you mean \"tokyo\"?",
-                "shadow_host_id “tokio” 不是已有的主机，是否指 “tokyo”？",
-            ),
-            // Two lines fit each of these, as long as each other with what they leave open.
-            ("base_url is missing", "缺少 base_url"),
-            ("base_url \"tokyo\" is not a URL", "base_url “tokyo” 有误：不是 URL"),
             ("upstream said no", "upstream said no"),
-            (
-                "write it as budgets = [{ money = \"25.00\", period = \"month\" }]",
-                "请写成 budgets = [{ money = \"25.00\", period = \"month\" }]",
-            ),
-            ("base_url \"ftp://x\" has a scheme that is not HTTP", "base_url “ftp://x” 有误：不是 HTTP 协议"),
             (
                 "host \"tokyo\" is referred to by route \"a\", route \"b\", 3 more; remove that first, or pass cascade=true",
                 "主机 “tokyo” 仍被引用：路由 “a”、路由 “b”、另外 3 项；请先删除引用",

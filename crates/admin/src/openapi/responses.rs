@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use relay_control::actions::{FieldFault, RouteReason};
 use relay_control::diff::EntryName;
-use relay_control::fleet_document::Fault;
+use relay_control::fleet_document::DocumentFault;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::openapi::{Ref, RefOr, Response};
@@ -44,7 +44,7 @@ pub(crate) enum ErrorDetails {
     /// Fields and parameters that cannot be accepted.
     Fields(Vec<FieldFault>),
     /// Faults of a fleet document or an entry of it.
-    Document(Vec<Fault>),
+    Document(Vec<DocumentFault>),
     /// Routes that cannot serve now.
     Routes(Vec<RouteReason>),
     /// The version that the thing has now.

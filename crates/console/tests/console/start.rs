@@ -106,11 +106,11 @@ async fn what_a_form_lacks_is_said_in_the_words_of_the_form() {
     let mut browser = console.logged_in(ADMIN).await;
     let page = enter(&mut browser, "/start/host", &[("host_id", "My Host!"), ("kind", "openai")]).await.ok();
     assert!(fault_of(&page, "base_url").contains("Fill this in."), "{page}");
-    assert!(fault_of(&page, "host_id").contains("write it as my-host"), "{page}");
+    assert!(fault_of(&page, "host_id").contains("such as my-host."), "{page}");
     browser.post("/preferences", &[("language", "zh")]).await;
     let page = enter(&mut browser, "/start/host", &[("base_url", "tokyo.example.com")]).await.ok();
     assert!(fault_of(&page, "host_id").contains("请填写此项。"), "{page}");
-    assert!(fault_of(&page, "base_url").contains("“tokyo.example.com” 有误：不是 URL；请写成 https://"), "{page}");
+    assert!(fault_of(&page, "base_url").contains("请填写 URL，例如 https://host.example。"), "{page}");
 }
 
 const BEGUN: &str = r#"

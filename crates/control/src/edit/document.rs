@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Act, Edit, EditError, Entry, Noun, patch};
 use crate::control::InForce;
 use crate::diff::EntryName;
-use crate::fleet_document::{self, Fault, Faults, FleetDocument, ReadFleet, Reading, written};
+use crate::fleet_document::{self, Fault, Faults, FleetDocument, ReadFleet, Reading, Wrong, written};
 use crate::view::Fields;
 
 /// The fleet in force with edits laid over it; not checked yet, but for what only an edit can get wrong.
@@ -78,19 +78,14 @@ impl Edited {
 
     /// Takes from the patch what cannot be changed so, and notes it.
     fn refuse_fixed(&mut self, edit: &Edit, patch: &mut Fields) {
-        let another = format!("make another {}", edit.noun);
-        let mut fixed = vec![(edit.noun.id_field(), another.as_str())];
+        let mut fixed = vec![(edit.noun.id_field(), Wrong::FixedId(edit.noun.as_str()))];
         if edit.noun == Noun::Key {
-            fixed.push(("secret", "rotate the key"));
+            fixed.push(("secret", Wrong::FixedSecret));
         }
-        for (field, remedy) in fixed {
+        for (field, wrong) in fixed {
             if patch.shift_remove(field).is_some() {
-                self.faults.push(Fault {
-                    path: field.to_owned(),
-                    entry: format!("{} \"{}\"", edit.noun, edit.id),
-                    message: format!("{field} cannot be changed"),
-                    remedy: remedy.to_owned(),
-                });
+                let entry = format!("{} \"{}\"", edit.noun, edit.id);
+                self.faults.push(Fault { path: field.to_owned(), entry, wrong });
             }
         }
     }

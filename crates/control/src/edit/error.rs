@@ -76,7 +76,7 @@ fn told(by: &[EntryName]) -> String {
 
 fn faults_told(faults: &Faults) -> String {
     match faults.0.as_slice() {
-        [fault] => format!("{}: {}", fault.entry, fault.message),
+        [fault] => format!("{}: {}", fault.entry, fault.message()),
         faults => format!("the change has {} faults", faults.len()),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::fault::Fault;
+use super::{Expected, Fault, Nearest, Wrong};
 use crate::suggest::nearest;
 
 /// Suggestions cost a comparison with every candidate; a document with more
@@ -30,13 +30,8 @@ impl<'a> Entry<'a> {
     }
 
     /// Notes a fault of a field.
-    pub(super) fn fault(&mut self, field: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        self.faults.push(Fault {
-            path: format!("{}.{field}", self.path),
-            entry: self.label.clone(),
-            message: message.into(),
-            remedy: remedy.into(),
-        });
+    pub(super) fn fault(&mut self, field: &str, wrong: Wrong) {
+        self.faults.push(Fault { path: format!("{}.{field}", self.path), entry: self.label.clone(), wrong });
     }
 
     /// The value of a field; `null` is the same as absent.
@@ -47,16 +42,16 @@ impl<'a> Entry<'a> {
         self.fields.get(field).filter(|value| !value.is_null())
     }
 
-    fn wrong_type(&mut self, field: &str, value: &Value, expected: &str, example: &str) {
-        let message = format!("{field} is {}, not {expected}", type_name(value));
-        self.fault(field, message, format!("write it as {example}"));
+    /// Notes that a field has a value of another type.
+    pub(super) fn wrong_type(&mut self, field: &str, value: &Value, expected: Expected) {
+        self.fault(field, Wrong::Type(type_name(value), expected));
     }
 
     /// A trimmed string.
     pub(super) fn text(&mut self, field: &'static str) -> Option<String> {
         let value = self.value(field)?;
         let Value::String(text) = value else {
-            self.wrong_type(field, value, "a string", &format!("{field} = \"…\""));
+            self.wrong_type(field, value, Expected::Text);
             return None;
         };
         Some(text.trim().to_owned())
@@ -66,12 +61,12 @@ impl<'a> Entry<'a> {
     pub(super) fn required_text(&mut self, field: &'static str) -> Option<String> {
         let is_absent = self.value(field).is_none();
         if is_absent {
-            self.fault(field, format!("{field} is missing"), format!("add {field} = \"…\""));
+            self.fault(field, Wrong::Missing("\"…\""));
             return None;
         }
         let text = self.text(field)?;
         if text.is_empty() {
-            self.fault(field, format!("{field} is empty"), format!("give {field} a value"));
+            self.fault(field, Wrong::Empty);
             return None;
         }
         Some(text)
@@ -83,7 +78,7 @@ impl<'a> Entry<'a> {
             None => default,
             Some(Value::Bool(flag)) => *flag,
             Some(value) => {
-                self.wrong_type(field, value, "true or false", &format!("{field} = {default}"));
+                self.wrong_type(field, value, Expected::Flag(default));
                 default
             }
         }
@@ -93,113 +88,92 @@ impl<'a> Entry<'a> {
     pub(super) fn number(&mut self, field: &'static str, max: u64) -> Option<u64> {
         let value = self.value(field)?;
         let Value::Number(number) = value else {
-            self.wrong_type(field, value, "a whole number", &format!("{field} = 1"));
+            self.wrong_type(field, value, Expected::Whole);
             return None;
         };
-        let in_range = format!("use a whole number from 0 to {max}");
-        match number.as_u64() {
-            Some(number) if number <= max => return Some(number),
-            Some(number) => self.fault(field, format!("{field} = {number} is too large"), in_range),
-            None if number.as_f64().is_some_and(|number| number < 0.0) => {
-                self.fault(field, format!("{field} = {number} is negative"), in_range);
-            }
-            None => self.fault(field, format!("{field} = {number} is not a whole number"), in_range),
+        let in_range = number.as_u64().filter(|number| *number <= max);
+        if in_range.is_none() {
+            self.fault(field, Wrong::Number(number.clone(), max));
         }
-        None
+        in_range
     }
 
     /// One of the named values.
-    pub(super) fn choice<T: Copy>(&mut self, field: &'static str, default: T, choices: &[(&str, T)]) -> T {
+    pub(super) fn choice<T: Copy>(&mut self, field: &'static str, default: T, choices: &[(&'static str, T)]) -> T {
         let Some(text) = self.text(field) else { return default };
         if let Some((_, choice)) = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text)) {
             return *choice;
         }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        let message = format!("{field} = \"{text}\" is unknown{}", self.did_you_mean(&text, names.iter().copied()));
-        self.fault(field, message, format!("use {}", names.join(", ")));
+        let nearest = self.nearest(&text, names.iter().copied());
+        self.fault(field, Wrong::Choice(text, nearest, names));
         default
     }
 
     /// A positive span of time such as `"1h"`.
     pub(super) fn span(&mut self, field: &'static str, default: Duration) -> Duration {
         let Some(value) = self.value(field) else { return default };
-        let remedy = format!("write it as {field} = \"{}\"", humantime::format_duration(default));
         let Value::String(text) = value else {
-            let message = format!("{field} is {}, not a duration", type_name(value));
-            self.fault(field, message, remedy);
+            self.wrong_type(field, value, Expected::Span(default));
             return default;
         };
-        match humantime::parse_duration(text.trim()) {
-            Ok(span) if span.is_zero() => self.fault(field, format!("{field} is zero"), remedy),
-            Ok(span) if span > LONGEST_SPAN => {
-                self.fault(field, format!("{field} = \"{text}\" is over a year"), remedy);
-            }
-            Ok(span) => return span,
-            Err(error) => self.fault(field, format!("{field} = \"{text}\" is not a duration ({error})"), remedy),
-        }
-        default
+        let span = humantime::parse_duration(text.trim()).ok();
+        span.filter(|span| !span.is_zero() && *span <= LONGEST_SPAN).unwrap_or_else(|| {
+            self.fault(field, Wrong::Span(text.clone(), default));
+            default
+        })
     }
 
     /// An array of trimmed strings.
     pub(super) fn texts(&mut self, field: &'static str) -> Option<Vec<String>> {
         let value = self.value(field)?;
-        let example = format!("{field} = [\"…\"]");
-        let Value::Array(items) = value else {
-            self.wrong_type(field, value, "an array of strings", &example);
-            return None;
-        };
-        let mut texts = Vec::with_capacity(items.len());
-        for item in items {
-            let Value::String(text) = item else {
-                self.wrong_type(field, value, "an array of strings only", &example);
-                return None;
-            };
-            texts.push(text.trim().to_owned());
+        let items = value.as_array().map(Vec::as_slice);
+        let texts = items.and_then(|items| items.iter().map(|item| Some(item.as_str()?.trim().to_owned())).collect());
+        if texts.is_none() {
+            self.wrong_type(field, value, Expected::Texts);
         }
-        Some(texts)
+        texts
     }
 
     /// A table inside this one.
-    pub(super) fn table(&mut self, field: &'static str, example: &str) -> Option<Entry<'_>> {
+    pub(super) fn table(&mut self, field: &'static str, example: &'static str) -> Option<Entry<'_>> {
         let value = self.value(field)?;
         let Value::Object(fields) = value else {
-            self.wrong_type(field, value, "a table", &format!("{field} = {example}"));
+            self.wrong_type(field, value, Expected::Table(example));
             return None;
         };
         Some(Entry::new(self.faults, format!("{}.{field}", self.path), self.label.clone(), fields))
     }
 
     /// An array of tables inside this one, each handed to `read`.
-    pub(super) fn tables(&mut self, field: &'static str, example: &str, mut read: impl FnMut(Entry<'_>)) {
+    pub(super) fn tables(&mut self, field: &'static str, example: &'static str, mut read: impl FnMut(Entry<'_>)) {
         let Some(value) = self.value(field) else { return };
         let Value::Array(items) = value else {
-            return self.wrong_type(field, value, "an array of tables", &format!("{field} = {example}"));
+            return self.wrong_type(field, value, Expected::Tables(example));
         };
         for (index, item) in items.iter().enumerate() {
             let Value::Object(fields) = item else {
-                self.wrong_type(field, item, "an array of tables only", &format!("{field} = {example}"));
+                self.wrong_type(field, value, Expected::Tables(example));
                 continue;
             };
             read(Entry::new(self.faults, format!("{}.{field}[{index}]", self.path), self.label.clone(), fields));
         }
     }
 
-    /// ", did you mean …?" or nothing.
-    pub(super) fn did_you_mean<'c>(&self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
+    /// What was probably meant by a word.
+    pub(super) fn nearest<'c>(&self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Nearest {
         if self.faults.len() > SUGGESTIONS_UP_TO {
-            return String::new();
+            return None;
         }
-        nearest(word, candidates).map(|word| format!(", did you mean \"{word}\"?")).unwrap_or_default()
+        nearest(word, candidates).map(str::to_owned)
     }
 
     /// Notes every field that nobody asked for. Call it last.
     pub(super) fn refuse_unknown(mut self) {
         let fields = self.fields;
         for field in fields.keys().filter(|field| !self.known.contains(&field.as_str())).cloned().collect::<Vec<_>>() {
-            let suggestion = self.did_you_mean(&field, self.known.iter().copied());
-            let verb = if suggestion.is_empty() { "remove" } else { "rename" };
-            let remedy = format!("{verb} it; the fields here are {}", self.known.join(", "));
-            self.fault(&field, format!("unknown field \"{field}\"{suggestion}"), remedy);
+            let nearest = self.nearest(&field, self.known.iter().copied());
+            self.fault(&field, Wrong::UnknownField(field.clone(), nearest, self.known.clone()));
         }
     }
 }

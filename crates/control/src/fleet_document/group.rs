@@ -3,7 +3,7 @@
 use relay_domain::{Failback, Group, GroupId, OnDisconnect, Scope, Sticky};
 
 use super::entry::Entry;
-use super::limits;
+use super::{Wrong, limits};
 
 /// Reads one group; `None` when a fault was noted that leaves nothing to build.
 pub(super) fn read(mut entry: Entry<'_>) -> Option<Group> {
@@ -33,8 +33,7 @@ fn on_disconnect(entry: &mut Entry<'_>) -> OnDisconnect {
     match entry.choice("on_disconnect", OnDisconnect::default(), &choices) {
         OnDisconnect::Drop => {
             if entry.value("drain_limit").is_some() {
-                let message = "drain_limit says nothing with on_disconnect = \"drop\"";
-                entry.fault("drain_limit", message, "remove it, or write on_disconnect = \"drain\"");
+                entry.fault("drain_limit", Wrong::LimitWithoutDrain);
             }
             OnDisconnect::Drop
         }

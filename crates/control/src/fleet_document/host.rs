@@ -5,7 +5,7 @@ use relay_hosts::address::is_special;
 
 use super::entry::Entry;
 use super::secrets::{self, Use, Written};
-use super::{Declared, Reading};
+use super::{Declared, Reading, Wrong};
 
 /// Reads one host; `None` when a fault was noted that leaves nothing to build.
 pub(super) fn read(mut entry: Entry<'_>, reading: &Reading<'_>, declared: &Declared<'_>) -> Option<Host> {
@@ -28,21 +28,13 @@ pub(super) fn read(mut entry: Entry<'_>, reading: &Reading<'_>, declared: &Decla
 
 fn base_url(entry: &mut Entry<'_>) -> Option<BaseUrl> {
     let text = entry.required_text("base_url")?;
-    match BaseUrl::parse(&text) {
-        Ok(url) => Some(url),
-        Err(error) => {
-            // What stands before an @ may be a password.
-            let shown = if error == BaseUrlError::Userinfo { String::new() } else { format!(" \"{text}\"") };
-            let (message, remedy) = match error {
-                BaseUrlError::Malformed => ("is not a URL", "write it as https://host.example"),
-                BaseUrlError::Scheme => ("has a scheme that is not HTTP", "begin it with https:// or http://"),
-                BaseUrlError::Userinfo => ("holds user:password@", "remove that part; use admin_key or gateway_key"),
-                BaseUrlError::Query => ("has a query or fragment", "end it at the path"),
-            };
-            entry.fault("base_url", format!("base_url{shown} {message}"), remedy);
-            None
-        }
-    }
+    let url = BaseUrl::parse(&text);
+    url.map_err(|error| {
+        // What stands before an @ may be a password.
+        let shown = if error == BaseUrlError::Userinfo { String::new() } else { text };
+        entry.fault("base_url", Wrong::BaseUrl(shown, error));
+    })
+    .ok()
 }
 
 /// What a name resolves to is checked at connect time; an address written
@@ -58,8 +50,7 @@ fn refuse_private_literal(entry: &mut Entry<'_>, base_url: &BaseUrl) {
         None => false,
     };
     if is_private {
-        let message = format!("base_url \"{base_url}\" is a loopback, private or other special address");
-        entry.fault("base_url", message, "add allow_private = true to this host if it is meant");
+        entry.fault("base_url", Wrong::PrivateAddress(base_url.to_string()));
     }
 }
 
@@ -77,8 +68,7 @@ fn admin_access(
     if kind == HostKind::OpenAi {
         for field in ["admin_key", "login"] {
             if entry.value(field).is_some() {
-                let message = format!("a host of kind \"openai\" has no admin API, but {field} is given");
-                entry.fault(field, message, format!("remove {field}, or use kind = \"sub2api\""));
+                entry.fault(field, Wrong::NoAdminApi);
             }
         }
         return None;
@@ -88,7 +78,7 @@ fn admin_access(
         return key.map(AdminAccess::Key);
     }
     if entry.value("admin_key").is_some() {
-        entry.fault("login", "both admin_key and login are given", "keep one of them; admin_key needs no password");
+        entry.fault("login", Wrong::TwoAccesses);
     }
     let kept_password = current.and_then(|host| match &host.admin {
         Some(AdminAccess::Login { password, .. }) => Some(password.clone()),
@@ -97,7 +87,7 @@ fn admin_access(
     let mut login = entry.table("login", "{ email = \"…\", password = { env = \"…\" } }")?;
     let email = login.required_text("email");
     if login.value("password").is_none() {
-        login.fault("password", "password is missing", "add password = { env = \"NAME\" }");
+        login.fault("password", Wrong::Missing("{ env = \"NAME\" }"));
     }
     let password = secret(&mut login, "password", reading, Use::Body, kept_password);
     login.refuse_unknown();
@@ -116,8 +106,7 @@ fn secret(
         Written::Absent | Written::Faulty => None,
         Written::Keep => {
             if kept.is_none() {
-                let message = format!("{field} = {{ keep = true }}, but no {field} of this host is stored");
-                entry.fault(field, message, format!("write {field} = {{ env = \"NAME\" }}"));
+                entry.fault(field, Wrong::NothingKept);
             }
             kept
         }

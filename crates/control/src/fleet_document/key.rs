@@ -9,7 +9,7 @@ use relay_domain::{
 
 use super::entry::Entry;
 use super::secrets::{self, Use, Written};
-use super::{Declared, GeneratedKey, Reading, limits};
+use super::{Declared, GeneratedKey, Reading, Wrong, limits};
 
 /// Keys met so far, by what their secret hashes to.
 pub(super) type Seen = HashMap<KeyHash, String>;
@@ -27,8 +27,7 @@ pub(super) fn read(
     if let (Some(id), Some((hash, ..))) = (&id, &secret)
         && let Some(other) = seen.insert(*hash, id.as_str().to_owned())
     {
-        let message = format!("the secret is the same as that of key \"{other}\"");
-        entry.fault("secret", message, "give each key a secret of its own");
+        entry.fault("secret", Wrong::SharedSecret(other));
     }
     let groups = groups(&mut entry, declared);
     let enabled = entry.flag("enabled", true);
@@ -78,8 +77,7 @@ fn secret(
         Written::Given(given) => Some(((reading.hash_key)(&given.secret), given.source, None)),
         Written::Faulty => None,
         Written::Keep if current.is_none() => {
-            let message = "secret = { keep = true }, but this key is not stored";
-            entry.fault("secret", message, "remove secret to have one generated");
+            entry.fault("secret", Wrong::NoKeptKey);
             None
         }
         Written::Absent | Written::Keep => Some(current.map_or_else(
@@ -95,21 +93,20 @@ fn secret(
 fn groups(entry: &mut Entry<'_>, declared: &Declared<'_>) -> Option<Vec<GroupId>> {
     const FIELD: &str = "logical_groups";
     if entry.value(FIELD).is_none() {
-        entry.fault(FIELD, "logical_groups is missing", "add logical_groups = [\"…\"]");
+        entry.fault(FIELD, Wrong::Missing("[\"…\"]"));
         return None;
     }
     let names = entry.texts(FIELD)?;
     if names.is_empty() {
-        entry.fault(FIELD, "logical_groups is empty", "name at least one group, or set enabled = false");
+        entry.fault(FIELD, Wrong::NoGroup);
     }
     let mut groups: Vec<GroupId> = Vec::with_capacity(names.len());
     for name in &names {
         if !declared.groups.contains(name.as_str()) {
-            let suggestion = entry.did_you_mean(name, declared.groups.iter().copied());
-            let message = format!("logical_groups names \"{name}\", which is no group of this document{suggestion}");
-            entry.fault(FIELD, message, format!("correct it, or add a [[group]] \"{name}\""));
+            let nearest = entry.nearest(name, declared.groups.iter().copied());
+            entry.fault(FIELD, Wrong::NoSuch("group", name.clone(), nearest));
         } else if groups.iter().any(|group| group.as_str() == name) {
-            entry.fault(FIELD, format!("logical_groups names \"{name}\" twice"), "name it once");
+            entry.fault(FIELD, Wrong::Twice(name.clone()));
         } else if let Ok(group) = GroupId::new(name) {
             groups.push(group);
         }
@@ -120,8 +117,7 @@ fn groups(entry: &mut Entry<'_>, declared: &Declared<'_>) -> Option<Vec<GroupId>
 fn expires_at(entry: &mut Entry<'_>) -> Option<Timestamp> {
     let text = entry.text("expires_at")?;
     let Ok(timestamp) = text.parse::<Timestamp>() else {
-        let message = format!("expires_at \"{text}\" is not a time with a zone");
-        entry.fault("expires_at", message, "write it as 2027-01-31T00:00:00Z");
+        entry.fault("expires_at", Wrong::Time(text));
         return None;
     };
     // The store keeps microseconds; more would read as a change at every apply.
@@ -134,10 +130,7 @@ fn models(entry: &mut Entry<'_>) -> Vec<ModelPattern> {
     for name in &names {
         match ModelPattern::parse(name) {
             Ok(pattern) => models.push(pattern),
-            Err(error) => {
-                let message = format!("models names \"{name}\", which {error}");
-                entry.fault("models", message, "write public names such as gpt-5, or prefixes such as gpt-5*");
-            }
+            Err(error) => entry.fault("models", Wrong::Model(name.clone(), error)),
         }
     }
     models
@@ -149,11 +142,7 @@ fn allowed_ips(entry: &mut Entry<'_>) -> Vec<IpNet> {
     for text in &texts {
         match parse_ip_range(text) {
             Ok(range) => ranges.push(range),
-            Err(_) => entry.fault(
-                "allowed_ips",
-                format!("allowed_ips names \"{text}\", which is no address"),
-                "write addresses such as 203.0.113.7, or ranges such as 10.0.0.0/8",
-            ),
+            Err(_) => entry.fault("allowed_ips", Wrong::Address(text.clone())),
         }
     }
     ranges

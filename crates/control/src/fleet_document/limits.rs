@@ -1,12 +1,12 @@
 //! `limits` and `budgets` of a key or a group, and decimals.
 
-use std::fmt::Display;
 use std::str::FromStr;
 
-use relay_domain::{Amount, Budget, Limits, Money, Period};
+use relay_domain::{Amount, Budget, DecimalError, Limits, Money, Period};
 use serde_json::Value;
 
 use super::entry::Entry;
+use super::{Expected, Wrong};
 
 /// Reads both fields.
 pub(super) fn read(entry: &mut Entry<'_>) -> Limits {
@@ -43,8 +43,7 @@ fn budgets(entry: &mut Entry<'_>) -> Vec<Budget> {
         table.refuse_unknown();
     });
     for period in repeated {
-        let message = format!("budgets has two of one kind for a {}", period.as_str());
-        entry.fault("budgets", message, "keep the one that is meant");
+        entry.fault("budgets", Wrong::TwoBudgets(period.as_str()));
     }
     budgets
 }
@@ -58,12 +57,12 @@ fn budget(table: &mut Entry<'_>) -> Option<Budget> {
     match (tokens, money) {
         (Some(amount), None) | (None, Some(amount)) => Some(Budget { amount, period }),
         (Some(_), Some(_)) => {
-            table.fault("money", "it has tokens and money", "make two budgets of it");
+            table.fault("money", Wrong::TokensAndMoney);
             None
         }
         (None, None) => {
             if table.value("tokens").is_none() && table.value("money").is_none() {
-                table.fault("tokens", "it has neither tokens nor money", "add tokens = 1000000, or money = \"25.00\"");
+                table.fault("tokens", Wrong::NoAmount);
             }
             None
         }
@@ -71,26 +70,18 @@ fn budget(table: &mut Entry<'_>) -> Option<Budget> {
 }
 
 /// A decimal, as text or as a whole number: a float could not hold it exactly.
-pub(super) fn decimal<T: FromStr<Err: Display>>(entry: &mut Entry<'_>, field: &'static str) -> Option<T> {
+pub(super) fn decimal<T: FromStr<Err = DecimalError>>(entry: &mut Entry<'_>, field: &'static str) -> Option<T> {
     let text = match entry.value(field)? {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) if number.is_u64() => number.to_string(),
         Value::Number(number) => {
-            let message = format!("{field} = {number} is not a whole number");
-            entry.fault(field, message, format!("write it as text, {field} = \"{number}\", so that it stays exact"));
+            entry.fault(field, Wrong::Inexact(number.clone()));
             return None;
         }
-        _ => {
-            entry.fault(field, format!("{field} is not a decimal number"), format!("write it as {field} = \"0.85\""));
+        other => {
+            entry.wrong_type(field, other, Expected::Decimal);
             return None;
         }
     };
-    match text.parse() {
-        Ok(value) => Some(value),
-        Err(error) => {
-            let message = format!("{field} = \"{text}\" {error}");
-            entry.fault(field, message, format!("write it as {field} = \"0.85\""));
-            None
-        }
-    }
+    text.parse().map_err(|error| entry.fault(field, Wrong::Decimal(text, error))).ok()
 }

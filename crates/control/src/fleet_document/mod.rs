@@ -22,6 +22,7 @@ mod secrets;
 mod tests;
 mod toml;
 mod written;
+mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -32,13 +33,14 @@ use serde_json::{Map, Value};
 use entry::Entry;
 pub(crate) use entry::type_name;
 pub use export::export;
-pub use fault::{Fault, Faults};
+pub use fault::{DocumentFault, Fault, Faults};
 pub(crate) use finding::warnings;
 pub use finding::{Finding, Severity};
 pub(crate) use lint::findings;
 pub use reach::{DeadRoute, dead_routes};
 pub use secrets::{NoReferences, NoSecrets, ProcessSecrets, SecretResolver, Unresolved};
 pub(crate) use written::{SECRET_FIELDS, written};
+pub use wrong::{Expected, Nearest, Wrong};
 
 /// The four arrays of a document, with the id field of each.
 const SECTIONS: [(&str, &str); 4] =
@@ -86,11 +88,7 @@ impl FleetDocument {
     pub fn from_json(value: Value) -> Result<Self, Faults> {
         match value {
             Value::Object(sections) => Ok(Self(sections)),
-            other => Err(whole_document_fault(
-                String::new(),
-                format!("is {}, not an object", type_name(&other)),
-                "send {\"host\": [...], \"group\": [...], \"route\": [...], \"key\": [...]}",
-            )),
+            other => Err(whole_document_fault(String::new(), Wrong::Type(type_name(&other), Expected::Document))),
         }
     }
 
@@ -232,18 +230,15 @@ fn carry_keys<'a>(
     let kept = kept.into_iter().filter(|key| !named.contains(key.id.as_str()));
     let kept: Vec<ConsumerKey> = kept.cloned().collect();
     for key in &kept {
-        let mut fault = |message: String, remedy: &str| {
+        let mut fault = |wrong| {
             let entry = format!("key \"{}\", made over the API", key.id);
-            faults.push(Fault { path: "key".to_owned(), entry, message, remedy: remedy.to_owned() });
+            faults.push(Fault { path: "key".to_owned(), entry, wrong });
         };
         for group in key.groups.iter().filter(|group| !declared.groups.contains(group.as_str())) {
-            fault(
-                format!("it may call group \"{group}\", which is no group of this document"),
-                "keep the group, or take it from the key first (`relay-manager key update`, `key delete`)",
-            );
+            fault(Wrong::GroupOfKeptKey(group.to_string()));
         }
         if let Some(other) = seen.insert(key.hash, key.id.as_str().to_owned()) {
-            fault(format!("key \"{other}\" of this document has its secret"), "give each key a secret of its own");
+            fault(Wrong::SharedSecret(other));
         }
     }
     keys.extend(kept);
@@ -260,7 +255,7 @@ impl HostFacts {
 type Table<'a> = (usize, &'a Map<String, Value>);
 
 /// The tables of one array; what is no table is noted.
-fn section<'a>(document: &'a Map<String, Value>, name: &str, faults: &mut Vec<Fault>) -> Vec<Table<'a>> {
+fn section<'a>(document: &'a Map<String, Value>, name: &'static str, faults: &mut Vec<Fault>) -> Vec<Table<'a>> {
     let items = match document.get(name) {
         None | Some(Value::Null) => return Vec::new(),
         Some(Value::Array(items)) => items,
@@ -268,8 +263,7 @@ fn section<'a>(document: &'a Map<String, Value>, name: &str, faults: &mut Vec<Fa
             faults.push(Fault {
                 path: name.to_owned(),
                 entry: "fleet document".to_owned(),
-                message: format!("{name} is {}, not an array of tables", type_name(other)),
-                remedy: format!("write [[{name}]] above each entry"),
+                wrong: Wrong::Type(type_name(other), Expected::Section),
             });
             return Vec::new();
         }
@@ -281,8 +275,7 @@ fn section<'a>(document: &'a Map<String, Value>, name: &str, faults: &mut Vec<Fa
             other => faults.push(Fault {
                 path: format!("{name}[{index}]"),
                 entry: format!("{name} #{}", index + 1),
-                message: format!("is {}, not a table", type_name(other)),
-                remedy: format!("write [[{name}]] above each entry"),
+                wrong: Wrong::Type(type_name(other), Expected::Entry(name)),
             }),
         }
     }
@@ -303,8 +296,7 @@ fn for_each<'a>(
         let label = id.map_or_else(|| format!("{noun} #{}", index + 1), |id| format!("{noun} \"{id}\""));
         let mut entry = Entry::new(faults, format!("{noun}[{index}]"), label, fields);
         if let Some(id) = id.filter(|id| !ids.insert(*id)) {
-            let message = format!("{id_field} \"{id}\" is used by another {noun} above");
-            entry.fault(id_field, message, "give each entry an id of its own");
+            entry.fault(id_field, Wrong::DuplicateId(noun, id.to_owned()));
         }
         read(entry);
     }
@@ -313,12 +305,11 @@ fn for_each<'a>(
 fn refuse_unknown_sections(document: &Map<String, Value>, faults: &mut Vec<Fault>) {
     let names = SECTIONS.map(|(name, _)| name);
     for name in document.keys().filter(|name| !names.contains(&name.as_str())) {
-        let suggestion = crate::suggest::nearest(name, names).map(|name| format!(", did you mean \"{name}\"?"));
+        let nearest = crate::suggest::nearest(name, names).map(str::to_owned);
         faults.push(Fault {
             path: name.clone(),
             entry: "fleet document".to_owned(),
-            message: format!("unknown section \"{name}\"{}", suggestion.unwrap_or_default()),
-            remedy: "correct it; the sections are [[host]], [[group]], [[route]] and [[key]]".to_owned(),
+            wrong: Wrong::UnknownSection(name.clone(), nearest),
         });
     }
 }
@@ -330,19 +321,12 @@ fn id_text<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
 /// The id of an entry, or a noted fault.
 fn id<T>(entry: &mut Entry<'_>, field: &'static str, parse: impl Fn(&str) -> Result<T, IdError>) -> Option<T> {
     let text = entry.required_text(field)?;
-    match parse(&text) {
-        Ok(id) => Some(id),
-        Err(error) => {
-            let message = format!("{field} \"{text}\" {error}");
-            entry.fault(
-                field,
-                message,
-                nearest_id(&text, parse)
-                    .map_or_else(|| "choose another one".to_owned(), |id| format!("write it as {id}")),
-            );
-            None
-        }
-    }
+    let id = parse(&text);
+    id.map_err(|error| {
+        let nearest = nearest_id(&text, parse);
+        entry.fault(field, Wrong::Id(text, error, nearest));
+    })
+    .ok()
 }
 
 /// What is meant by a text that is no id: `my-host` by `My Host!`.
@@ -353,6 +337,6 @@ fn nearest_id<T>(text: &str, parse: impl Fn(&str) -> Result<T, IdError>) -> Opti
     parse(&id).is_ok().then_some(id)
 }
 
-fn whole_document_fault(path: String, message: String, remedy: &str) -> Faults {
-    Faults(vec![Fault { path, entry: "fleet document".to_owned(), message, remedy: remedy.to_owned() }])
+fn whole_document_fault(path: String, wrong: Wrong) -> Faults {
+    Faults(vec![Fault { path, entry: "fleet document".to_owned(), wrong }])
 }

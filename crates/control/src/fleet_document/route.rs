@@ -1,10 +1,10 @@
 //! `[[route]]`.
 
-use relay_domain::{CredentialMode, GroupId, HostId, ModelPattern, ModelPatternError, Route, RouteCost, RouteId};
+use relay_domain::{CredentialMode, GroupId, HostId, ModelPattern, Route, RouteCost, RouteId};
 use serde_json::Value;
 
 use super::entry::Entry;
-use super::{Declared, limits};
+use super::{Declared, Wrong, limits};
 
 /// Largest priority and weight: beyond it a number is a mistake, not a choice.
 pub(super) const MAX_RANK: u64 = 1_000_000;
@@ -21,9 +21,8 @@ pub(super) fn read(mut entry: Entry<'_>, declared: &Declared<'_>) -> Option<Rout
     let name = entry.text("name").filter(|name| !name.is_empty());
     let group = entry.required_text("logical_group_id");
     if let Some(group) = group.as_deref().filter(|group| !declared.groups.contains(*group)) {
-        let suggestion = entry.did_you_mean(group, declared.groups.iter().copied());
-        let message = format!("logical_group_id \"{group}\" is no group of this document{suggestion}");
-        entry.fault("logical_group_id", message, format!("correct it, or add a [[group]] \"{group}\""));
+        let nearest = entry.nearest(group, declared.groups.iter().copied());
+        entry.fault("logical_group_id", Wrong::NoSuch("group", group.to_owned(), nearest));
     }
     let public_model = public_model(&mut entry);
     let host = entry.required_text("shadow_host_id");
@@ -33,8 +32,7 @@ pub(super) fn read(mut entry: Entry<'_>, declared: &Declared<'_>) -> Option<Rout
     }
     let shadow_group = shadow_group(&mut entry);
     if credential == CredentialMode::Managed && shadow_group.is_empty() {
-        let message = "credential \"managed\" needs a shadow_group_id: a key serves one group of its host";
-        entry.fault("shadow_group_id", message, "write the group's id or name on the host");
+        entry.fault("shadow_group_id", Wrong::NoShadowGroup);
     }
     let shadow_model = entry.text("shadow_model").unwrap_or_default();
     let priority = entry.number("priority", MAX_RANK).map_or(DEFAULT_PRIORITY, |priority| priority as u32);
@@ -73,14 +71,7 @@ fn cost(entry: &mut Entry<'_>) -> RouteCost {
 
 fn public_model(entry: &mut Entry<'_>) -> Option<ModelPattern> {
     let text = entry.required_text("public_model")?;
-    match ModelPattern::parse(&text) {
-        Ok(pattern) => Some(pattern),
-        Err(error @ (ModelPatternError::Empty | ModelPatternError::Star)) => {
-            let message = format!("public_model \"{text}\" {error}");
-            entry.fault("public_model", message, "write a name such as gpt-5, or a prefix such as gpt-5*");
-            None
-        }
-    }
+    ModelPattern::parse(&text).map_err(|error| entry.fault("public_model", Wrong::Model(text, error))).ok()
 }
 
 fn credential(entry: &mut Entry<'_>) -> CredentialMode {
@@ -90,18 +81,14 @@ fn credential(entry: &mut Entry<'_>) -> CredentialMode {
 
 fn check_host(entry: &mut Entry<'_>, declared: &Declared<'_>, host: &str, credential: CredentialMode) {
     let Some(facts) = declared.hosts.get(host) else {
-        let suggestion = entry.did_you_mean(host, declared.hosts.keys().copied());
-        let message = format!("shadow_host_id \"{host}\" is no host of this document{suggestion}");
-        return entry.fault("shadow_host_id", message, format!("correct it, or add a [[host]] \"{host}\""));
+        let nearest = entry.nearest(host, declared.hosts.keys().copied());
+        return entry.fault("shadow_host_id", Wrong::NoSuch("host", host.to_owned(), nearest));
     };
     if credential == CredentialMode::HostKey && !facts.has_gateway_key {
-        let message = format!("credential \"host_key\" needs a gateway_key, and host \"{host}\" has none");
-        entry.fault("credential", message, format!("add gateway_key to host \"{host}\", or use caller"));
+        entry.fault("credential", Wrong::NoGatewayKey(host.to_owned()));
     }
     if credential == CredentialMode::Managed && !facts.has_admin_access {
-        let message =
-            format!("credential \"managed\" needs a sub2api host with admin_key or login, not host \"{host}\"");
-        entry.fault("credential", message, format!("add admin_key to host \"{host}\", or use host_key or caller"));
+        entry.fault("credential", Wrong::NoAdminAccess(host.to_owned()));
     }
 }
 

@@ -346,7 +346,7 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
         };
         let faults = read(&FleetDocument::from_json(document).unwrap(), &reading).unwrap_err().0;
-        faults.into_iter().find(|fault| fault.path == path).expect("it has a fault").remedy
+        faults.into_iter().find(|fault| fault.path == path).expect("it has a fault").remedy()
     }
 
     /// The fields that the reader names when it is given one that it does not know.

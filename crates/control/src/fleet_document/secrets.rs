@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use relay_domain::{Secret, SecretSource, StoredSecret};
 use serde_json::{Map, Value};
 
-use super::entry::{Entry, type_name};
+use super::entry::Entry;
+use super::{Expected, Wrong};
 
 /// Environment variables that are the process's own; handing their value to a
 /// host would give the master key away.
@@ -160,31 +161,20 @@ pub(super) fn read(entry: &mut Entry<'_>, field: &'static str, resolver: &dyn Se
         }
         Value::Object(reference) => read_reference(entry, field, reference, resolver),
         other => {
-            let message = format!("{field} is {}, not a secret", type_name(other));
-            entry.fault(field, message, how_to_write(field));
+            entry.wrong_type(field, other, Expected::Secret);
             None
         }
     };
     let Some((secret, source)) = given else { return Written::Faulty };
-    let origin = match &source {
-        SecretSource::Env(name) => format!("environment variable {name}"),
-        SecretSource::File(path) => format!("file {path}"),
-        SecretSource::Value => "the value".to_owned(),
-    };
     if secret.expose().is_empty() {
-        entry.fault(field, format!("{field} is empty: {origin} holds nothing"), "give it a value");
+        entry.fault(field, Wrong::EmptySecret(source));
         return Written::Faulty;
     }
     if used == Use::Header && !secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-        let message = format!("{field}: {origin} holds a space, a line break or a character beyond ASCII");
-        entry.fault(field, message, "a key is one word of visible ASCII characters");
+        entry.fault(field, Wrong::UnsendableSecret(source));
         return Written::Faulty;
     }
     Written::Given(StoredSecret { secret, source })
-}
-
-fn how_to_write(field: &str) -> String {
-    format!("write {field} = {{ env = \"NAME\" }} or {field} = {{ file = \"path\" }}")
 }
 
 fn read_reference(
@@ -195,20 +185,19 @@ fn read_reference(
 ) -> Option<(Secret, SecretSource)> {
     let text = |name: &str| reference.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
     let is_known = |name: &String| matches!(name.as_str(), "env" | "file" | "value");
-    let (source, kind, name) = match (text("env"), text("file")) {
+    let source = match (text("env"), text("file")) {
         _ if !reference.keys().all(is_known) => {
-            let names: Vec<&str> = reference.keys().map(String::as_str).collect();
-            entry.fault(field, format!("{field} has fields {}", names.join(", ")), how_to_write(field));
+            entry.fault(field, Wrong::ReferenceFields(reference.keys().cloned().collect()));
             return None;
         }
-        (Some(name), None) => (SecretSource::Env(name.to_owned()), "environment variable", name),
-        (None, Some(path)) => (SecretSource::File(path.to_owned()), "file", path),
+        (Some(name), None) => SecretSource::Env(name.to_owned()),
+        (None, Some(path)) => SecretSource::File(path.to_owned()),
         (Some(_), Some(_)) => {
-            entry.fault(field, format!("{field} has both env and file"), "keep one of them");
+            entry.fault(field, Wrong::TwoReferences);
             return None;
         }
         (None, None) => {
-            entry.fault(field, format!("{field} names neither env nor file"), how_to_write(field));
+            entry.fault(field, Wrong::NoReference);
             return None;
         }
     };
@@ -222,22 +211,8 @@ fn read_reference(
     };
     match resolved {
         Ok(secret) => Some((secret, source)),
-        Err(Unresolved::Missing) if kind == "file" => {
-            entry.fault(field, format!("{field}: file {name} is not there"), "create the file or correct the path");
-            None
-        }
-        Err(Unresolved::Missing) => {
-            let message = format!("{field}: environment variable {name} is not set");
-            entry.fault(field, message, format!("set {name} where this command or the server runs"));
-            None
-        }
-        Err(why @ Unresolved::Unsent) => {
-            let remedy = "send the value itself, or beside the reference as \"value\": the server reads no variable and no file because a call names it";
-            entry.fault(field, format!("{field}: {kind} {name} {why}"), remedy);
-            None
-        }
         Err(why) => {
-            entry.fault(field, format!("{field}: {kind} {name} {why}"), "use another variable or file");
+            entry.fault(field, Wrong::Unresolved(source, why));
             None
         }
     }

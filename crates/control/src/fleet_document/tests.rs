@@ -89,9 +89,9 @@ logical_groups = ["gpt"]
 fn fault(old: &str, new: &str, path: &str, entry: &str, message: &str) {
     assert!(FLEET.contains(old), "{old}");
     let faults = read_new(&FLEET.replace(old, new)).expect_err("a fault").0;
-    let found: Vec<_> = faults.iter().map(|f| (f.path.as_str(), f.entry.as_str(), f.message.as_str())).collect();
-    assert_eq!(found, [(path, entry, message)]);
-    assert!(!faults[0].remedy.is_empty());
+    let found: Vec<_> = faults.iter().map(|f| (f.path.as_str(), f.entry.as_str(), f.message())).collect();
+    assert_eq!(found, [(path, entry, message.to_owned())]);
+    assert!(!faults[0].remedy().is_empty());
 }
 
 #[track_caller]
@@ -225,7 +225,7 @@ fn wrong_types_are_named() {
     fault("[\"gpt\"]", "\"gpt\"", "key[0].logical_groups", KEY, groups);
     fault("{ env = \"TEAM_A_KEY\" }", "5", "key[0].secret", KEY, "secret is a number, not a secret");
     let single = FLEET.replace("[[key]]", "[key]");
-    assert_eq!(read_new(&single).expect_err("a fault").0[0].message, "key is a table, not an array of tables");
+    assert_eq!(read_new(&single).expect_err("a fault").0[0].message(), "key is a table, not an array of tables");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Faults, whole_document_fault};
+use super::{Faults, Wrong, whole_document_fault};
 
 /// Parses a whole text.
 ///
@@ -25,7 +25,7 @@ fn not_toml(text: &str, span: Option<Range<usize>>, message: &str) -> Faults {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
     let place = format!("line {line}, column {column}");
-    whole_document_fault(place, format!("is not TOML: {message}"), "correct that line")
+    whole_document_fault(place, Wrong::NotToml(message.to_owned()))
 }
 
 fn json_of_table(table: DeTable<'_>) -> Result<Map<String, Value>, Spanned<&'static str>> {
@@ -70,7 +70,7 @@ mod tests {
     fn a_number_beyond_64_bits_is_a_fault_with_its_place() {
         let Faults(faults) = parse("[[route]]\npriority = 9223372036854775808\n").unwrap_err();
         assert_eq!(
-            (faults[0].path.as_str(), faults[0].message.as_str()),
+            (faults[0].path.as_str(), faults[0].message().as_str()),
             ("line 2, column 12", "is not TOML: the number is too large")
         );
     }

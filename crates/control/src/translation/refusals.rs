@@ -88,6 +88,7 @@ pub(super) const LINES: &[Line] = &[
     ("the change has {} faults", "该变更有 {0} 处错误"),
     ("{} more", "另外 {0} 项"),
     ("variable {}", "环境变量 {0}"),
+    ("file {}", "文件 {0}"),
     ("managed resource", "托管资源"),
     // Lists, the log and the store.
     ("cursor is not one that this list returned", "cursor 不是该列表返回的取值"),

@@ -20,6 +20,7 @@ use relay_control::view::Fields;
 use super::acts;
 use super::fields::{FieldWords, Kind, Spec, read, specs};
 use super::issued::{Issued, issued};
+use super::told;
 use super::weight::{self, Weight};
 use crate::changes;
 use crate::fault::{Fault, PageResult};
@@ -208,7 +209,7 @@ async fn look_first(
         }
         Err(EditError::Faults(faults)) => {
             for fault in faults.0 {
-                let told = faults::at_field(visit.preferences.language, &fault);
+                let told = told::at_field(visit.preferences.language, &fault);
                 // The path of a table's field, as the form has it, or else of the table.
                 let input = form.inputs.iter_mut().find(|input| is_of(input.name, &fault.path));
                 match input {
@@ -220,7 +221,7 @@ async fn look_first(
         }
         Err(EditError::Exists { id, .. }) => {
             // The first field names the entry.
-            form.inputs[0].faults.push(faults::taken(visit.preferences.language, &id));
+            form.inputs[0].faults.push(told::taken(visit.preferences.language, &id));
             Some(Ok(unprocessable(&form)))
         }
         Err(error @ EditError::Outdated { .. }) => {

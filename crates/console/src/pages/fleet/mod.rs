@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod listed;
 pub(crate) mod routes;
 mod settings;
+pub(crate) mod told;
 pub(crate) mod trial;
 mod weight;
 

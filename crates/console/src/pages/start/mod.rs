@@ -18,6 +18,7 @@ use relay_control::status::FleetCounts;
 
 use self::steps::{Step, StepLink, links};
 use super::fleet::edit::Input;
+use super::fleet::told;
 use crate::fault::PageResult;
 use crate::faults;
 use crate::shell::{Section, Shell, see_other};
@@ -96,10 +97,10 @@ impl StepPage {
                     if let Some((_, field)) = fault.path.rsplit_once("].") {
                         fault.path = field.to_owned();
                     }
-                    self.mark(&fault.path, faults::at_field(language, &fault));
+                    self.mark(&fault.path, told::at_field(language, &fault));
                 }
             }
-            EditError::Exists { noun, id } => self.mark(noun.id_field(), faults::taken(language, &id)),
+            EditError::Exists { noun, id } => self.mark(noun.id_field(), told::taken(language, &id)),
             error => self.fail(vec![faults::said(language, &error.to_string())]),
         }
     }
