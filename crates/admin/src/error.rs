@@ -352,7 +352,7 @@ impl From<ChannelError> for ApiError {
     fn from(error: ChannelError) -> Self {
         let told = error.to_string();
         match error {
-            ChannelError::Invalid(invalid) => invalid.into(),
+            ChannelError::Invalid(faults) => InvalidRequest::from(faults.as_slice()).into(),
             ChannelError::Exists(_) => Self::new(StatusCode::CONFLICT, "already_exists", told),
             ChannelError::Missing(id) => Self::no_such("notification channel", &id),
             ChannelError::Outdated { current } => Self::outdated(told, current),

@@ -1,4 +1,4 @@
-//! What the control plane says of faults and findings, in the visitor's language.
+//! What the control plane says in English, in the visitor's language.
 
 use relay_control::translation::{in_chinese, label_in_chinese, label_of_chinese, line_in_chinese};
 

@@ -15,7 +15,7 @@ use crate::channels::Target;
 use crate::fields::{Fault, Fields};
 use crate::quiet_hours::QuietHours;
 use crate::rules::DEFAULT_REPEAT;
-use crate::{Kind, Language, Rules, Severity};
+use crate::{Kind, Language, Rules, Severity, Wrong};
 
 /// Reminders more often than this would be noise.
 const LEAST_REPEAT: Duration = Duration::from_mins(5);
@@ -63,7 +63,7 @@ impl Channel {
         let id = fields.required("id");
         let is_safe = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if id.len() > MAX_ID || !id.bytes().all(is_safe) {
-            fields.fault("id", format!("must be at most {MAX_ID} lower-case letters, digits and hyphens"));
+            fields.fault("id", Wrong::Id(MAX_ID));
         }
         let kind = fields.required("type");
         let enabled = fields.flag("enabled", true);
@@ -87,22 +87,17 @@ impl Channel {
 
 fn read_rules(fields: &mut Fields) -> Rules {
     let kinds = fields.texts("events").map(|names| {
-        let kinds = names.iter().filter_map(|name| match name.parse::<Kind>() {
-            Ok(kind) => Some(kind),
-            Err(error) => {
-                fields.fault("events", format!("\"{name}\" {error}"));
-                None
-            }
-        });
+        let kinds = names
+            .into_iter()
+            .filter_map(|name| name.parse::<Kind>().map_err(|_| fields.fault("events", Wrong::Event(name))).ok());
         kinds.collect()
     });
     let least = fields.parsed("min_severity", str::parse).unwrap_or(Severity::Info);
     let repeat = fields.parsed("repeat", |text| match humantime::parse_duration(text) {
         Ok(repeat) if repeat >= LEAST_REPEAT => Ok(repeat),
-        _ => Err("must be a time such as \"12h\", at least \"5m\""),
+        _ => Err(Wrong::Repeat),
     });
-    let zone = fields
-        .parsed("time_zone", |name| TimeZone::get(name).map_err(|_| "is no time zone; write it as \"Asia/Shanghai\""));
+    let zone = fields.parsed("time_zone", |name| TimeZone::get(name).map_err(|_| Wrong::Zone));
     let quiet = fields.take("quiet_hours").and_then(|value| read_quiet_hours(&value, fields));
     Rules { kinds, least, repeat: repeat.unwrap_or(DEFAULT_REPEAT), quiet, zone: zone.unwrap_or(TimeZone::UTC) }
 }
@@ -114,7 +109,7 @@ fn read_quiet_hours(value: &Value, fields: &mut Fields) -> Option<QuietHours> {
     let hours = time("from").zip(time("to")).filter(|_| is_whole);
     let hours = hours.and_then(|(from, to)| QuietHours::new(from, to));
     if hours.is_none() {
-        fields.fault("quiet_hours", "must be {\"from\": \"23:00\", \"to\": \"08:00\"}, two different times");
+        fields.fault("quiet_hours", Wrong::QuietHours);
     }
     hours
 }
@@ -189,7 +184,7 @@ mod tests {
     #[track_caller]
     fn faults(members: Value) -> Vec<String> {
         let faults = Channel::read(object(members)).expect_err("it has faults");
-        faults.into_iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect()
+        faults.into_iter().map(|fault| format!("{} {}", fault.field, fault.wrong)).collect()
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! Settings being read: members of an object are taken one by one, and all
 //! faults are told at once. What nobody takes is unknown.
 
-use std::fmt::Display;
-
 use relay_domain::Secret;
 use serde_json::{Map, Value};
 use url::Url;
+
+use crate::Wrong;
 
 /// One thing that is wrong with settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Where.
     pub field: String,
-    /// What, as the rest of a sentence.
-    pub message: String,
+    /// What.
+    pub wrong: Wrong,
 }
 
 /// The members of an object that nobody took yet, and what was wrong so far.
@@ -27,8 +27,8 @@ impl Fields {
         Self { left: members, faults: Vec::new() }
     }
 
-    pub(crate) fn fault(&mut self, field: &str, message: impl Into<String>) {
-        self.faults.push(Fault { field: field.to_owned(), message: message.into() });
+    pub(crate) fn fault(&mut self, field: &str, wrong: Wrong) {
+        self.faults.push(Fault { field: field.to_owned(), wrong });
     }
 
     /// A member that is there and not null.
@@ -39,16 +39,20 @@ impl Fields {
     /// A text, trimmed; a blank one is as good as none.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         let Value::String(text) = self.take(name)? else {
-            self.fault(name, "must be a string");
+            self.fault(name, Wrong::Text);
             return None;
         };
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
     /// A text, parsed.
-    pub(crate) fn parsed<T, E: Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+    pub(crate) fn parsed<T, E: Into<Wrong>>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
         let text = self.text(name)?;
-        parse(&text).map_err(|error| self.fault(name, error.to_string())).ok()
+        parse(&text).map_err(|error| self.fault(name, error.into())).ok()
     }
 
     /// A text that must be there; blank only beside a fault.
@@ -56,7 +60,7 @@ impl Fields {
         let faults = self.faults.len();
         self.text(name).unwrap_or_else(|| {
             if self.faults.len() == faults {
-                self.fault(name, "is required");
+                self.fault(name, Wrong::Missing);
             }
             String::new()
         })
@@ -71,7 +75,7 @@ impl Fields {
     pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
         let flag = self.take(name).unwrap_or(Value::Bool(default));
         flag.as_bool().unwrap_or_else(|| {
-            self.fault(name, "must be true or false");
+            self.fault(name, Wrong::Flag);
             default
         })
     }
@@ -79,12 +83,12 @@ impl Fields {
     /// A list of texts.
     pub(crate) fn texts(&mut self, name: &str) -> Option<Vec<String>> {
         let Value::Array(items) = self.take(name)? else {
-            self.fault(name, "must be a list of strings");
+            self.fault(name, Wrong::Texts);
             return None;
         };
         let texts: Option<Vec<_>> = items.iter().map(|item| item.as_str().map(|text| text.trim().to_owned())).collect();
         if texts.is_none() {
-            self.fault(name, "must be a list of strings");
+            self.fault(name, Wrong::Texts);
         }
         texts
     }
@@ -96,10 +100,10 @@ impl Fields {
             Some(default) => self.text(name).unwrap_or_else(|| default.to_owned()),
             None => self.required(name),
         };
-        check_url(&text, allow_private).unwrap_or_else(|message| {
+        check_url(&text, allow_private).unwrap_or_else(|wrong| {
             // That it is missing was told.
             if !text.is_empty() {
-                self.fault(name, message);
+                self.fault(name, wrong);
             }
             Url::parse("https://invalid.invalid").expect("it is a URL")
         })
@@ -108,22 +112,22 @@ impl Fields {
     /// Everything that is wrong, unknown members included.
     pub(crate) fn finish(mut self) -> Result<(), Vec<Fault>> {
         for name in std::mem::take(&mut self.left).keys() {
-            self.fault(name, "is unknown here");
+            self.fault(name, Wrong::Unknown);
         }
         if self.faults.is_empty() { Ok(()) } else { Err(self.faults) }
     }
 }
 
-fn check_url(text: &str, allow_private: bool) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "is not a URL")?;
+fn check_url(text: &str, allow_private: bool) -> Result<Url, Wrong> {
+    let url = Url::parse(text).map_err(|_| Wrong::Url)?;
     if url.scheme() != "https" && !(url.scheme() == "http" && allow_private) {
-        return Err("must begin with https://; http:// needs allow_private = true");
+        return Err(Wrong::Http);
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user or password");
+        return Err(Wrong::Userinfo);
     }
     if url.fragment().is_some() {
-        return Err("must not hold a fragment");
+        return Err(Wrong::Fragment);
     }
     Ok(url)
 }

@@ -24,6 +24,7 @@ pub mod sender;
 pub mod signature;
 pub mod transport;
 mod wording;
+pub mod wrong;
 
 pub use channel::Channel;
 pub use event::{Event, Kind, Phase, Severity};
@@ -33,3 +34,4 @@ pub use notifier::{Notifier, Raise};
 pub use rules::Rules;
 pub use sender::{Sender, Tested};
 pub use transport::Transport;
+pub use wrong::Wrong;

@@ -191,7 +191,7 @@ fn end(outcome: Outcome, attempts: u32, now: Timestamp) -> AttemptEnd {
 }
 
 fn words(faults: &[Fault]) -> String {
-    let words: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect();
+    let words: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.field, fault.wrong)).collect();
     words.join("; ")
 }
 

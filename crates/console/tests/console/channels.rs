@@ -65,7 +65,7 @@ async fn faults_stand_at_their_fields_and_what_was_entered_stays() {
     assert_eq!(refused.text.matches("aria-invalid=\"true\"").count(), 3, "{}", refused.text);
     admin.post("/preferences", &[("language", "zh")]).await;
     let refused = admin.submit("/account", "/notifications/new", &fields).await;
-    assert!(refused.text.contains("最多 64 个小写字母、数字和连字符"), "{}", refused.text);
+    assert!(refused.text.contains("只能使用小写字母、数字和连字符，最多 64 个。"), "{}", refused.text);
     let none = [("type", "dingtalk"), ("id", "ops"), ("url", "https://x.example")];
     let refused = admin.submit("/account", "/notifications/new", &none).await;
     assert!(refused.text.contains("请至少选择一个事件"));

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relay_domain::{Secret, Timestamp};
+pub use relay_notify::Wrong;
 use relay_notify::channels::Outcome;
 use relay_notify::{Channel, Event, Fault, Notifier, Raise, Sender, Transport, channel};
 use relay_store::notification::{Delivery, NotificationChannel};
@@ -65,8 +66,8 @@ impl Notifications {
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
     /// Its settings have faults.
-    #[error(transparent)]
-    Invalid(#[from] InvalidRequest),
+    #[error("{}", InvalidRequest::from(.0.as_slice()))]
+    Invalid(Vec<Fault>),
     /// There is one with that id.
     #[error("there is a notification channel \"{0}\" already")]
     Exists(String),
@@ -196,7 +197,7 @@ impl Control {
     /// # Errors
     /// See [`ChannelError`].
     pub async fn create_notification_channel(&self, settings: Fields, actor: &str) -> Result<Entry, ChannelError> {
-        let id = check(settings.clone())?.id;
+        let id = Channel::read(settings.clone()).map_err(ChannelError::Invalid)?.id;
         let record = channel::record(settings, self.now());
         let _one_at_a_time = self.notifications.editing.lock().await;
         if !self.parts.store.add_notification_channel(&record).await? {
@@ -230,14 +231,14 @@ impl Control {
         for (name, value) in changes {
             match name.as_str() {
                 "id" | "type" if settings.get(&name) != Some(&value) => {
-                    return Err(ChannelError::Invalid(fault(&name, "cannot be changed; add another channel")));
+                    return Err(ChannelError::Invalid(vec![Fault { field: name, wrong: Wrong::Fixed }]));
                 }
                 _ if known.secrets.contains_key(&name) && before.get(&name) == Some(&value) => {}
                 _ if value.is_null() => drop(settings.shift_remove(&name)),
                 _ => drop(settings.insert(name, value)),
             }
         }
-        check(settings.clone())?;
+        Channel::read(settings.clone()).map_err(ChannelError::Invalid)?;
         let record = channel::record(settings, self.now());
         let record = NotificationChannel { created_at: known.created_at, ..record };
         if !store.update_notification_channel(&record).await? {
@@ -379,13 +380,9 @@ fn subject(id: &str) -> String {
     format!("channel:{id}")
 }
 
-fn check(settings: Fields) -> Result<Channel, InvalidRequest> {
-    Channel::read(settings).map_err(|faults| {
-        let fault = |Fault { field, message }| FieldFault { field, message };
-        InvalidRequest(faults.into_iter().map(fault).collect())
-    })
-}
-
-fn fault(field: &str, message: &str) -> InvalidRequest {
-    InvalidRequest(vec![FieldFault { field: field.to_owned(), message: message.to_owned() }])
+impl From<&[Fault]> for InvalidRequest {
+    fn from(faults: &[Fault]) -> Self {
+        let fault = |fault: &Fault| FieldFault { field: fault.field.clone(), message: fault.wrong.to_string() };
+        Self(faults.iter().map(fault).collect())
+    }
 }

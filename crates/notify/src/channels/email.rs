@@ -6,6 +6,7 @@ use lettre::message::{Mailbox, Message as Mail, SinglePart};
 use relay_domain::Secret;
 
 use super::{Notice, Outcome};
+use crate::Wrong;
 use crate::fields::Fields;
 
 /// Who sends, by which server, to whom.
@@ -54,14 +55,14 @@ impl Email {
             "tls" => Ok(Security::Tls),
             "starttls" => Ok(Security::StartTls),
             "none" if allow_private => Ok(Security::None),
-            "none" => Err("none needs allow_private = true"),
-            _ => Err("must be tls, starttls or none"),
+            "none" => Err(Wrong::Plain),
+            _ => Err(Wrong::Encryption),
         });
         let security = security.unwrap_or(Security::Tls);
         let port = fields.take("smtp_port").and_then(|port| {
             let number = port.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
             if number.is_none() {
-                fields.fault("smtp_port", "must be a number from 1 to 65535");
+                fields.fault("smtp_port", Wrong::Port);
             }
             number
         });
@@ -69,7 +70,7 @@ impl Email {
             (Some(user), Some(password)) => Some((user, Secret::new(&password))),
             (None, None) => None,
             _ => {
-                fields.fault("username", "and password go together");
+                fields.fault("username", Wrong::Login);
                 None
             }
         };
@@ -100,8 +101,6 @@ impl Email {
     }
 }
 
-const EXAMPLE: &str = "must be an address such as ops@example.com or Ops <ops@example.com>";
-
 /// A place for what could not be read, beside its fault.
 fn nobody() -> Mailbox {
     "nobody@invalid.invalid".parse().expect("it is an address")
@@ -113,24 +112,24 @@ fn read_from(fields: &mut Fields) -> Mailbox {
         return nobody();
     }
     text.parse().unwrap_or_else(|_| {
-        fields.fault("from", EXAMPLE);
+        fields.fault("from", Wrong::Address(text));
         nobody()
     })
 }
 
 fn read_to(fields: &mut Fields) -> Vec<Mailbox> {
     let Some(texts) = fields.texts("to") else {
-        fields.fault("to", "is required");
+        fields.fault("to", Wrong::Missing);
         return Vec::new();
     };
     if texts.is_empty() {
-        fields.fault("to", "is empty");
+        fields.fault("to", Wrong::Empty);
     }
     let mut to = Vec::new();
     for text in texts {
         match text.parse() {
             Ok(mailbox) => to.push(mailbox),
-            Err(_) => fields.fault("to", format!("\"{text}\" {EXAMPLE}")),
+            Err(_) => fields.fault("to", Wrong::Address(text)),
         }
     }
     to
@@ -181,6 +180,6 @@ mod tests {
         let mut fields = Fields::new([("tls".to_owned(), json!("none"))].into_iter().collect());
         Email::read(&mut fields, false);
         let faults = fields.finish().unwrap_err();
-        assert!(faults.iter().any(|fault| fault.message == "none needs allow_private = true"), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.wrong == Wrong::Plain), "{faults:?}");
     }
 }

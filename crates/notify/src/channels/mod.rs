@@ -31,7 +31,7 @@ use url::Url;
 
 use crate::fields::Fields;
 use crate::message::shorten;
-use crate::{Event, Message};
+use crate::{Event, Message, Wrong};
 
 /// Longest reason that is kept of a failure, in bytes.
 const MAX_REASON: usize = 300;
@@ -150,7 +150,7 @@ impl Target {
             // The fault was told when the type was required.
             "" => return None,
             _ => {
-                fields.fault("type", "must be one of webhook, dingtalk, feishu, wecom, telegram, bark, email");
+                fields.fault("type", Wrong::Service);
                 return None;
             }
         })

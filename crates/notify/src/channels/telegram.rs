@@ -8,9 +8,9 @@ use serde_json::json;
 use url::Url;
 
 use super::{Answer, HttpRequest, HttpService, Notice, Outcome, by_status, coded};
-use crate::Severity;
 use crate::fields::Fields;
 use crate::message::shorten_by;
+use crate::{Severity, Wrong};
 
 /// Characters, whether the service counts them as such or by the units of UTF-16 in which it counts elsewhere.
 const MAX_TEXT: usize = 4096;
@@ -33,7 +33,7 @@ impl Telegram {
         let token = fields.secret("bot_token");
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-');
         if !token.expose().bytes().all(is_token) {
-            fields.fault("bot_token", "must be the token of a bot, such as 123456:ABC-DEF1234");
+            fields.fault("bot_token", Wrong::BotToken);
         }
         Self { server: fields.url("base_url", Some(SERVER), allow_private), token, chat: fields.required("chat_id") }
     }

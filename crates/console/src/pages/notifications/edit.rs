@@ -13,10 +13,9 @@ use relay_control::view::Fields;
 use serde_json::Value;
 
 use super::fields::{EVENTS, FieldWords, Kind, SERVICES, read, service_name, specs};
-use super::of_channel;
+use super::{of_channel, told};
 use crate::changes::value_text;
 use crate::fault::{Fault, PageResult};
-use crate::faults;
 use crate::form::{self, Form};
 use crate::kit::Confirm;
 use crate::query::{Query, address};
@@ -330,13 +329,10 @@ impl ChannelPage {
 
     fn refused(mut self, error: ChannelError) -> PageResult {
         match error {
-            ChannelError::Invalid(invalid) => {
+            ChannelError::Invalid(faults) => {
                 let language = self.shell.language;
-                let told = invalid.0.into_iter().map(|fault| {
-                    let message = faults::said(language, &fault.message);
-                    (fault.field, message)
-                });
-                self.found.extend(told);
+                self.found
+                    .extend(faults.into_iter().map(|fault| (fault.field, told::at_field(language, &fault.wrong))));
             }
             ChannelError::Exists(id) => self.found.push(("id".to_owned(), self.t.exists(id))),
             ChannelError::Outdated { .. } => self.found.push((String::new(), self.t.outdated().to_owned())),

@@ -4,6 +4,7 @@ pub(crate) mod edit;
 mod fields;
 pub(crate) mod list;
 pub(crate) mod test;
+mod told;
 
 use crate::query::path;
 
