@@ -165,15 +165,32 @@ impl Format {
         }
     }
 
-    /// `3 min ago`, or `in 3 min`. What is to come is rounded: of twelve hours that began this minute twelve are left, not eleven.
+    /// `3 min ago`, or `in 3 min`. What is to come is rounded: of twelve hours that began just now twelve are left, not
+    /// eleven.
     pub(crate) fn relative(self, at: Timestamp, now: Timestamp) -> String {
         let span = now.duration_since(at).unsigned_abs();
-        let span = self.span(if at <= now { span } else { rounded(span) });
+        let span = if at <= now { self.span(span) } else { self.left(span) };
         match (self.0, at <= now) {
             (Language::English, true) => format!("{span} ago"),
             (Language::English, false) => format!("in {span}"),
             (Language::Chinese, true) => format!("{span}前"),
             (Language::Chinese, false) => format!("{span}后"),
+        }
+    }
+
+    /// A length of time to come in its two largest units: `1 h 30 min`.
+    fn left(self, span: Duration) -> String {
+        let (unit, least) = match span.as_secs() {
+            0..60 => (1, 1),
+            60..3_570 => (60, 60),
+            3_570..172_770 => (3_600, 60),
+            _ => (86_400, 3_600),
+        };
+        let seconds = (span.as_secs() + least / 2) / least * least;
+        let largest = self.span(Duration::from_secs(seconds));
+        match seconds % unit {
+            0 => largest,
+            rest => format!("{largest} {}", self.span(Duration::from_secs(rest))),
         }
     }
 
@@ -204,17 +221,6 @@ impl Format {
             Language::Chinese => "秒",
         }
     }
-}
-
-/// To the nearest of the unit that [`Format::span`] writes it in.
-fn rounded(span: Duration) -> Duration {
-    let unit = match span.as_secs() {
-        0..60 => 1,
-        60..3_570 => 60,
-        3_570..171_000 => 3_600,
-        _ => 86_400,
-    };
-    Duration::from_secs((span.as_secs() + unit / 2) / unit * unit)
 }
 
 #[cfg(test)]
@@ -266,8 +272,10 @@ mod tests {
         );
         let (then, now) = ("2026-11-26T10:00:00Z".parse().unwrap(), "2026-11-26T10:03:09Z".parse().unwrap());
         let left = |seconds| EN.relative(then + Duration::from_secs(seconds), then);
-        let told = [59, 43_190, 3_590, 172_700, 7_140].map(left);
-        assert_eq!(told, ["in 59 s", "in 12 h", "in 1 h", "in 2 d", "in 2 h"]);
+        let told = [59, 90, 43_190, 3_590, 5_400, 172_780, 216_000].map(left);
+        let expected = ["in 59 s", "in 2 min", "in 12 h", "in 1 h", "in 1 h 30 min", "in 2 d", "in 2 d 12 h"];
+        assert_eq!(told, expected);
+        assert_eq!(ZH.relative(then + Duration::from_mins(90), then), "1 小时 30 分钟后");
         assert_eq!((EN.relative(then, now), ZH.relative(now, then)), ("3 min ago".into(), "3 分钟后".into()));
         assert_eq!(ZH.moment(then).text, "2026年11月26日 10:00:00 UTC");
     }

@@ -126,7 +126,7 @@ impl Act {
 
     /// What it would do, for who only looks: what refers to the entry goes with it, and that is told.
     fn tried(self, control: &Control, noun: Noun, id: &str) -> Result<Option<Tried>, EditError> {
-        let by = if self == Self::Delete { control.referring(noun, id) } else { Vec::new() };
+        let by = if self == Self::Delete { control.referrers(noun, id) } else { Vec::new() };
         let Some(edits) = self.edits(control, noun, id, !by.is_empty())? else { return Ok(None) };
         let planned = control.plan_edit(&edits)?;
         Ok(Some(Tried { edits, planned, by }))

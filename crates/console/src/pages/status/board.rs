@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::assets::{self, AssetUrls};
 use crate::format::{Format, Moment, NOTHING};
+use crate::pages::fleet::listed::natural;
 use crate::process::StatusPage;
 use crate::query::address;
 use crate::words::{Language, words};
@@ -229,7 +230,10 @@ impl StatusPageContent {
 
 /// The models that are shown, those of one group alone if one is asked for.
 fn of_group<'s>(status: &'s PublicStatus, group: Option<&str>) -> Vec<&'s ModelStatus> {
-    status.models.iter().filter(|model| group.is_none_or(|group| model.group == group)).collect()
+    let mut models: Vec<_> =
+        status.models.iter().filter(|model| group.is_none_or(|group| model.group == group)).collect();
+    models.sort_by(|a, b| natural(&a.group, &b.group).then_with(|| natural(&a.model, &b.model)));
+    models
 }
 
 /// Whether nothing but that no fault is known speaks for it: there were no requests in a day.
@@ -408,19 +412,31 @@ pub(super) fn samples(language: Language) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn told(availability: [Tally; SPANS.len()]) -> StatusPageContent {
-        let model = ModelStatus {
+    fn page_of(models: &[&str], availability: [Tally; SPANS.len()]) -> StatusPageContent {
+        let model = |model: &&str| ModelStatus {
             group: "gpt".into(),
-            model: "gpt-5".into(),
+            model: (*model).into(),
             state: State::Operational,
             availability,
             first_output_us: None,
             bars: Vec::new(),
         };
         let now = crate::pages::rendering::now();
-        let status = PublicStatus { at: now, state: State::Operational, models: vec![model] };
+        let models = models.iter().map(model).collect();
+        let status = PublicStatus { at: now, state: State::Operational, models };
         let page = StatusPage { title: None, groups: Vec::new(), days: 90 };
         StatusPageContent::new(Language::English, &page, &status, None).unwrap()
+    }
+
+    fn told(availability: [Tally; SPANS.len()]) -> StatusPageContent {
+        page_of(&["gpt-5"], availability)
+    }
+
+    #[test]
+    fn models_stand_in_the_order_that_people_count_in() {
+        let page = page_of(&["model-10", "model-2"], [Tally::default(); SPANS.len()]);
+        let names: Vec<&str> = page.groups[0].1.iter().map(|model| model.model.as_str()).collect();
+        assert_eq!(names, ["model-2", "model-10"]);
     }
 
     #[test]
