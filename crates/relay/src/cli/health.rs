@@ -87,7 +87,8 @@ fn show(health: &Value) -> String {
 fn route(item: &Value) -> Vec<String> {
     let millis = |name: &str| match field(item, name) {
         known if known.is_empty() => known,
-        known => format!("{known} ms"),
+        // Out of a histogram, whose buckets are up to a quarter wide.
+        known => format!("≈{known} ms"),
     };
     let limited = item["credentials"].as_array().and_then(|list| list.first());
     let flags = item["flags"].as_array().into_iter().flatten().map(|flag| field(flag, "flag"));
@@ -118,5 +119,16 @@ fn time_or_cell(item: &Value, name: &str) -> String {
             cell(&moved, "at")
         }
         _ => cell(item, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_out_of_a_histogram_are_said_to_be_about_right() {
+        let told = route(&json!({ "route_id": "r", "ttft_ms_p50": 640, "ttft_ms_p99": null }));
+        assert_eq!(told[7..], ["≈640 ms", ""]);
     }
 }
