@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 pub use relay_ledger::{Decision, DecisionAttempt, DecisionCandidate, Filter, TailCursor, Verdict, VerifyReport};
-use relay_ledger::{LedgerReader, ReadError};
+use relay_ledger::{LedgerReader, PATIENCE, ReadError};
 
 use crate::Control;
 use crate::actions::ActionError;
@@ -16,8 +16,7 @@ impl Control {
     /// # Errors
     /// See [`QueryError`].
     pub async fn decisions(&self, filter: Filter, request: PageRequest) -> Result<Page<Decision>, QueryError> {
-        let page = self.read_log(move |log| log.list(&filter, request.cursor.as_deref(), request.limit)).await?;
-        Ok(Page { items: page.items, next_cursor: page.next_cursor })
+        self.decisions_within(PATIENCE, filter, request).await
     }
 
     /// The same for somebody who looks at the page, and would rather wait for that long than go on to the next.

@@ -26,7 +26,7 @@ use crate::schema;
 use crate::tail::{Ended, TailCursor};
 
 /// After this time a page is returned with what it has, unless its reader says otherwise.
-const PATIENCE: Duration = Duration::from_millis(5);
+pub const PATIENCE: Duration = Duration::from_millis(5);
 /// Arrival times follow sequence numbers but for the time between arrival and plan, in microseconds. A request
 /// whose body took longer to arrive may be missing at the edge of a list that is bounded by time.
 pub(crate) const DISORDER: i64 = 30_000_000;

@@ -93,7 +93,7 @@ impl Edited {
     fn delete(&mut self, edit: &Edit, cascade: bool) -> Result<(), EditError> {
         let (noun, id) = (edit.noun, edit.id.as_str());
         let place = self.place(edit).ok_or_else(|| unknown(edit))?;
-        let by = referring(&self.document, noun, id);
+        let by = still_referring(&self.document, noun, id);
         if !by.is_empty() && !cascade {
             return Err(EditError::Referred { noun, id: id.to_owned(), by });
         }
@@ -138,7 +138,8 @@ fn refers(entry: &Value, field: &str, id: &str) -> bool {
     }
 }
 
-fn referring(document: &FleetDocument, noun: Noun, id: &str) -> Vec<EntryName> {
+/// What refers to an entry, after the edits before.
+fn still_referring(document: &FleetDocument, noun: Noun, id: &str) -> Vec<EntryName> {
     let mut found = Vec::new();
     for (other, field) in references(noun) {
         let entries = document.entries(other.as_str()).iter().filter(|entry| refers(entry, field, id));

@@ -14,7 +14,7 @@ mod noun;
 mod patch;
 mod weigh;
 
-use relay_domain::{Fleet, KeyOrigin, Route};
+use relay_domain::{ConsumerKey, KeyOrigin, Route};
 use serde_json::{Value, json};
 
 pub use error::EditError;
@@ -145,8 +145,18 @@ impl Control {
     }
 
     /// What refers to an entry of the fleet in force, and so goes with it or keeps it from being removed.
-    pub fn referring(&self, noun: Noun, id: &str) -> Vec<EntryName> {
-        referring(&self.in_force.load().fleet, noun, id)
+    pub fn referrers(&self, noun: Noun, id: &str) -> Vec<EntryName> {
+        let in_force = self.in_force.load();
+        let is_of = |route: &&Route| match noun {
+            Noun::Host => route.host.as_str() == id,
+            Noun::Group => route.group.as_str() == id,
+            Noun::Route | Noun::Key => false,
+        };
+        let calls = |key: &&ConsumerKey| noun == Noun::Group && key.groups.iter().any(|group| group.as_str() == id);
+        let named = |noun: Noun, id: &str| EntryName { noun: noun.as_str().to_owned(), id: id.to_owned() };
+        let routes = in_force.fleet.routes.iter().filter(is_of).map(|route| named(Noun::Route, route.id.as_str()));
+        let keys = in_force.fleet.keys.iter().filter(calls).map(|key| named(Noun::Key, key.id.as_str()));
+        routes.chain(keys).collect()
     }
 
     /// Drains every route to a host, in one generation: what is bound to it stays, nothing new comes.
@@ -184,17 +194,4 @@ fn drain(in_force: &InForce, id: &str) -> Result<Vec<Edit>, EditError> {
     let routes = in_force.fleet.routes.iter().filter(|route| route.host.as_str() == id && route.weight > 0);
     let no_weight = |route: &Route| Edit::update(Noun::Route, route.id.as_str(), view::fields(json!({ "weight": 0 })));
     Ok(routes.map(no_weight).collect())
-}
-
-fn referring(fleet: &Fleet, noun: Noun, id: &str) -> Vec<EntryName> {
-    let is_of = |route: &&Route| match noun {
-        Noun::Host => route.host.as_str() == id,
-        Noun::Group => route.group.as_str() == id,
-        Noun::Route | Noun::Key => false,
-    };
-    let named = |noun: Noun, id: &str| EntryName { noun: noun.as_str().to_owned(), id: id.to_owned() };
-    let routes = fleet.routes.iter().filter(is_of).map(|route| named(Noun::Route, route.id.as_str()));
-    let keys =
-        fleet.keys.iter().filter(|key| noun == Noun::Group && key.groups.iter().any(|group| group.as_str() == id));
-    routes.chain(keys.map(|key| named(Noun::Key, key.id.as_str()))).collect()
 }
