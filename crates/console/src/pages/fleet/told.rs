@@ -12,8 +12,6 @@ use crate::words::{Language, enumerated, words};
 words! {
     ToldWords {
         missing => "Fill this in." / "请填写此项。";
-        text => "Enter text." / "请填写文本。";
-        flag => "Enter true or false." / "请填写 true 或 false。";
         whole => "Enter a whole number." / "请填写整数。";
         up_to(most) => "Enter a whole number from 0 to {most}." / "请填写 0 到 {most} 之间的整数。";
         decimal => "Enter a decimal number such as 12.50." / "请填写十进制数，例如 12.50。";
@@ -21,15 +19,13 @@ words! {
         too_large => "Enter a smaller number." / "数值过大，请改小。";
         span => "Enter a duration of up to a year, such as 30s or 1h." / "请填写不超过一年的时长，例如 30s 或 1h。";
         time => "Enter a time with its zone, such as 2027-01-31T00:00:00Z." / "请填写带时区的时间，例如 2027-01-31T00:00:00Z。";
-        list => "Enter names with commas between them." / "请填写名称，用逗号分隔。";
-        budgets => "Enter one budget on each line, such as money 25.00 month or tokens 1000000 day." / "每行填写一项额度，例如 money 25.00 month 或 tokens 1000000 day。";
+        budgets => "Enter one budget on each line, as in the examples." / "请按示例填写，每行一项额度。";
         two_budgets => "Enter one budget of money, and one of tokens, for each period at most." / "每个周期最多填写一项金额额度和一项 token 额度。";
         choose(words) => "Choose one of {words}." / "请从以下取值中选择：{words}。";
         id => "Use letters, digits and . _ - : @ only." / "只能使用字母、数字和 . _ - : @。";
         id_like(id) => "Use letters, digits and . _ - : @ only, such as {id}." / "只能使用字母、数字和 . _ - : @，例如 {id}。";
         long_id(most) => "Enter a shorter name, of up to {most} characters." / "名称过长，最多 {most} 个字符。";
         taken(id) => "“{id}” exists already; choose another name." / "“{id}” 已存在，请换一个名称。";
-        fixed => "This cannot be changed." / "此项不能修改。";
         url => "Enter a URL such as https://host.example." / "请填写 URL，例如 https://host.example。";
         url_of_user => "Leave user:password@ out: there are fields for keys." / "请去掉 user:password@，密钥有单独的字段。";
         url_to_path => "End the URL at its path, without ? or #." / "URL 只保留到路径为止，不含 ? 或 #。";
@@ -47,7 +43,6 @@ words! {
         no_admin_access(host) => "Host “{host}” has no admin key or login of a sub2api host; give it one, or choose another key to send." / "主机 “{host}” 没有 sub2api 主机的管理 key 或登录账号，请为其填写，或选择其他 key。";
         shared(key) => "Key “{key}” has the same secret; enter another one." / "key “{key}” 使用了相同的密钥，请换一个。";
         unsendable => "Enter one word of visible ASCII characters." / "请填写由可见 ASCII 字符组成的一个词。";
-        secret => "Enter the value itself." / "请直接填写取值。";
     }
 }
 
@@ -61,8 +56,6 @@ pub(crate) fn at_field(language: Language, fault: &Fault) -> String {
         | Wrong::EmptySecret(_)
         | Wrong::Id(_, IdError::Empty, _)
         | Wrong::Model(_, ModelPatternError::Empty) => t.missing().to_owned(),
-        Wrong::Type(_, Expected::Text) => t.text().to_owned(),
-        Wrong::Type(_, Expected::Flag(_)) => t.flag().to_owned(),
         Wrong::Type(_, Expected::Whole) => t.whole().to_owned(),
         Wrong::Number(_, most) => t.up_to(Format(language).number(i64::try_from(*most).unwrap_or(i64::MAX))),
         Wrong::Type(_, Expected::Decimal) | Wrong::Inexact(_) | Wrong::Decimal(_, DecimalError::Form) => {
@@ -72,7 +65,6 @@ pub(crate) fn at_field(language: Language, fault: &Fault) -> String {
         Wrong::Decimal(_, DecimalError::TooLarge) => t.too_large().to_owned(),
         Wrong::Type(_, Expected::Span(_)) | Wrong::Span(..) => t.span().to_owned(),
         Wrong::Time(_) => t.time().to_owned(),
-        Wrong::Type(_, Expected::Texts) => t.list().to_owned(),
         Wrong::Type(_, Expected::Tables(_)) | Wrong::TokensAndMoney | Wrong::NoAmount => t.budgets().to_owned(),
         Wrong::TwoBudgets(_) => t.two_budgets().to_owned(),
         Wrong::Choice(_, _, words) => t.choose(enumerated(language, words)),
@@ -80,7 +72,6 @@ pub(crate) fn at_field(language: Language, fault: &Fault) -> String {
         Wrong::Id(_, IdError::Character(_), Some(id)) => t.id_like(id),
         Wrong::Id(_, IdError::Character(_), None) => t.id().to_owned(),
         Wrong::DuplicateId(_, id) => t.taken(id),
-        Wrong::FixedId(_) | Wrong::FixedSecret => t.fixed().to_owned(),
         Wrong::BaseUrl(_, BaseUrlError::Malformed | BaseUrlError::Scheme) => t.url().to_owned(),
         Wrong::BaseUrl(_, BaseUrlError::Userinfo) => t.url_of_user().to_owned(),
         Wrong::BaseUrl(_, BaseUrlError::Query) => t.url_to_path().to_owned(),
@@ -98,21 +89,30 @@ pub(crate) fn at_field(language: Language, fault: &Fault) -> String {
         Wrong::NoAdminAccess(host) => t.no_admin_access(host),
         Wrong::SharedSecret(key) => t.shared(key),
         Wrong::UnsendableSecret(_) => t.unsendable().to_owned(),
-        Wrong::Type(_, Expected::Secret)
+        // No form makes these: they are of what people write into fleet files, or send over the API.
+        Wrong::Type(
+            _,
+            Expected::Document
+            | Expected::Section
+            | Expected::Entry(_)
+            | Expected::Text
+            | Expected::Flag(_)
+            | Expected::Texts
+            | Expected::Table(_)
+            | Expected::Secret,
+        )
+        | Wrong::NotToml(_)
+        | Wrong::UnknownSection(..)
+        | Wrong::UnknownField(..)
+        | Wrong::FixedId(_)
+        | Wrong::FixedSecret
+        | Wrong::GroupOfKeptKey(_)
         | Wrong::ReferenceFields(_)
         | Wrong::TwoReferences
         | Wrong::NoReference
         | Wrong::Unresolved(..)
         | Wrong::NothingKept
-        | Wrong::NoKeptKey => t.secret().to_owned(),
-        // No form makes these: they are of what people write into a fleet file.
-        Wrong::NotToml(_)
-        | Wrong::UnknownSection(..)
-        | Wrong::UnknownField(..)
-        | Wrong::GroupOfKeptKey(_)
-        | Wrong::Type(_, Expected::Document | Expected::Section | Expected::Entry(_) | Expected::Table(_)) => {
-            fault.to_string()
-        }
+        | Wrong::NoKeptKey => fault.to_string(),
     }
 }
 
