@@ -59,12 +59,7 @@ pub(crate) fn of_entry(language: Language, entry: &str, told: &str) -> String {
 pub(crate) fn with_remedy(language: Language, message: &str, remedy: &str) -> String {
     match language {
         Language::English => format!("{message}; {remedy}"),
-        Language::Chinese => {
-            let message = in_chinese(message);
-            // A suggestion ends in a question mark already.
-            let between = if message.ends_with('？') { "" } else { "；" };
-            format!("{message}{between}{}", in_chinese(remedy))
-        }
+        Language::Chinese => format!("{}；{}", in_chinese(message), in_chinese(remedy)),
     }
 }
 
