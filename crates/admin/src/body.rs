@@ -1,21 +1,17 @@
-//! Request bodies: bytes within the limit, fleet documents, and the one place
-//! where a segment of the path is taken.
+//! Request bodies: the bytes within the limits, and the members of a JSON object, taken one by one.
 
 use std::time::Duration;
 
-use axum::body::HttpBody as _;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use axum::http::request::Parts;
+use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use relay_control::actions::FieldFault;
-use relay_control::fleet_document::FleetDocument;
+use relay_control::view::Fields;
 use serde_json::Value;
 
-use crate::error::ApiError;
-use crate::state::AdminState;
+use crate::error::{ApiError, ApiResult};
+use crate::json;
 
 /// Largest request body, in bytes (spec §6 has the same for the gateway).
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
@@ -23,132 +19,80 @@ pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Longest silence inside a body (spec §10).
 const BODY_STALL: Duration = Duration::from_secs(30);
 
+const NO_OBJECT: &str = "is not a JSON object";
+
 /// The whole body.
-pub(crate) struct RawBody(pub(crate) Bytes);
-
-/// A fleet document, as JSON or TOML.
-pub(crate) struct DocumentBody(pub(crate) FleetDocument);
-
-/// A JSON object.
-pub(crate) struct ObjectBody(pub(crate) serde_json::Map<String, Value>);
-
-/// Nothing, or a JSON object with nothing in it: what would be in it would be ignored.
-pub(crate) struct NoBody;
-
-impl FromRequest<AdminState> for NoBody {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
-        let RawBody(body) = RawBody::from_request(request, state).await?;
-        Members::read(&body)?.finish().map(|()| Self)
+pub(crate) async fn whole(mut body: Body) -> ApiResult<Bytes> {
+    let too_large = || {
+        let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+    };
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(too_large());
     }
-}
-
-/// The segment of the path that names a thing, percent-decoded.
-pub(crate) struct Id(pub(crate) String);
-
-impl FromRequest<AdminState> for RawBody {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, _: &AdminState) -> Result<Self, ApiError> {
-        let too_large = || {
-            let message = format!("the body is larger than {MAX_BODY_BYTES} bytes");
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
-        };
-        let mut body = request.into_body();
-        if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+    let mut bytes = BytesMut::new();
+    loop {
+        let frame = tokio::time::timeout(BODY_STALL, body.frame()).await.map_err(|_| {
+            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", "the body did not come to its end")
+        })?;
+        let Some(frame) = frame else { return Ok(bytes.freeze()) };
+        let frame = frame.map_err(|_| ApiError::invalid_field("body", "could not be read to its end"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > MAX_BODY_BYTES {
             return Err(too_large());
         }
-        let mut bytes = BytesMut::new();
-        loop {
-            let frame = tokio::time::timeout(BODY_STALL, body.frame()).await.map_err(|_| {
-                ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", "the body did not come to its end")
-            })?;
-            let Some(frame) = frame else { return Ok(Self(bytes.freeze())) };
-            let frame = frame.map_err(|_| ApiError::invalid_field("body", "could not be read to its end"))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if bytes.len() + data.len() > MAX_BODY_BYTES {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&data);
-        }
-    }
-}
-
-impl FromRequest<AdminState> for DocumentBody {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
-        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
-        let RawBody(body) = RawBody::from_request(request, state).await?;
-        if body.trim_ascii().is_empty() {
-            // As a document it would remove the whole fleet, and is rather a body that was forgotten.
-            return Err(ApiError::invalid_field("body", "is empty; send {} where an empty fleet is meant"));
-        }
-        let looks_like_json = body.trim_ascii_start().starts_with(b"{");
-        let is_toml = content_type.contains("toml") || (!content_type.contains("json") && !looks_like_json);
-        if is_toml {
-            let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid_field("body", "is not UTF-8"))?;
-            return Ok(Self(FleetDocument::from_toml(text)?));
-        }
-        let value = serde_json::from_slice(&body)
-            .map_err(|error| ApiError::invalid_field("body", format!("is not JSON ({error})")))?;
-        Ok(Self(FleetDocument::from_json(value)?))
-    }
-}
-
-impl FromRequest<AdminState> for ObjectBody {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
-        let RawBody(body) = RawBody::from_request(request, state).await?;
-        match serde_json::from_slice(&body) {
-            Ok(Value::Object(members)) => Ok(Self(members)),
-            _ => Err(ApiError::invalid_field("body", "is not a JSON object")),
-        }
-    }
-}
-
-impl FromRequestParts<AdminState> for Id {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
-        let id = Path::<String>::from_request_parts(parts, state).await;
-        id.map(|Path(id)| Self(id)).map_err(|_| ApiError::invalid_field("path", "is not UTF-8"))
-    }
-}
-
-/// Host, subscription user and group of a grant, percent-decoded.
-pub(crate) struct GrantPath(pub(crate) [String; 3]);
-
-impl FromRequestParts<AdminState> for GrantPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
-        let path = Path::<(String, String, String)>::from_request_parts(parts, state).await;
-        let Path((host, user, group)) = path.map_err(|_| ApiError::invalid_field("path", "is not UTF-8"))?;
-        Ok(Self([host, user, group].map(|text| text.trim().to_owned())))
+        bytes.extend_from_slice(&data);
     }
 }
 
 /// The members of a JSON object, taken one by one; faults are noted all at once.
+#[derive(Default)]
 pub(crate) struct Members {
     /// Before the name of a member in a fault: where the object is.
     place: String,
-    left: serde_json::Map<String, Value>,
+    /// Whether there was one.
+    pub(crate) is_there: bool,
+    left: Fields,
     known: Vec<String>,
     faults: Vec<FieldFault>,
 }
 
 impl Members {
     /// Reads the object; an empty body is one without members.
-    pub(crate) fn read(body: &[u8]) -> Result<Self, ApiError> {
-        let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|error| ApiError::invalid_field("body", format!("is not JSON ({error})")))?;
-        let Value::Object(left) = value else { return Err(ApiError::invalid_field("body", "is not a JSON object")) };
-        Ok(Self { place: String::new(), left, known: Vec::new(), faults: Vec::new() })
+    pub(crate) fn read(body: &[u8]) -> Self {
+        let mut read = Self::default();
+        if body.trim_ascii().is_empty() {
+            return read;
+        }
+        match json::read(body) {
+            Ok((Value::Object(members), twice)) => {
+                (read.is_there, read.left) = (true, members);
+                read.refuse_repeated(&twice);
+            }
+            Ok(_) => read.fault("body", NO_OBJECT),
+            Err(error) => read.fault("body", &format!("is not JSON ({error})")),
+        }
+        read
+    }
+
+    /// Those of a body that is read elsewhere.
+    pub(crate) fn taken() -> Self {
+        Self { is_there: true, ..Self::default() }
+    }
+
+    /// Notes members that were given more than once.
+    pub(crate) fn refuse_repeated(&mut self, places: &[String]) {
+        for place in places {
+            self.fault(place, "is given twice");
+        }
+    }
+
+    /// All members, whichever they are, for who finds their faults; there must be a body.
+    pub(crate) fn rest(&mut self) -> Fields {
+        if !self.is_there && self.faults.is_empty() {
+            self.fault("body", NO_OBJECT);
+        }
+        std::mem::take(&mut self.left)
     }
 
     /// Notes a fault.
@@ -244,7 +188,7 @@ impl Members {
                 self.fault(&place, "must be an object");
                 continue;
             };
-            let mut inner = Self { place: format!("{place}."), left, known: Vec::new(), faults: Vec::new() };
+            let mut inner = Self { place: format!("{place}."), left, ..Self::default() };
             found.extend(read(&mut inner));
             inner.refuse_unknown();
             self.faults.append(&mut inner.faults);
@@ -281,16 +225,10 @@ impl Members {
         value
     }
 
-    /// Refuses what was not taken, and answers what was read when nothing was wrong.
-    pub(crate) fn finish_with<T>(self, read: Option<T>) -> Result<T, ApiError> {
-        self.finish()?;
-        read.ok_or_else(|| ApiError::invalid_field("body", "lacks a required member"))
-    }
-
-    /// Refuses what was not taken.
-    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
+    /// All faults; what was not taken is one.
+    pub(crate) fn faults(mut self) -> Vec<FieldFault> {
         self.refuse_unknown();
-        if self.faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.faults)) }
+        self.faults
     }
 
     fn refuse_unknown(&mut self) {

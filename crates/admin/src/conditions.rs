@@ -2,17 +2,14 @@
 //! `If-None-Match` for who has it already.
 
 use axum::Json;
-use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use relay_control::expected::Expected;
 use serde::Serialize;
 use utoipa::IntoParams;
 
-use crate::error::ApiError;
-use crate::state::AdminState;
+use crate::input::Input;
 
 /// The strong entity tag of a version.
 pub(crate) fn entity_tag(version: &str) -> String {
@@ -22,7 +19,7 @@ pub(crate) fn entity_tag(version: &str) -> String {
 /// Over which version a change is made.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes what `IfMatch` reads")]
+#[expect(dead_code, reason = "describes what `Input::if_match` reads")]
 pub(crate) struct IfMatchHeader {
     /// Entity tags of versions, as `ETag` has them: 412 when the present one is another. `*` or nothing means any.
     #[param(rename = "If-Match", pattern = r#"^(\*|(W/)?"[!#-+.-~-]*"(, ?(W/)?"[!#-+.-~-]*")*)$"#)]
@@ -32,41 +29,34 @@ pub(crate) struct IfMatchHeader {
 /// Which version the caller has.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes what `IfNoneMatch` reads")]
+#[expect(dead_code, reason = "describes what `Input::if_none_match` reads")]
 pub(crate) struct IfNoneMatchHeader {
     /// Entity tags of versions, as `ETag` has them: 304 when the present one is among them.
     #[param(rename = "If-None-Match", pattern = r#"^(\*|(W/)?"[!#-+.-~-]*"(, ?(W/)?"[!#-+.-~-]*")*)$"#)]
     if_none_match: Option<String>,
 }
 
-/// Which versions a change may be made to; without the header any.
-pub(crate) struct IfMatch(pub(crate) Expected);
-
-impl FromRequestParts<AdminState> for IfMatch {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &AdminState) -> Result<Self, ApiError> {
-        match tags(&parts.headers, &IF_MATCH)? {
-            Tags::Absent | Tags::Any => Ok(Self(Expected::default())),
+impl Input {
+    /// Which versions a change may be made to, by `If-Match`; without it any.
+    pub(crate) fn if_match(&mut self) -> Expected {
+        match self.header(&IF_MATCH, |headers| tags(headers, &IF_MATCH)) {
+            None | Some(Tags::Absent | Tags::Any) => Expected::default(),
             // A weak tag equals nothing here (RFC 9110, section 13.1.1).
-            Tags::Some(tags) => {
+            Some(Tags::Some(tags)) => {
                 let strong = tags.into_iter().filter(|tag| !tag.weak).map(|tag| tag.version);
-                Ok(Self(Expected::one_of(strong.collect())))
+                Expected::one_of(strong.collect())
             }
         }
+    }
+
+    /// Which versions the caller has, by `If-None-Match`.
+    pub(crate) fn if_none_match(&mut self) -> IfNoneMatch {
+        IfNoneMatch(self.header(&IF_NONE_MATCH, |headers| tags(headers, &IF_NONE_MATCH)).unwrap_or(Tags::Absent))
     }
 }
 
 /// Which versions the caller has.
 pub(crate) struct IfNoneMatch(Tags);
-
-impl FromRequestParts<AdminState> for IfNoneMatch {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &AdminState) -> Result<Self, ApiError> {
-        tags(&parts.headers, &IF_NONE_MATCH).map(Self)
-    }
-}
 
 impl IfNoneMatch {
     /// 304 when the caller has this version, else the thing itself.
@@ -101,7 +91,7 @@ struct Tag {
     version: String,
 }
 
-fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Tags, ApiError> {
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Tags, &'static str> {
     let mut found = Vec::new();
     let mut is_there = false;
     for value in headers.get_all(name) {
@@ -111,9 +101,7 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Tags, ApiError> {
             return Ok(Tags::Any);
         }
         for tag in text.split(',') {
-            found.push(tag_of(tag.trim()).ok_or_else(|| {
-                ApiError::invalid_field(name.as_str(), "must be entity tags in quotes, as ETag has them, or *")
-            })?);
+            found.push(tag_of(tag.trim()).ok_or("must be entity tags in quotes, as ETag has them, or *")?);
         }
     }
     Ok(if is_there { Tags::Some(found) } else { Tags::Absent })
@@ -130,7 +118,7 @@ fn tag_of(text: &str) -> Option<Tag> {
 mod tests {
     use super::*;
 
-    fn read(values: &[&str]) -> Result<Tags, ApiError> {
+    fn read(values: &[&str]) -> Result<Tags, &'static str> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(IF_MATCH, HeaderValue::from_str(value).unwrap());

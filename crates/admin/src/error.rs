@@ -81,6 +81,17 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the answer could not be written")
     }
 
+    /// The faults of one input that two readers found; what else the second one met can wait.
+    pub(crate) fn beside(mut self, other: Option<Self>) -> Self {
+        if let Some(Self(other)) = other.filter(|other| other.0.code == self.0.code)
+            && let (Some(Value::Array(all)), Some(Value::Array(more))) = (&mut self.0.details, other.details)
+        {
+            self.0.message = format!("{}; {}", self.0.message, other.message);
+            all.extend(more);
+        }
+        self
+    }
+
     fn with_details(mut self, details: Option<Value>) -> Self {
         self.0.details = details;
         self
@@ -276,7 +287,6 @@ impl From<BindingError> for ApiError {
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         match error {
-            QueryError::Cursor => Self::invalid_field("cursor", "is not one that this list returned"),
             QueryError::Store(error) => error.into(),
             QueryError::Log(_) | QueryError::Aborted => {
                 tracing::error!(error = %error, source = ?std::error::Error::source(&error), "the decision log was not read");
@@ -315,7 +325,6 @@ impl From<HostError> for ApiError {
             HostError::Unknown(_) | HostError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", told),
             HostError::NoAccess(_) => Self::new(StatusCode::CONFLICT, "no_admin_access", told),
             HostError::Admin { .. } => Self::new(StatusCode::BAD_GATEWAY, "host_error", told),
-            HostError::Cursor => QueryError::Cursor.into(),
             HostError::Log(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", told),
             HostError::Edit(error) => error.into(),
             HostError::Store(error) => error.into(),

@@ -10,6 +10,8 @@ mod caller;
 mod conditions;
 mod endpoints;
 mod error;
+mod input;
+mod json;
 mod middleware;
 mod openapi;
 mod progress;

@@ -2,15 +2,13 @@
 //! list does not know is refused by name, since ignoring a filter would show,
 //! or purge, more than was meant.
 
-use axum::extract::{FromRequestParts, Query};
-use http::request::Parts;
+use std::str::FromStr;
+
+use http::Uri;
 use relay_control::actions::FieldFault;
 use relay_control::page::PageRequest;
 use relay_domain::Timestamp;
 use utoipa::IntoParams;
-
-use crate::error::ApiError;
-use crate::state::AdminState;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
@@ -18,7 +16,7 @@ const MAX_LIMIT: usize = 500;
 /// Which page of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "describes what `Filters::page` reads")]
+#[expect(dead_code, reason = "describes what `Query::page` reads")]
 pub(crate) struct PageQuery {
     /// Entries at most; 50 when left out.
     #[param(minimum = 1, maximum = 500)]
@@ -27,82 +25,61 @@ pub(crate) struct PageQuery {
     cursor: Option<String>,
 }
 
-/// The parameters of a request, in their order.
-pub(crate) struct Params(Vec<(String, String)>);
-
-impl FromRequestParts<AdminState> for Params {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
-        let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        pairs.map(|Query(pairs)| Self(pairs)).map_err(|_| ApiError::invalid_field("query", "cannot be read"))
-    }
-}
-
-/// No parameters: what would be in them would be ignored.
-pub(crate) struct NoParams;
-
-impl FromRequestParts<AdminState> for NoParams {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
-        Params::from_request_parts(parts, state).await?.none().map(|()| Self)
-    }
-}
-
-/// Filters being read; faults are noted all at once.
-pub(crate) struct Filters {
-    pairs: Vec<(String, String)>,
+/// The parameters of a request, taken one by one; faults are noted all at once.
+pub(crate) struct Query {
+    left: Vec<(String, String)>,
+    known: Vec<&'static str>,
     faults: Vec<FieldFault>,
 }
 
-impl Params {
-    /// Refuses any parameter.
-    pub(crate) fn none(self) -> Result<(), ApiError> {
-        self.filters(&[]).finish()
-    }
-
-    /// Accepts these filters, and no page.
-    pub(crate) fn filters(self, names: &[&str]) -> Filters {
-        let mut filters = Filters { pairs: Vec::new(), faults: Vec::new() };
-        for (name, value) in self.0 {
-            let value = value.trim().to_owned();
-            if !names.contains(&name.as_str()) {
-                let known = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-                filters.fault(&name, format!("is unknown; known here: {known}"));
-            } else if filters.pairs.iter().any(|(other, _)| *other == name) {
-                filters.fault(&name, "is given twice");
-            } else if value.is_empty() {
-                filters.fault(&name, "is empty");
-            } else {
-                filters.pairs.push((name, value));
-            }
+impl Query {
+    pub(crate) fn read(uri: &Uri) -> Self {
+        let mut read = Self { left: Vec::new(), known: Vec::new(), faults: Vec::new() };
+        match axum::extract::Query::try_from_uri(uri) {
+            Ok(axum::extract::Query(pairs)) => read.left = pairs,
+            Err(_) => read.fault("query", "cannot be read"),
         }
-        filters
+        read
     }
 
-    /// Accepts `limit`, `cursor` and these filters.
-    pub(crate) fn list(self, names: &[&str]) -> Filters {
-        self.filters(&[names, &["limit", "cursor"]].concat())
-    }
-}
-
-impl Filters {
     /// Notes a fault.
     pub(crate) fn fault(&mut self, field: &str, message: impl Into<String>) {
         self.faults.push(FieldFault { field: field.to_owned(), message: message.into() });
     }
 
-    /// A filter's text.
-    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
-        let at = self.pairs.iter().position(|(other, _)| other == name)?;
-        Some(self.pairs.swap_remove(at).1)
+    /// A parameter's text.
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
+        let (given, left) = std::mem::take(&mut self.left).into_iter().partition(|(other, _)| other == name);
+        self.left = left;
+        let given: Vec<(String, String)> = given;
+        match given.as_slice() {
+            [] => return None,
+            [(_, value)] if value.trim().is_empty() => self.fault(name, "is empty"),
+            [(_, value)] => return Some(value.trim().to_owned()),
+            _ => self.fault(name, "is given twice"),
+        }
+        None
     }
 
-    /// A filter's text, parsed.
+    /// A parameter that must be there, parsed.
+    pub(crate) fn required<T, E: std::fmt::Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let faults = self.faults.len();
+        let value = self.parsed(name, parse);
+        if value.is_none() && self.faults.len() == faults {
+            self.fault(name, "is required");
+        }
+        value
+    }
+
+    /// A parameter's text, parsed.
     pub(crate) fn parsed<T, E: std::fmt::Display>(
         &mut self,
-        name: &str,
+        name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let text = self.text(name)?;
@@ -116,12 +93,12 @@ impl Filters {
     }
 
     /// `true` or `false`.
-    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+    pub(crate) fn flag(&mut self, name: &'static str) -> Option<bool> {
         self.parsed(name, |text| text.parse::<bool>().map_err(|_| "must be true or false"))
     }
 
     /// One of the named values.
-    pub(crate) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
         self.parsed(name, |text| {
             let found = choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
             found.ok_or_else(|| {
@@ -132,21 +109,26 @@ impl Filters {
     }
 
     /// A time.
-    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
+    pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
         self.parsed(name, |text| text.parse().map_err(|_| "must be a time such as 2026-10-01T12:00:00Z"))
     }
 
     /// `limit` and `cursor`.
-    pub(crate) fn page(&mut self) -> PageRequest {
+    pub(crate) fn page<C: FromStr>(&mut self) -> PageRequest<C> {
         let limit = self.parsed("limit", |text| match text.parse() {
             Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
             _ => Err(format!("must be a number from 1 to {MAX_LIMIT}")),
         });
-        PageRequest { limit: limit.unwrap_or(DEFAULT_LIMIT), cursor: self.text("cursor") }
+        let cursor = self.parsed("cursor", |text| text.parse().map_err(|_| "is not one that this list returned"));
+        PageRequest { limit: limit.unwrap_or(DEFAULT_LIMIT), cursor }
     }
 
-    /// All faults.
-    pub(crate) fn finish(self) -> Result<(), ApiError> {
-        if self.faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.faults)) }
+    /// All faults; what was not taken is one.
+    pub(crate) fn faults(mut self) -> Vec<FieldFault> {
+        let known = if self.known.is_empty() { "nothing".to_owned() } else { self.known.join(", ") };
+        for (name, _) in std::mem::take(&mut self.left) {
+            self.fault(&name, format!("is unknown; known here: {known}"));
+        }
+        self.faults
     }
 }

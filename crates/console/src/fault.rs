@@ -99,7 +99,6 @@ impl From<StoreError> for Fault {
 impl From<QueryError> for Fault {
     fn from(error: QueryError) -> Self {
         match error {
-            QueryError::Cursor => Self::Parameter("cursor"),
             QueryError::Store(error) => error.into(),
             error => {
                 tracing::error!(%error, "the decision log cannot be read");

@@ -14,7 +14,7 @@ use crate::form::Fields;
 use crate::state::Console;
 
 /// Entries of a page of a list.
-const PAGE: usize = 50;
+pub(crate) const PAGE: usize = 50;
 
 /// Parameters that some pages call by a short name: the address of one page narrows any other.
 const SHORT: [(&str, &str); 5] = [
@@ -65,8 +65,11 @@ impl Query {
     }
 
     /// Which page of a list.
-    pub(crate) fn page(&self) -> PageRequest {
-        PageRequest { limit: PAGE, cursor: self.text("cursor") }
+    ///
+    /// # Errors
+    /// The cursor is not one of the list's.
+    pub(crate) fn page<C: std::str::FromStr>(&self) -> Result<PageRequest<C>, Fault> {
+        Ok(PageRequest { limit: PAGE, cursor: self.parsed("cursor")? })
     }
 }
 

@@ -65,9 +65,9 @@ impl Control {
     pub async fn audit_trail(
         &self,
         filter: &AuditFilter,
-        request: &PageRequest,
+        request: &PageRequest<i64>,
     ) -> Result<Page<AuditView>, QueryError> {
-        let entries = self.parts.store.audit(filter, request.number()?, request.read_limit()).await?;
+        let entries = self.parts.store.audit(filter, request.cursor, request.read_limit()).await?;
         Ok(Page::of(entries, request.limit, |entry| entry.id.to_string()).map(Into::into))
     }
 

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::Control;
 use crate::expected::{Expected, Outdated};
-use crate::page::{Page, PageRequest, QueryError};
+use crate::page::{Page, PageRequest};
 
 /// A binding as it is shown. The subject is not known here: only its hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -77,18 +77,10 @@ impl From<BindingEntry> for BindingView {
 
 impl Control {
     /// Bindings by sticky key.
-    ///
-    /// # Errors
-    /// [`QueryError::Cursor`].
-    pub async fn bindings(
-        &self,
-        filter: &BindingFilter,
-        request: &PageRequest,
-    ) -> Result<Page<BindingView>, QueryError> {
-        let cursor = request.cursor.as_deref().map(str::parse).transpose().map_err(|_| QueryError::Cursor)?;
-        let page = self.parts.bindings.list(filter, cursor, request.limit, self.now()).await;
+    pub async fn bindings(&self, filter: &BindingFilter, request: &PageRequest<StickyKey>) -> Page<BindingView> {
+        let page = self.parts.bindings.list(filter, request.cursor, request.limit, self.now()).await;
         let next_cursor = page.next.map(|key| key.to_string());
-        Ok(Page { items: page.items.into_iter().map(Into::into).collect(), next_cursor })
+        Page { items: page.items.into_iter().map(Into::into).collect(), next_cursor }
     }
 
     /// One binding.

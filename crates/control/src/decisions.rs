@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-pub use relay_ledger::{Decision, DecisionAttempt, DecisionCandidate, Filter, TailCursor, Verdict, VerifyReport};
+pub use relay_ledger::{
+    Decision, DecisionAttempt, DecisionCandidate, Filter, ListCursor, TailCursor, Verdict, VerifyReport,
+};
 use relay_ledger::{LedgerReader, PATIENCE, ReadError};
 
 use crate::Control;
@@ -15,7 +17,11 @@ impl Control {
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn decisions(&self, filter: Filter, request: PageRequest) -> Result<Page<Decision>, QueryError> {
+    pub async fn decisions(
+        &self,
+        filter: Filter,
+        request: PageRequest<ListCursor>,
+    ) -> Result<Page<Decision>, QueryError> {
         self.decisions_within(PATIENCE, filter, request).await
     }
 
@@ -27,11 +33,11 @@ impl Control {
         &self,
         patience: Duration,
         filter: Filter,
-        request: PageRequest,
+        request: PageRequest<ListCursor>,
     ) -> Result<Page<Decision>, QueryError> {
         let PageRequest { cursor, limit } = request;
-        let page = self.read_log(move |log| log.list_within(patience, &filter, cursor.as_deref(), limit)).await?;
-        Ok(Page { items: page.items, next_cursor: page.next_cursor })
+        let page = self.read_log(move |log| log.list_within(patience, &filter, cursor, limit)).await?;
+        Ok(Page { items: page.items, next_cursor: page.next_cursor.map(|cursor| cursor.to_string()) })
     }
 
     /// The newest decision with this request id. What has just ended may not be

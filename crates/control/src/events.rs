@@ -56,8 +56,12 @@ impl Control {
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn events(&self, filter: &EventFilter, request: &PageRequest) -> Result<Page<EventView>, QueryError> {
-        let found = self.parts.store.events(filter, request.number()?, request.read_limit()).await?;
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        request: &PageRequest<i64>,
+    ) -> Result<Page<EventView>, QueryError> {
+        let found = self.parts.store.events(filter, request.cursor, request.read_limit()).await?;
         Ok(Page::of(found, request.limit, |event| event.id.to_string()).map(Into::into))
     }
 
@@ -68,9 +72,9 @@ impl Control {
     pub async fn observations(
         &self,
         filter: &ObservationFilter,
-        request: &PageRequest,
+        request: &PageRequest<i64>,
     ) -> Result<Page<ObservationView>, QueryError> {
-        let found = self.parts.store.observations(filter, request.number()?, request.read_limit()).await?;
+        let found = self.parts.store.observations(filter, request.cursor, request.read_limit()).await?;
         Ok(Page::of(found, request.limit, |seen| seen.id.to_string()).map(Into::into))
     }
 }

@@ -3,7 +3,7 @@
 use relay_domain::{ConsumerKey, CredentialMode, HostKind, KeyOrigin, Route};
 
 use crate::Control;
-use crate::page::{Page, PageRequest};
+use crate::page::{Key, Page, PageRequest};
 use crate::view::{self, Fields};
 
 /// Which hosts to list; an absent field admits all.
@@ -55,18 +55,18 @@ pub struct RouteFilter {
 /// A page of entries that come sorted by id.
 fn page<'a, T: 'a>(
     entries: impl Iterator<Item = &'a T>,
-    request: &PageRequest,
+    request: &PageRequest<Key<String>>,
     id: impl Fn(&T) -> &str,
     view: impl Fn(&T) -> Fields,
 ) -> Page<Fields> {
-    let after = entries.filter(|entry| request.cursor.as_deref().is_none_or(|cursor| id(entry) > cursor));
+    let after = entries.filter(|entry| request.is_ahead(id(entry)));
     let items: Vec<&T> = after.take(request.limit + 1).collect();
-    Page::of(items, request.limit, |entry| id(entry).to_owned()).map(view)
+    Page::of(items, request.limit, |entry| Key(id(entry)).to_string()).map(view)
 }
 
 impl Control {
     /// Hosts by id.
-    pub fn hosts(&self, filter: &HostFilter, request: &PageRequest) -> Page<Fields> {
+    pub fn hosts(&self, filter: &HostFilter, request: &PageRequest<Key<String>>) -> Page<Fields> {
         let snapshot = self.snapshot();
         let hosts =
             snapshot.hosts().iter().filter(|host| is(filter.kind, host.kind) && is(filter.enabled, host.enabled));
@@ -79,7 +79,7 @@ impl Control {
     }
 
     /// Groups by id.
-    pub fn groups(&self, filter: &GroupFilter, request: &PageRequest) -> Page<Fields> {
+    pub fn groups(&self, filter: &GroupFilter, request: &PageRequest<Key<String>>) -> Page<Fields> {
         let snapshot = self.snapshot();
         let groups = snapshot.groups().filter(|group: &&relay_domain::Group| is(filter.enabled, group.enabled));
         page(groups, request, |group| group.id.as_str(), view::group)
@@ -91,7 +91,7 @@ impl Control {
     }
 
     /// Routes by id.
-    pub fn routes(&self, filter: &RouteFilter, request: &PageRequest) -> Page<Fields> {
+    pub fn routes(&self, filter: &RouteFilter, request: &PageRequest<Key<String>>) -> Page<Fields> {
         let snapshot = self.snapshot();
         let mut routes: Vec<&Route> =
             snapshot.routes().iter().map(|entry| &entry.route).filter(|route| filter.admits(route)).collect();
@@ -106,7 +106,7 @@ impl Control {
     }
 
     /// Consumer keys by id.
-    pub fn keys(&self, filter: &KeyFilter, request: &PageRequest) -> Page<Fields> {
+    pub fn keys(&self, filter: &KeyFilter, request: &PageRequest<Key<String>>) -> Page<Fields> {
         let snapshot = self.snapshot();
         let keys = snapshot.keys().iter().filter(|key| filter.admits(key));
         page(keys, request, |key| key.id.as_str(), view::key)

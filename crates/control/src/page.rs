@@ -1,5 +1,9 @@
 //! Pages of lists, and why a question could not be answered.
 
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
 use relay_ledger::ReadError;
 use relay_store::StoreError;
 use serde::Serialize;
@@ -16,21 +20,26 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
-/// Which page is asked for.
+/// Which page is asked for. Each list has cursors `C` of its own: what sorts its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageRequest {
+pub struct PageRequest<C> {
     /// Entries at most; at least 1.
     pub limit: usize,
     /// `next_cursor` of the page before.
-    pub cursor: Option<String>,
+    pub cursor: Option<C>,
 }
+
+/// A cursor of a list that is sorted by text, or by several things: they are in it, whatever characters they have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key<K>(pub K);
+
+/// The text is no [`Key`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoKey;
 
 /// A question was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// The cursor is not one that this list gave.
-    #[error("cursor is not one that this list returned")]
-    Cursor,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -44,10 +53,7 @@ pub enum QueryError {
 
 impl From<ReadError> for QueryError {
     fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Cursor => Self::Cursor,
-            error => Self::Log(error),
-        }
+        Self::Log(error)
     }
 }
 
@@ -67,28 +73,34 @@ impl<T> Page<T> {
     }
 }
 
-impl PageRequest {
-    /// A cursor that is a number.
-    pub(crate) fn number<N: std::str::FromStr>(&self) -> Result<Option<N>, QueryError> {
-        self.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| QueryError::Cursor)).transpose()
-    }
-
-    /// A cursor that [`key_cursor`] made.
-    pub(crate) fn key<K: DeserializeOwned>(&self) -> Result<Option<K>, QueryError> {
-        let read = |cursor: &String| {
-            let bytes = hex::decode(cursor).ok()?;
-            serde_json::from_slice(&bytes).ok()
-        };
-        self.cursor.as_ref().map(|cursor| read(cursor).ok_or(QueryError::Cursor)).transpose()
-    }
-
+impl<C> PageRequest<C> {
     /// One more than is shown, so that the end is known.
     pub(crate) fn read_limit(&self) -> u32 {
         u32::try_from(self.limit).unwrap_or(u32::MAX).saturating_add(1)
     }
 }
 
-/// A cursor of what sorts an entry, whatever characters are in it.
-pub(crate) fn key_cursor(key: &impl Serialize) -> String {
-    hex::encode(serde_json::to_vec(key).unwrap_or_default())
+impl<K> PageRequest<Key<K>> {
+    /// Whether what is sorted by `key` comes after the page before.
+    pub(crate) fn is_ahead<Q: PartialOrd + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.cursor.as_ref().is_none_or(|Key(last)| key > last.borrow())
+    }
+}
+
+impl<K: Serialize> fmt::Display for Key<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(serde_json::to_vec(&self.0).unwrap_or_default()))
+    }
+}
+
+impl<K: DeserializeOwned> FromStr for Key<K> {
+    type Err = NoKey;
+
+    fn from_str(text: &str) -> Result<Self, NoKey> {
+        let bytes = hex::decode(text).map_err(|_| NoKey)?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|_| NoKey)
+    }
 }

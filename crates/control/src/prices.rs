@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Control;
-use crate::page::{Page, PageRequest, QueryError, key_cursor};
+use crate::page::{Key, Page, PageRequest};
 
 /// One line of the table.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -29,22 +29,18 @@ pub struct PriceFilter {
 
 /// What sorts a line: the operator's own first, then model, length of the prompt, and day. No table has two that are
 /// alike in all of them.
-type Key = (bool, String, u64, String);
+pub type PriceKey = Key<(bool, String, u64, String)>;
 
 impl PriceView {
-    fn key(&self) -> Key {
+    fn key(&self) -> PriceKey {
         let Entry { model, above_input, from, .. } = &self.entry;
-        (self.table != "own", model.clone(), above_input.unwrap_or(0), from.clone().unwrap_or_default())
+        Key((self.table != "own", model.clone(), above_input.unwrap_or(0), from.clone().unwrap_or_default()))
     }
 }
 
 impl Control {
     /// The lines by model, length of the prompt and date, the operator's own first.
-    ///
-    /// # Errors
-    /// [`QueryError::Cursor`].
-    pub fn prices(&self, filter: &PriceFilter, request: &PageRequest) -> Result<Page<PriceView>, QueryError> {
-        let after: Option<Key> = request.key()?;
+    pub fn prices(&self, filter: &PriceFilter, request: &PageRequest<PriceKey>) -> Page<PriceView> {
         let lines = self.parts.prices.entries().filter(|(entry, is_own)| {
             filter.model.as_ref().is_none_or(|model| entry.model.starts_with(model))
                 && filter.is_own.is_none_or(|own| own == *is_own)
@@ -54,8 +50,8 @@ impl Control {
             table: if is_own { "own" } else { "list" },
         };
         let mut lines: Vec<PriceView> = lines.map(view).collect();
-        lines.sort_by_cached_key(PriceView::key);
-        lines.retain(|line| after.as_ref().is_none_or(|after| line.key() > *after));
-        Ok(Page::of(lines, request.limit, |line| key_cursor(&line.key())))
+        lines.sort_by_cached_key(|line| line.key().0);
+        lines.retain(|line| request.is_ahead(&line.key().0));
+        Page::of(lines, request.limit, |line| line.key().to_string())
     }
 }

@@ -192,6 +192,14 @@ impl Control {
         Ok(Applied::published(generation, diff, generated, findings))
     }
 
+    /// Reads a document as [`Control::apply`] does, for its faults alone.
+    ///
+    /// # Errors
+    /// All faults.
+    pub fn check(&self, document: &FleetDocument) -> Result<(), Faults> {
+        self.read(document, &self.in_force.load_full(), &*self.parts.resolver).map(drop)
+    }
+
     /// What [`Control::apply`] would do; nothing is changed. With a window, also what it would do to the traffic of then.
     ///
     /// # Errors

@@ -119,9 +119,9 @@ impl Control {
     pub async fn generations(
         &self,
         filter: &GenerationFilter,
-        request: &PageRequest,
+        request: &PageRequest<Generation>,
     ) -> Result<Page<GenerationView>, QueryError> {
-        let records = self.parts.store.generations(filter, request.number()?, request.read_limit()).await?;
+        let records = self.parts.store.generations(filter, request.cursor, request.read_limit()).await?;
         Ok(Page::of(records, request.limit, |record| record.number.to_string()).map(Into::into))
     }
 
@@ -151,9 +151,9 @@ impl Control {
     pub async fn managed_resources(
         &self,
         filter: &ResourceFilter,
-        request: &PageRequest,
+        request: &PageRequest<i64>,
     ) -> Result<Page<ResourceView>, QueryError> {
-        let found = self.parts.store.managed_resources(filter, request.number()?, request.read_limit()).await?;
+        let found = self.parts.store.managed_resources(filter, request.cursor, request.read_limit()).await?;
         Ok(Page::of(found, request.limit, |resource| resource.id.to_string()).map(Into::into))
     }
 

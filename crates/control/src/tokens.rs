@@ -68,6 +68,16 @@ pub enum TokenError {
     Store(#[from] StoreError),
 }
 
+/// The label in a text.
+///
+/// # Errors
+/// [`TokenError::Label`].
+pub fn label_of(text: &str) -> Result<&str, TokenError> {
+    let label = text.trim();
+    let is_good = !label.is_empty() && label.chars().count() <= MAX_LABEL && !label.chars().any(char::is_control);
+    if is_good { Ok(label) } else { Err(TokenError::Label) }
+}
+
 impl From<AdminToken> for TokenView {
     fn from(token: AdminToken) -> Self {
         let AdminToken { id, label, role, created_at } = token;
@@ -80,10 +90,11 @@ impl Control {
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn tokens(&self, role: Option<Role>, request: &PageRequest) -> Result<Page<TokenView>, QueryError> {
-        let after: Option<i64> = request.number()?;
+    pub async fn tokens(&self, role: Option<Role>, request: &PageRequest<i64>) -> Result<Page<TokenView>, QueryError> {
         let mut tokens = self.parts.store.admin_tokens().await?;
-        tokens.retain(|token| after.is_none_or(|after| token.id > after) && role.is_none_or(|role| token.role == role));
+        tokens.retain(|token| {
+            request.cursor.is_none_or(|after| token.id > after) && role.is_none_or(|role| token.role == role)
+        });
         tokens.truncate(request.limit + 1);
         Ok(Page::of(tokens, request.limit, |token| token.id.to_string()).map(Into::into))
     }
@@ -102,10 +113,7 @@ impl Control {
     /// # Errors
     /// See [`TokenError`]. A dropped future may have made it; the next list tells.
     pub async fn create_token(&self, label: &str, role: Role, actor: &str) -> Result<IssuedToken, TokenError> {
-        let label = label.trim();
-        if label.is_empty() || label.chars().count() > MAX_LABEL || label.chars().any(char::is_control) {
-            return Err(TokenError::Label);
-        }
+        let label = label_of(label)?;
         // Two calls at once must not both find the label free.
         let _one_at_a_time = self.publishing.lock().await;
         let store = &self.parts.store;

@@ -155,7 +155,7 @@ impl Control {
             let mut decisions = Vec::new();
             let mut cursor = None;
             for _ in 0..READS {
-                let page = log.list_within(READ_PATIENCE, &filter, cursor.as_deref(), READ_AT_ONCE)?;
+                let page = log.list_within(READ_PATIENCE, &filter, cursor, READ_AT_ONCE)?;
                 decisions.extend(page.items);
                 cursor = page.next_cursor;
                 if cursor.is_none() {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Control;
-use crate::page::{Page, PageRequest, QueryError, key_cursor};
+use crate::page::{Key, Page, PageRequest, QueryError};
 
 /// What roll-ups are added up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +100,11 @@ pub struct UsageQuery {
     /// Which requests count.
     pub filter: RollupFilter,
     /// Which lines of the answer; `None` is all.
-    pub page: Option<PageRequest>,
+    pub page: Option<PageRequest<UsageKey>>,
 }
+
+/// What sorts the lines: the values of their dimensions.
+pub type UsageKey = Key<Vec<String>>;
 
 /// One line: its dimensions, and the sums below them.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -181,7 +184,7 @@ impl Control {
         let UsageQuery { from, to, by, filter, page } = query;
         let from = hour_of(from);
         let rollups = self.read_log(move |log| log.rollups(from, to, &filter)).await?;
-        let Page { items, next_cursor } = cut(add_up(&rollups, &by), page.as_ref())?;
+        let Page { items, next_cursor } = cut(add_up(&rollups, &by), page.as_ref());
         Ok(UsageReport { from, to, items, next_cursor })
     }
 }
@@ -234,18 +237,16 @@ fn add_up(rollups: &[Rollup], by: &[Dimension]) -> Vec<UsageLine> {
 }
 
 /// The lines of a page; they are sorted by their dimensions, which name them.
-fn cut(mut lines: Vec<UsageLine>, page: Option<&PageRequest>) -> Result<Page<UsageLine>, QueryError> {
-    let Some(page) = page else { return Ok(Page { items: lines, next_cursor: None }) };
-    if let Some(after) = page.key::<Vec<String>>()? {
-        lines.retain(|line| line.values() > after.iter().map(String::as_str).collect());
-    }
-    Ok(Page::of(lines, page.limit, |line| key_cursor(&line.values())))
+fn cut(mut lines: Vec<UsageLine>, page: Option<&PageRequest<UsageKey>>) -> Page<UsageLine> {
+    let Some(page) = page else { return Page { items: lines, next_cursor: None } };
+    lines.retain(|line| page.is_ahead(&line.values()));
+    Page::of(lines, page.limit, |line| Key(line.values()).to_string())
 }
 
 impl UsageLine {
     /// What sorts it.
-    fn values(&self) -> Vec<&str> {
-        self.dimensions.values().filter_map(serde_json::Value::as_str).collect()
+    fn values(&self) -> Vec<String> {
+        self.dimensions.values().filter_map(serde_json::Value::as_str).map(str::to_owned).collect()
     }
 
     fn new(dimensions: serde_json::Map<String, serde_json::Value>, sums: &RollupSums) -> Self {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use relay_ledger::{Filter, Ledger, LedgerOptions, LedgerReader, Verdict, verify};
+use relay_ledger::{Filter, Ledger, LedgerOptions, LedgerReader, ListCursor, Verdict, verify};
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -121,7 +121,7 @@ fn measure(name: &str, mut query: impl FnMut(u64) -> usize) {
 fn measure_all(reader: &LedgerReader, rows: u64) {
     let text = |text: &str| Some(text.to_owned());
     let all = Filter::default;
-    let page = |filter: &Filter, cursor: Option<&str>| reader.list(filter, cursor, PAGE).unwrap();
+    let page = |filter: &Filter, cursor: Option<ListCursor>| reader.list(filter, cursor, PAGE).unwrap();
     measure("first page", |_| page(&all(), None).items.len());
     // A cursor somewhere in the middle, from a page that a time bound led to.
     let deep = |run: u64, filter: Filter| {
@@ -129,7 +129,7 @@ fn measure_all(reader: &LedgerReader, rows: u64) {
         page(&Filter { to, ..filter }, None).next_cursor
     };
     let cursors: Vec<_> = (0..PAGES).map(|run| deep(run, all())).collect();
-    measure("deep page", |run| page(&all(), cursors[run as usize].as_deref()).items.len());
+    measure("deep page", |run| page(&all(), cursors[run as usize]).items.len());
     measure("up to a time", |run| {
         page(&Filter { to: Some(at(scattered(run) % rows, rows)), ..all() }, None).items.len()
     });
@@ -152,7 +152,7 @@ fn measure_all(reader: &LedgerReader, rows: u64) {
     for (name, filter) in filters {
         measure(name, |_| page(&filter, None).items.len());
         let cursors: Vec<_> = (0..PAGES).map(|run| deep(run, filter.clone())).collect();
-        measure("  … deep", |run| page(&filter, cursors[run as usize].as_deref()).items.len());
+        measure("  … deep", |run| page(&filter, cursors[run as usize]).items.len());
     }
     let get = |id: &str| usize::from(reader.get(id).unwrap().is_some());
     measure("by request id", |run| get(&request_id(scattered(run) % (rows / 10) * 10 + 1, rows)));

@@ -58,7 +58,7 @@ pub use decision::{Decision, DecisionAttempt, DecisionCandidate, DecisionUsage};
 pub use filter::Filter;
 pub use ledger::{IntentRef, Ledger, LedgerOptions, LedgerStats, OnStall, OpenError, SegmentError, Stalled, Ticket};
 pub use look::{LogFiles, look};
-pub use reader::{LedgerReader, PATIENCE, Page, ReadError};
+pub use reader::{LedgerReader, ListCursor, NoListCursor, PATIENCE, Page, ReadError};
 pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict};
 pub use rollup::{Dimension, RollupSums, is_refusal};
 pub use sums::{Marginal, ModelSums, Rollup, RollupFilter};

@@ -8,13 +8,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, types::Value as SqlValue};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::day::{self, Day};
 use crate::decision::{Decision, Origin, columns};
@@ -42,9 +44,6 @@ const LONGEST_PAGE: usize = 1_000;
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The cursor is not one of ours.
-    #[error("the cursor is not one that a list returned")]
-    Cursor,
     /// SQLite failed.
     #[error("the decision log cannot be read: {0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -59,8 +58,20 @@ pub struct Page {
     /// The decisions.
     pub items: Vec<Decision>,
     /// Where to go on; absent at the end.
-    pub next_cursor: Option<String>,
+    pub next_cursor: Option<ListCursor>,
 }
+
+/// A place in a list: what follows it, newest first, comes before this sequence number of that day's segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListCursor {
+    day: Day,
+    seq: u64,
+}
+
+/// The text is no [`ListCursor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not one that a list returned")]
+pub struct NoListCursor;
 
 /// Reads the log in a directory; clones share a few idle connections.
 #[derive(Clone, Debug)]
@@ -105,7 +116,7 @@ impl LedgerReader {
     /// A page may be shorter than `limit`, even empty, and still have a
     /// cursor: the filter was rare or the disk slow, and there is more to look
     /// through.
-    pub fn list(&self, filter: &Filter, cursor: Option<&str>, limit: usize) -> Result<Page, ReadError> {
+    pub fn list(&self, filter: &Filter, cursor: Option<ListCursor>, limit: usize) -> Result<Page, ReadError> {
         self.list_within(PATIENCE, filter, cursor, limit)
     }
 
@@ -114,12 +125,11 @@ impl LedgerReader {
         &self,
         patience: Duration,
         filter: &Filter,
-        cursor: Option<&str>,
+        cursor: Option<ListCursor>,
         limit: usize,
     ) -> Result<Page, ReadError> {
         let started = Instant::now();
         let limit = limit.clamp(1, LONGEST_PAGE);
-        let from = cursor.map(parse_cursor).transpose()?;
         let without_outcome = self.without_outcome();
         let mut items = Vec::new();
         let days = self.days()?;
@@ -127,28 +137,28 @@ impl LedgerReader {
             .iter()
             .rev()
             .copied()
-            .filter(|day| from.is_none_or(|(last, _)| *day <= last) && filter.includes_day(*day))
+            .filter(|day| cursor.is_none_or(|from| *day <= from.day) && filter.includes_day(*day))
             .peekable();
         while let Some(day) = days.next() {
             let Some(segment) = self.segment(day)? else { continue };
-            let before = match from {
-                Some((last, seq)) if last == day => seq,
+            let before = match cursor {
+                Some(from) if from.day == day => from.seq,
                 _ => segment.meta.last_seq + 1,
             };
             let origin = segment.origin(without_outcome);
             let stopped = Scan { segment: &segment, origin: &origin, filter, limit, started, patience }
                 .run(before, &mut items)?;
             let next = match stopped {
-                Some(seq) => Some((day, seq)),
+                Some(seq) => Some(ListCursor { day, seq }),
                 // The segment is done: what comes next is the end of the one before it.
                 None if items.len() >= limit || started.elapsed() >= patience => {
-                    days.peek().map(|next| (*next, i64::MAX as u64))
+                    days.peek().map(|next| ListCursor { day: *next, seq: i64::MAX as u64 })
                 }
                 None => None,
             };
             self.put_back(segment);
-            if let Some((day, seq)) = next {
-                return Ok(Page { items, next_cursor: Some(format_cursor(day, seq)) });
+            if next.is_some() {
+                return Ok(Page { items, next_cursor: next });
             }
             if items.len() >= limit {
                 break;
@@ -390,18 +400,30 @@ fn made_at(request_id: &str) -> Option<Timestamp> {
 }
 
 /// Opaque to clients: the segment's day and the sequence number, in hex.
-fn format_cursor(day: Day, seq: u64) -> String {
-    format!("{:08x}{seq:x}", day.0)
+impl fmt::Display for ListCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}{:x}", self.day.0, self.seq)
+    }
 }
 
-fn parse_cursor(cursor: &str) -> Result<(Day, u64), ReadError> {
-    let (day, seq) = cursor.split_at_checked(8).ok_or(ReadError::Cursor)?;
-    let day = u32::from_str_radix(day, 16).map_err(|_| ReadError::Cursor)?;
-    let seq = u64::from_str_radix(seq, 16).map_err(|_| ReadError::Cursor)?;
-    if seq > i64::MAX as u64 {
-        return Err(ReadError::Cursor);
+impl FromStr for ListCursor {
+    type Err = NoListCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoListCursor> {
+        let (day, seq) = text.split_at_checked(8).ok_or(NoListCursor)?;
+        let day = u32::from_str_radix(day, 16).map_err(|_| NoListCursor)?;
+        let seq = u64::from_str_radix(seq, 16).map_err(|_| NoListCursor)?;
+        if seq > i64::MAX as u64 {
+            return Err(NoListCursor);
+        }
+        Ok(Self { day: Day(day.cast_signed()), seq })
     }
-    Ok((Day(day.cast_signed()), seq))
+}
+
+impl Serialize for ListCursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 #[cfg(test)]
@@ -411,10 +433,11 @@ mod tests {
     #[test]
     fn a_cursor_comes_back_as_it_was() {
         for (day, seq) in [(Day(20_780), 1), (Day(-1), 10_000_000), (Day(0), i64::MAX as u64)] {
-            assert_eq!(parse_cursor(&format_cursor(day, seq)).expect("parses"), (day, seq));
+            let cursor = ListCursor { day, seq };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
         for wrong in ["", "1234", "zzzzzzzz1", "00005126", "00005126ffffffffffffffff"] {
-            assert!(parse_cursor(wrong).is_err(), "{wrong}");
+            assert_eq!(wrong.parse::<ListCursor>(), Err(NoListCursor), "{wrong}");
         }
     }
 }

@@ -13,7 +13,7 @@ use support::{intent, noon, open, outcome, write};
 fn all_pages(reader: &LedgerReader, filter: &Filter, limit: usize) -> Vec<String> {
     let (mut found, mut cursor) = (Vec::new(), None);
     loop {
-        let page = reader.list(filter, cursor.as_deref(), limit).expect("lists");
+        let page = reader.list(filter, cursor, limit).expect("lists");
         assert!(page.items.len() <= limit);
         found.extend(page.items.into_iter().map(|decision| decision.request_id));
         cursor = page.next_cursor;
@@ -178,7 +178,7 @@ async fn a_page_whose_time_is_up_has_some_rows_and_the_next_goes_on_from_there()
     let check = |filter: Filter, of: i64, most_pages: usize| {
         let (mut found, mut cursor, mut pages) = (Vec::new(), None, 0);
         loop {
-            let page = reader.list_within(Duration::ZERO, &filter, cursor.as_deref(), 50).expect("lists");
+            let page = reader.list_within(Duration::ZERO, &filter, cursor, 50).expect("lists");
             found.extend(page.items.into_iter().map(|decision| decision.request_id));
             (cursor, pages) = (page.next_cursor, pages + 1);
             if cursor.is_none() {

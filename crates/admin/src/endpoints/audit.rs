@@ -7,7 +7,8 @@ use relay_control::page::Page;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists who did what, newest first.
@@ -23,17 +24,17 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<AuditView>>> {
-    let mut filters = params.list(&["actor", "action", "subject", "from", "to"]);
-    let page = filters.page();
+    let query = &mut input.query;
+    let page = query.page();
     let filter = AuditFilter {
-        actor: filters.text("actor"),
-        action: filters.text("action"),
-        subject: filters.text("subject"),
-        from: filters.time("from"),
-        to: filters.time("to"),
+        actor: query.text("actor"),
+        action: query.text("action"),
+        subject: query.text("subject"),
+        from: query.time("from"),
+        to: query.time("to"),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(state.control.audit_trail(&filter, &page).await?))
 }

@@ -2,154 +2,68 @@
 //! entity tag, and each change can be asked for as a plan (`?dry_run=true`).
 
 use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
 use relay_control::Control;
 use relay_control::access::Access;
 use relay_control::edit::{Edit, Entry, Noun};
-use relay_control::view::Fields;
 
-use crate::body::{Id, NoBody, ObjectBody};
-use crate::caller::{Admin, Viewer};
-use crate::conditions::{IfMatch, IfNoneMatch, tagged};
+use crate::conditions::tagged;
 use crate::error::{ApiError, ApiResult};
-use crate::query::Params;
+use crate::input::Input;
 use crate::state::AdminState;
 
 /// The generation that an answer's change came with.
 const X_RELAY_GENERATION: HeaderName = HeaderName::from_static("x-relay-generation");
 
-/// Who asks for which entry, and what they have of it.
-pub(crate) struct Show {
-    id: String,
-    known: IfNoneMatch,
-}
-
-impl FromRequestParts<AdminState> for Show {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut http::request::Parts, state: &AdminState) -> Result<Self, ApiError> {
-        let _: Viewer = Viewer::from_request_parts(parts, state).await?;
-        let Id(id) = Id::from_request_parts(parts, state).await?;
-        Params::from_request_parts(parts, state).await?.none()?;
-        Ok(Self { id, known: IfNoneMatch::from_request_parts(parts, state).await? })
-    }
-}
-
 /// `GET /{nouns}/{id}`
-pub(crate) fn show(state: &AdminState, noun: Noun, Show { id, known }: &Show) -> ApiResult<Response> {
+pub(crate) fn show(state: &AdminState, noun: Noun, mut input: Input) -> ApiResult<Response> {
+    let (id, known) = (input.id(), input.if_none_match());
+    input.finish()?;
     let Entry { fields, version } =
-        state.control.entry(noun, id).ok_or_else(|| ApiError::no_such(noun.as_str(), id))?;
+        state.control.entry(noun, &id).ok_or_else(|| ApiError::no_such(noun.as_str(), &id))?;
     Ok(known.answer(&version, fields))
 }
 
-/// An admin who makes an entry, and of what.
-pub(crate) struct Create {
-    pub(crate) access: Access,
-    pub(crate) dry_run: bool,
-    pub(crate) fields: Fields,
-}
-
-impl FromRequest<AdminState> for Create {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
-        let (mut parts, body) = request.into_parts();
-        let Admin(access) = Admin::from_request_parts(&mut parts, state).await?;
-        let mut params = Params::from_request_parts(&mut parts, state).await?.filters(&["dry_run"]);
-        let dry_run = params.flag("dry_run").unwrap_or_default();
-        params.finish()?;
-        let ObjectBody(fields) = ObjectBody::from_request(Request::from_parts(parts, body), state).await?;
-        Ok(Self { access, dry_run, fields })
-    }
-}
-
 /// `POST /{nouns}`
-pub(crate) async fn create(state: &AdminState, noun: Noun, asked: Create) -> ApiResult<Response> {
-    let edit = Edit::create(noun, asked.fields);
-    changed(&state.control, edit, StatusCode::CREATED, asked.dry_run, &asked.access).await
-}
-
-/// An admin who changes an entry, and how.
-pub(crate) struct Update {
-    access: Access,
-    id: String,
-    expected: IfMatch,
-    dry_run: bool,
-    patch: Fields,
-}
-
-impl FromRequest<AdminState> for Update {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
-        let (mut parts, body) = request.into_parts();
-        let Admin(access) = Admin::from_request_parts(&mut parts, state).await?;
-        let Id(id) = Id::from_request_parts(&mut parts, state).await?;
-        let expected = IfMatch::from_request_parts(&mut parts, state).await?;
-        let Create { dry_run, fields: patch, .. } =
-            Create::from_request(Request::from_parts(parts, body), state).await?;
-        Ok(Self { access, id, expected, dry_run, patch })
-    }
+pub(crate) async fn create(state: &AdminState, noun: Noun, by: &Access, mut input: Input) -> ApiResult<Response> {
+    let edit = Edit::create(noun, input.body().rest());
+    changed(&state.control, input, edit, StatusCode::CREATED, by).await
 }
 
 /// `PATCH /{nouns}/{id}`: a JSON merge patch (RFC 7396)
-pub(crate) async fn update(state: &AdminState, noun: Noun, asked: Update) -> ApiResult<Response> {
-    let IfMatch(expected) = asked.expected;
-    let edit = Edit::update(noun, &asked.id, asked.patch).expecting(expected);
-    changed(&state.control, edit, StatusCode::OK, asked.dry_run, &asked.access).await
+pub(crate) async fn update(state: &AdminState, noun: Noun, by: &Access, mut input: Input) -> ApiResult<Response> {
+    let expected = input.if_match();
+    let edit = Edit::update(noun, &input.id(), input.body().rest()).expecting(expected);
+    changed(&state.control, input, edit, StatusCode::OK, by).await
 }
 
-async fn changed(
-    control: &Control,
-    edit: Edit,
-    status: StatusCode,
-    dry_run: bool,
-    access: &Access,
-) -> ApiResult<Response> {
-    if dry_run {
-        return Ok(Json(control.plan_edit(&[edit])?).into_response());
+async fn changed(control: &Control, input: Input, edit: Edit, status: StatusCode, by: &Access) -> ApiResult<Response> {
+    let edits = [edit];
+    if let Some(planned) = planned(control, input, &edits)? {
+        return Ok(planned);
     }
-    let (noun, id) = (edit.noun(), edit.id().to_owned());
-    let applied = control.edit(&[edit], &access.actor).await?;
-    let Entry { fields, version } = control.entry(noun, &id).ok_or_else(|| ApiError::no_such(noun.as_str(), &id))?;
+    let (noun, id) = (edits[0].noun(), edits[0].id());
+    let applied = control.edit(&edits, &by.actor).await?;
+    let Entry { fields, version } = control.entry(noun, id).ok_or_else(|| ApiError::no_such(noun.as_str(), id))?;
     let generation = [(X_RELAY_GENERATION, HeaderValue::from(applied.generation))];
     Ok(tagged(&version, (status, generation, Json(fields))))
 }
 
-/// An admin who removes an entry.
-pub(crate) struct Delete {
-    access: Access,
-    id: String,
-    expected: IfMatch,
-    cascade: bool,
-    dry_run: bool,
-}
-
-impl FromRequest<AdminState> for Delete {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
-        let (mut parts, body) = request.into_parts();
-        let Admin(access) = Admin::from_request_parts(&mut parts, state).await?;
-        let Id(id) = Id::from_request_parts(&mut parts, state).await?;
-        let mut params = Params::from_request_parts(&mut parts, state).await?.filters(&["cascade", "dry_run"]);
-        let (cascade, dry_run) = (params.flag("cascade"), params.flag("dry_run"));
-        params.finish()?;
-        let expected = IfMatch::from_request_parts(&mut parts, state).await?;
-        NoBody::from_request(Request::from_parts(parts, body), state).await?;
-        let (cascade, dry_run) = (cascade.unwrap_or_default(), dry_run.unwrap_or_default());
-        Ok(Self { access, id, expected, cascade, dry_run })
-    }
-}
-
 /// `DELETE /{nouns}/{id}`: tells all that went.
-pub(crate) async fn delete(state: &AdminState, noun: Noun, asked: Delete) -> ApiResult<Response> {
-    let IfMatch(expected) = asked.expected;
-    let edit = Edit::delete(noun, &asked.id, asked.cascade).expecting(expected);
-    if asked.dry_run {
-        return Ok(Json(state.control.plan_edit(&[edit])?).into_response());
+pub(crate) async fn delete(state: &AdminState, noun: Noun, by: &Access, mut input: Input) -> ApiResult<Response> {
+    let expected = input.if_match();
+    let cascade = input.query.flag("cascade").unwrap_or_default();
+    let edits = [Edit::delete(noun, &input.id(), cascade).expecting(expected)];
+    if let Some(planned) = planned(&state.control, input, &edits)? {
+        return Ok(planned);
     }
-    Ok(Json(state.control.edit(&[edit], &asked.access.actor).await?).into_response())
+    Ok(Json(state.control.edit(&edits, &by.actor).await?).into_response())
+}
+
+/// Reads the rest of the input. What the edits would do, when that is all that is asked for.
+pub(crate) fn planned(control: &Control, mut input: Input, edits: &[Edit]) -> ApiResult<Option<Response>> {
+    let dry_run = input.query.flag("dry_run").unwrap_or_default();
+    input.finish_checking(|| control.plan_edit(edits))?;
+    Ok(if dry_run { Some(Json(control.plan_edit(edits)?).into_response()) } else { None })
 }

@@ -8,7 +8,8 @@ use relay_domain::HostId;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists what somebody should hear of, newest first.
@@ -29,15 +30,15 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<EventView>>> {
-    let mut filters = params.list(&["kind", "host_id", "severity"]);
-    let page = filters.page();
+    let query = &mut input.query;
+    let page = query.page();
     let filter = EventFilter {
-        kind: filters.text("kind"),
-        host: filters.parsed("host_id", HostId::new),
-        severity: filters.parsed("severity", str::parse::<Severity>),
+        kind: query.text("kind"),
+        host: query.parsed("host_id", HostId::new),
+        severity: query.parsed("severity", str::parse::<Severity>),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(state.control.events(&filter, &page).await?))
 }

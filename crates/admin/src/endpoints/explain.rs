@@ -9,12 +9,9 @@ use utoipa::IntoParams;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::Params;
 use crate::state::AdminState;
-
-const PARAMETERS: [&str; 7] =
-    ["logical_group_id", "public_model", "scope", "subject_id", "conversation", "key_id", "surface"];
 
 /// Which request is asked about.
 #[derive(IntoParams)]
@@ -52,21 +49,18 @@ struct ExplainQuery {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Hypothetical>> {
-    let mut filters = params.filters(&PARAMETERS);
-    let scope = filters.parsed("scope", str::parse::<Scope>);
-    let (subject, conversation) = (filters.text("subject_id"), filters.text("conversation"));
+    let query = &mut input.query;
+    let scope = query.parsed("scope", str::parse::<Scope>);
+    let (subject, conversation) = (query.text("subject_id"), query.text("conversation"));
     if subject.is_some() && conversation.is_some() {
-        filters.fault("conversation", "is another word for subject_id; give one");
+        query.fault("conversation", "is another word for subject_id; give one");
     }
-    let model = filters.text("public_model");
-    if model.is_none() {
-        filters.fault("public_model", "is required");
-    }
-    let (group, key) = (filters.text("logical_group_id"), filters.text("key_id"));
+    let model = query.required("public_model", str::parse::<String>);
+    let (group, key) = (query.text("logical_group_id"), query.text("key_id"));
     if group.is_none() && key.is_none() {
-        filters.fault("logical_group_id", "is required without key_id");
+        query.fault("logical_group_id", "is required without key_id");
     }
     let question = Question {
         logical_group_id: group,
@@ -75,8 +69,8 @@ pub(crate) async fn handle(
         scope: scope.or_else(|| conversation.is_some().then_some(Scope::Conversation)),
         subject_id: subject.or(conversation),
         key_id: key,
-        surface: filters.text("surface"),
+        surface: query.text("surface"),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(state.control.explain_hypothetical(&question, Language::English).await?))
 }

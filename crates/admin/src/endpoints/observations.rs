@@ -8,7 +8,8 @@ use relay_domain::HostId;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists prices, balances and availability of hosts, each change, newest first.
@@ -29,15 +30,15 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<ObservationView>>> {
-    let mut filters = params.list(&["kind", "host_id", "subject"]);
-    let page = filters.page();
+    let query = &mut input.query;
+    let page = query.page();
     let filter = ObservationFilter {
-        host: filters.parsed("host_id", HostId::new),
-        kind: filters.text("kind"),
-        subject: filters.text("subject"),
+        host: query.parsed("host_id", HostId::new),
+        kind: query.text("kind"),
+        subject: query.text("subject"),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(state.control.observations(&filter, &page).await?))
 }

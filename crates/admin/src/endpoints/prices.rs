@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Whose prices.
@@ -41,12 +42,11 @@ enum PriceTableName {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<PriceView>>> {
-    let mut filters = params.list(&["model", "table"]);
-    let page = filters.page();
-    let is_own = filters.choice("table", &[("own", true), ("list", false)]);
-    let filter = PriceFilter { model: filters.text("model"), is_own };
-    filters.finish()?;
-    Ok(Json(state.control.prices(&filter, &page)?))
+    let page = input.query.page();
+    let is_own = input.query.choice("table", &[("own", true), ("list", false)]);
+    let filter = PriceFilter { model: input.query.text("model"), is_own };
+    input.finish()?;
+    Ok(Json(state.control.prices(&filter, &page)))
 }

@@ -10,11 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
-
-const FILTERS: [&str; 9] =
-    ["by", "from", "to", "format", "consumer", "logical_group_id", "public_model", "route_id", "host_id"];
 
 /// What is added up.
 #[derive(IntoParams)]
@@ -64,14 +62,14 @@ enum Format {
     ),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Response> {
-    let mut filters = params.list(&FILTERS);
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, mut input: Input) -> ApiResult<Response> {
     let time = |text: &str| text.parse::<Timestamp>().map_err(|_| "must be a time such as 2026-10-01T12:00:00Z");
     let now = state.control.now();
-    let from = filters.parsed("from", time).unwrap_or(Period::Month.around(now).0);
-    let to = filters.parsed("to", time).unwrap_or(now);
-    let by = filters.parsed("by", dimensions).unwrap_or_default();
-    let format = filters.parsed("format", |text| match text {
+    let query = &mut input.query;
+    let from = query.parsed("from", time).unwrap_or(Period::Month.around(now).0);
+    let to = query.parsed("to", time).unwrap_or(now);
+    let by = query.parsed("by", dimensions).unwrap_or_default();
+    let format = query.parsed("format", |text| match text {
         "json" => Ok(Format::Json),
         "csv" => Ok(Format::Csv),
         _ => Err("must be json or csv"),
@@ -79,22 +77,22 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: P
     let is_csv = format == Some(Format::Csv);
     let page = if is_csv {
         for name in ["limit", "cursor"] {
-            if filters.text(name).is_some() {
-                filters.fault(name, "is for JSON; a CSV is the whole table");
+            if query.text(name).is_some() {
+                query.fault(name, "is for JSON; a CSV is the whole table");
             }
         }
         None
     } else {
-        Some(filters.page())
+        Some(query.page())
     };
     let filter = RollupFilter {
-        consumer: filters.text("consumer"),
-        logical_group_id: filters.text("logical_group_id"),
-        public_model: filters.text("public_model"),
-        route_id: filters.text("route_id"),
-        host_id: filters.text("host_id"),
+        consumer: query.text("consumer"),
+        logical_group_id: query.text("logical_group_id"),
+        public_model: query.text("public_model"),
+        route_id: query.text("route_id"),
+        host_id: query.text("host_id"),
     };
-    filters.finish()?;
+    input.finish()?;
     let report = state.control.usage(UsageQuery { from, to, by: by.clone(), filter, page }).await?;
     if is_csv {
         return Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], report.to_csv(&by)).into_response());

@@ -6,7 +6,7 @@ use relay_control::decisions::VerifyReport;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::input::Input;
 use crate::state::AdminState;
 
 /// Proves the decision log, or names what is missing.
@@ -18,11 +18,7 @@ use crate::state::AdminState;
     responses((status = 200, description = "What was found", body = VerifyReport)),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(
-    State(state): State<AdminState>,
-    _: Viewer,
-    params: Params,
-) -> ApiResult<Json<VerifyReport>> {
-    params.none()?;
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, input: Input) -> ApiResult<Json<VerifyReport>> {
+    input.finish()?;
     Ok(Json(state.control.verify_log().await?))
 }

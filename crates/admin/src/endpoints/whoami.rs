@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::caller::Viewer;
-use crate::query::NoParams;
+use crate::error::ApiResult;
+use crate::input::Input;
 
 /// Who calls.
 #[derive(Serialize, ToSchema)]
@@ -25,6 +26,7 @@ pub(crate) struct Caller {
     responses((status = 200, description = "Who calls", body = Caller)),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(Viewer(access): Viewer, _: NoParams) -> Json<Caller> {
-    Json(Caller { label: access.actor, role: access.role.as_str() })
+pub(crate) async fn handle(Viewer(access): Viewer, input: Input) -> ApiResult<Json<Caller>> {
+    input.finish()?;
+    Ok(Json(Caller { label: access.actor, role: access.role.as_str() }))
 }

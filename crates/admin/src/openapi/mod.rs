@@ -51,7 +51,8 @@ pub(crate) fn complete(collected: &OpenApi) -> Value {
         "title": "Relay Manager admin API",
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Errors have one shape, `{\"error\": {\"code\", \"message\", \"details\"?, \"request_id\"}}`, and \
-            `details` has all faults of an input at once. Lists are keyset-paged. Unknown fields and parameters are refused. \
+            `details` has all faults of an input at once, of path, query, headers and body, in one 400. Lists are \
+            keyset-paged. Fields and parameters that are unknown, or given twice, are refused. \
             A `viewer` may read, an `operator` may also act on traffic, an `admin` may change the fleet.",
         "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
     });
@@ -111,14 +112,15 @@ fn tell_what_is_common(operation: &mut Value) {
         let told = operation["description"].as_str().map(|text| format!("{text}\n\n")).unwrap_or_default();
         operation["description"] = format!("{told}Needs the role `{role}`.").into();
     }
-    let has_body = operation.get("requestBody").is_some();
+    // Probes look at nothing; everything else reads all that comes, if only to refuse it.
+    let reads_input = operation["tags"][0] != "probes";
     let needs_more_than_a_token = role.as_deref().is_some_and(|role| role != "viewer");
     let statuses = [
-        ("400", "BadRequest", role.is_some()),
+        ("400", "BadRequest", reads_input),
         ("401", "Unauthorized", role.is_some()),
         ("403", "Forbidden", needs_more_than_a_token),
-        ("408", "BodyStalled", has_body),
-        ("413", "BodyTooLarge", has_body),
+        ("408", "BodyStalled", reads_input),
+        ("413", "BodyTooLarge", reads_input),
         ("500", "InternalError", role.is_some()),
         ("503", "Unavailable", role.is_some()),
     ];

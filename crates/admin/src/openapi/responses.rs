@@ -41,10 +41,8 @@ pub(crate) struct ErrorBody {
 #[serde(untagged)]
 #[expect(dead_code, reason = "describes what `ApiError::body` writes")]
 pub(crate) enum ErrorDetails {
-    /// Fields and parameters that cannot be accepted.
-    Fields(Vec<FieldFault>),
-    /// Faults of a fleet document or an entry of it.
-    Document(Vec<DocumentFault>),
+    /// All that is wrong with the input.
+    Faults(Vec<InputFault>),
     /// Routes that cannot serve now.
     Routes(Vec<RouteReason>),
     /// The version that the thing has now.
@@ -57,6 +55,17 @@ pub(crate) enum ErrorDetails {
         /// Each by noun and id.
         referred_to_by: Vec<EntryName>,
     },
+}
+
+/// A fault of an input.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes what `ApiError::body` writes")]
+pub(crate) enum InputFault {
+    /// A parameter, a header or a member of the body.
+    Field(FieldFault),
+    /// A fleet document, or an entry of it.
+    Document(DocumentFault),
 }
 
 /// Statuses that an endpoint names itself.

@@ -38,11 +38,14 @@ const LISTS: &[(&str, &[&str])] = &[
 /// Its entries are work that is under way: there is none while nobody waits for it.
 const MOSTLY_EMPTY: &str = "/hosts/{id}/progress";
 
-fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
-    match value["$ref"].as_str() {
+/// The schema, and those that it is made of.
+fn parts<'d>(document: &'d Value, schema: &'d Value) -> Vec<&'d Value> {
+    let schema = match schema["$ref"].as_str() {
         Some(path) => document.pointer(path.trim_start_matches('#')).expect("a schema"),
-        None => value,
-    }
+        None => schema,
+    };
+    let inner = schema["allOf"].as_array().into_iter().flatten().flat_map(|part| parts(document, part));
+    std::iter::once(schema).chain(inner).collect()
 }
 
 #[tokio::test]
@@ -52,8 +55,10 @@ async fn every_list_takes_a_page_and_filters_and_is_in_this_table() {
     let mut found = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
         let operation = &methods["get"];
-        let schema = resolve(&document, &operation["responses"]["200"]["content"]["application/json"]["schema"]);
-        if schema["type"] != "array" && schema["properties"]["items"].is_null() {
+        let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+        let parts = parts(&document, schema);
+        let has = |name: &str| parts.iter().any(|part| !part["properties"][name].is_null());
+        if !parts.iter().any(|part| part["type"] == "array") && !has("items") && !has("next_cursor") {
             continue;
         }
         let named: Vec<&str> = operation["parameters"]
@@ -65,7 +70,9 @@ async fn every_list_takes_a_page_and_filters_and_is_in_this_table() {
             .collect();
         assert!(named.contains(&"limit") && named.contains(&"cursor"), "{path} is not paged: {named:?}");
         assert!(named.len() > 2, "{path} has no filter");
-        assert!(schema["required"].as_array().is_some_and(|names| names.contains(&json!("next_cursor"))), "{path}");
+        let is_told =
+            |part: &&Value| part["required"].as_array().is_some_and(|all| all.contains(&json!("next_cursor")));
+        assert!(parts.iter().any(is_told), "{path}");
         found.insert(unnamed(path.strip_prefix("/api/v1").expect("below /api/v1")));
     }
     let told = LISTS.iter().map(|(path, _)| *path).chain([MOSTLY_EMPTY]).map(unnamed);
@@ -139,7 +146,8 @@ async fn pages_of_every_list_follow_each_other_without_gap_or_repeat() {
             let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
             let page = server.get(&format!("{path}{mark}limit={limit}{cursor}")).await.ok();
             let name = |item: &Value| names.iter().map(|name| item[*name].to_string()).collect::<Vec<_>>();
-            let items: Vec<_> = page["items"].as_array().expect("items").iter().map(name).collect();
+            let entries = ["items", "hosts", "routes"].into_iter().filter_map(|list| page[list].as_array()).flatten();
+            let items: Vec<_> = entries.map(name).collect();
             (items, page["next_cursor"].as_str().map(str::to_owned))
         };
         let (whole, end) = page(500, None).await;
@@ -156,7 +164,18 @@ async fn pages_of_every_list_follow_each_other_without_gap_or_repeat() {
     }
     let csv = server.get("/api/v1/usage?format=csv&limit=1").await;
     assert_eq!(csv.error().2, "limit is for JSON; a CSV is the whole table");
-    for path in ["/api/v1/usage?by=group&cursor=00", "/api/v1/prices?cursor=zz", "/api/v1/hosts/a/progress?cursor=x"] {
-        assert_eq!(server.get(path).await.error().2, "cursor is not one that this list returned", "{path}");
+}
+
+#[tokio::test]
+async fn a_cursor_of_no_list_is_told_with_what_else_is_wrong() {
+    let server = two_of_each().await;
+    for path in LISTS.iter().map(|(path, _)| *path).chain([MOSTLY_EMPTY]) {
+        let (path, mark) = (filled(path), if path.contains('?') { '&' } else { '?' });
+        let answer = server.get(&format!("{path}{mark}cursor=zz&limit=0&lost=1")).await;
+        let told = "limit must be a number from 1 to 500; cursor is not one that this list returned; ";
+        assert!(answer.error().2.starts_with(told), "{path}: {}", answer.text);
+        assert!(answer.error().2.contains("lost is unknown"), "{path}: {}", answer.text);
+        let foreign = server.get(&format!("{path}{mark}cursor=7b7d")).await;
+        assert_eq!(foreign.error().2, "cursor is not one that this list returned", "{path}");
     }
 }

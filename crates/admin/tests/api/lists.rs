@@ -88,13 +88,13 @@ async fn unknown_and_bad_parameters_are_refused_by_name() {
         let (status, code, found) = server.get(path).await.error();
         assert_eq!((status, code.as_str(), found.as_str()), (400, "invalid_request", message), "{path}");
     };
-    check("/api/v1/hosts?colour=red", "colour is unknown; known here: kind, enabled, limit, cursor").await;
+    check("/api/v1/hosts?colour=red", "colour is unknown; known here: limit, cursor, kind, enabled").await;
     check("/api/v1/hosts?kind=vast&enabled=1", "kind must be sub2api or openai; enabled must be true or false").await;
     check("/api/v1/hosts?limit=0", "limit must be a number from 1 to 500").await;
     check("/api/v1/hosts?limit=501", "limit must be a number from 1 to 500").await;
     check(
         "/api/v1/hosts?limit=x&limits=1",
-        "limits is unknown; known here: kind, enabled, limit, cursor; limit must be a number from 1 to 500",
+        "limit must be a number from 1 to 500; limits is unknown; known here: limit, cursor, kind, enabled",
     )
     .await;
     check("/api/v1/hosts?limit=1&limit=2", "limit is given twice").await;

@@ -8,6 +8,7 @@ mod described;
 mod edits;
 mod endpoints;
 mod every_edit;
+mod every_fault;
 mod every_list;
 mod explain;
 mod failover;

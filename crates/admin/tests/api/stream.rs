@@ -178,7 +178,7 @@ async fn a_place_that_is_none_is_refused() {
         .header("authorization", format!("Bearer {VIEWER}"))
         .header("last-event-id", "x");
     let answer = server.request(request.body(Full::default()).unwrap()).await;
-    assert_eq!(answer.error().2, "Last-Event-ID is not one that the stream gave");
+    assert_eq!(answer.error().2, "last-event-id is not one that the stream gave");
 }
 
 /// Another server over the same control plane, and a stream of it that stands.

@@ -46,14 +46,14 @@ pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Qu
         from: query.time("from")?,
         to: query.time("to")?,
     };
-    let found = console.control.audit_trail(&filter, &query.page()).await?;
+    let found = console.control.audit_trail(&filter, &query.page()?).await?;
     Ok(page(&listing(&visit, &query, &found)))
 }
 
 /// `GET /audit/{number}`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id): Path<i64>) -> PageResult {
     // The trail is read downwards: the entry is the first one below the next number.
-    let request = PageRequest { limit: 1, cursor: Some(id.saturating_add(1).to_string()) };
+    let request = PageRequest { limit: 1, cursor: Some(id.saturating_add(1)) };
     let found = console.control.audit_trail(&AuditFilter::default(), &request).await?;
     let entry = found.items.into_iter().find(|entry| entry.id == id).ok_or(Fault::NotFound)?;
     Ok(page(&sheet(&visit, &entry)))

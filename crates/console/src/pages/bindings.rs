@@ -54,14 +54,14 @@ const FILTERS: [&str; 6] = ["consumer", "logical_group_id", "public_model", "rou
 
 /// `GET /bindings`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
-    let found = console.control.bindings(&read_filter(|name| query.text(name))?, &query.page()).await?;
+    let found = console.control.bindings(&read_filter(|name| query.text(name))?, &query.page()?).await;
     Ok(page(&listing(&visit, &query, &found)))
 }
 
 /// `GET /bindings/purge`: what it will do.
 pub(crate) async fn confirm(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     visit.acting(Role::Operator)?;
-    let held = Held::of(&console, &read_filter(|name| query.text(name))?).await?;
+    let held = Held::of(&console, &read_filter(|name| query.text(name))?).await;
     if held.conversations == 0 {
         return Ok(see_other(&with_filters("/bindings", &query, &[("done", "nothing")])));
     }

@@ -41,7 +41,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
         host: host.transpose()?,
         severity: query.parsed::<Severity>("severity")?,
     };
-    let found = console.control.events(&filter, &query.page()).await?;
+    let found = console.control.events(&filter, &query.page()?).await?;
     Ok(page(&listing(&visit, &query, &found)))
 }
 

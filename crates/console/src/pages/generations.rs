@@ -48,7 +48,7 @@ words! {
 
 /// `GET /generations`
 pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
-    let found = console.control.generations(&GenerationFilter::default(), &query.page()).await?;
+    let found = console.control.generations(&GenerationFilter::default(), &query.page()?).await?;
     Ok(page(&listing(&visit, &found, console.control.generation(), query.text("cursor").is_some())))
 }
 

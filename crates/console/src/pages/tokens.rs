@@ -63,7 +63,7 @@ pub(crate) struct NewToken {
 /// `GET /tokens`
 pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     visit.acting(Role::Admin)?;
-    Ok(page(&listing(&visit, &console.control.tokens(None, &query.page()).await?, query.text("cursor").is_some())))
+    Ok(page(&listing(&visit, &console.control.tokens(None, &query.page()?).await?, query.text("cursor").is_some())))
 }
 
 /// `GET /tokens/new`
@@ -93,7 +93,7 @@ pub(crate) async fn create(State(console): State<Console>, visit: Visit, Form(fo
 pub(crate) async fn confirm(State(console): State<Console>, visit: Visit, Path(id): Path<i64>) -> PageResult {
     visit.acting(Role::Admin)?;
     // The list is read upwards: the token is the first one above the number before.
-    let request = PageRequest { limit: 1, cursor: Some(id.saturating_sub(1).to_string()) };
+    let request = PageRequest { limit: 1, cursor: Some(id.saturating_sub(1)) };
     let found = console.control.tokens(None, &request).await?.items.into_iter().find(|token| token.token_id == id);
     Ok(page(&confirmation(&visit, &found.ok_or(Fault::NotFound)?)))
 }

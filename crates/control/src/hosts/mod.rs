@@ -60,9 +60,6 @@ pub enum HostError {
     /// The group to be synced into, or of the host, is not there.
     #[error("{0}")]
     NotFound(String),
-    /// The cursor is not one that this list gave.
-    #[error("cursor is not one that this list returned")]
-    Cursor,
     /// Our log cannot be read.
     #[error("the decision log cannot be read: {0}")]
     Log(String),

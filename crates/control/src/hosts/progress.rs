@@ -82,17 +82,17 @@ impl Control {
     /// The long work on a host that is under way, in the order of its beginning; `work` narrows to one kind.
     ///
     /// # Errors
-    /// When there is no such host, or the cursor is none of this list.
+    /// When there is no such host.
     pub fn work_on_host(
         &self,
         id: &str,
         work: Option<&str>,
-        request: &PageRequest,
+        request: &PageRequest<u64>,
     ) -> Result<Page<WorkProgress>, HostError> {
         if self.snapshot().host(id).is_none() {
             return Err(HostError::Unknown(id.to_owned()));
         }
-        let after: u64 = request.number().map_err(|_| HostError::Cursor)?.unwrap_or(0);
+        let after = request.cursor.unwrap_or(0);
         let works = lock(&self.under_way.works);
         let fits = |(of, begun): &(HostId, u64), progress: &WorkProgress| {
             of.as_str() == id && *begun > after && work.is_none_or(|work| work == progress.work)

@@ -165,9 +165,9 @@ impl Control {
         let filter =
             Filter { host_id: Some(host.id.to_string()), from: Some(since), to: Some(until), ..Filter::default() };
         let read = tokio::task::spawn_blocking(move || {
-            let (mut found, mut cursor) = (Vec::new(), None::<String>);
+            let (mut found, mut cursor) = (Vec::new(), None);
             loop {
-                let page = reader.list(&filter, cursor.as_deref(), PAGE).map_err(|error| error.to_string())?;
+                let page = reader.list(&filter, cursor, PAGE).map_err(|error| error.to_string())?;
                 let is_answered = |decision: &Decision| decision.upstream_status.is_some_and(|status| status < 300);
                 found.extend(page.items.into_iter().filter(is_answered));
                 cursor = page.next_cursor;

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{HostCapabilities, HostError, HostTrial, Reconciled, Synced};
 use crate::Control;
-use crate::page::{Page, PageRequest, key_cursor};
+use crate::page::{Key, Page, PageRequest};
 
 /// What came last of one kind of work on a host. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -65,21 +65,18 @@ impl Control {
     /// What came last of each kind of work on a host, by kind; `work` narrows to one.
     ///
     /// # Errors
-    /// When there is no such host, the cursor is none of this list, or the store fails.
+    /// When there is no such host, or the store fails.
     pub async fn host_results(
         &self,
         id: &str,
         work: Option<&str>,
-        request: &PageRequest,
+        request: &PageRequest<Key<String>>,
     ) -> Result<Page<HostResult>, HostError> {
         let unknown = || HostError::Unknown(id.to_owned());
         let host = HostId::new(id).map_err(|_| unknown())?;
         self.snapshot().host(id).ok_or_else(unknown)?;
-        let after: Option<String> = request.key().map_err(|_| HostError::Cursor)?;
         let kept = self.parts.store.host_results(&host).await?.into_iter();
-        let found = kept.filter(|kept| {
-            work.is_none_or(|work| work == kept.work) && after.as_ref().is_none_or(|after| kept.work > *after)
-        });
+        let found = kept.filter(|kept| work.is_none_or(|work| work == kept.work) && request.is_ahead(&kept.work));
         let told = found.map(|kept| HostResult {
             failed: kept.document["failed"].as_str().map(str::to_owned),
             result: kept.document.get("result").cloned().unwrap_or_default(),
@@ -87,7 +84,7 @@ impl Control {
             at: kept.at,
             actor: kept.actor,
         });
-        Ok(Page::of(told.collect(), request.limit, |result| key_cursor(&result.work)))
+        Ok(Page::of(told.collect(), request.limit, |result| Key(&result.work).to_string()))
     }
 
     /// Does work on a host, and keeps what comes of it. When that cannot be kept, it is answered all the same.

@@ -19,7 +19,7 @@ use super::objects::Seen;
 use super::progress::Work;
 use super::{HostError, admin};
 use crate::Control;
-use crate::page::{Page, PageRequest};
+use crate::page::{Key, Page, PageRequest};
 
 /// Grants read at once.
 const PAGE: u32 = 1_000;
@@ -122,18 +122,13 @@ impl Control {
         &self,
         id: &str,
         kind: Option<&str>,
-        request: &PageRequest,
+        request: &PageRequest<Key<(String, String)>>,
     ) -> Result<Page<HostObject>, HostError> {
         let host = self.reached(id)?;
-        let after = request.cursor.as_deref().map(|cursor| cursor.split_once('/').ok_or(HostError::Cursor));
-        let after = after.transpose()?;
         let mut objects = self.parts.store.host_objects(&host.id).await?;
-        objects.retain(|object| {
-            kind.is_none_or(|kind| object.kind == kind)
-                && after.is_none_or(|after| (object.kind.as_str(), object.name.as_str()) > after)
-        });
-        objects.truncate(request.limit + 1);
-        Ok(Page::of(objects, request.limit, |object| format!("{}/{}", object.kind, object.name)))
+        let key = |object: &HostObject| (object.kind.clone(), object.name.clone());
+        objects.retain(|object| kind.is_none_or(|kind| object.kind == kind) && request.is_ahead(&key(object)));
+        Ok(Page::of(objects, request.limit, |object| Key(key(object)).to_string()))
     }
 
     /// Every grant of a host with its key in use.

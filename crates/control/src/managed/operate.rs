@@ -130,8 +130,12 @@ impl Control {
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn grants(&self, filter: &GrantFilter, request: &PageRequest) -> Result<Page<GrantView>, QueryError> {
-        let found = self.parts.store.grants(filter, request.number()?, request.read_limit()).await?;
+    pub async fn grants(
+        &self,
+        filter: &GrantFilter,
+        request: &PageRequest<i64>,
+    ) -> Result<Page<GrantView>, QueryError> {
+        let found = self.parts.store.grants(filter, request.cursor, request.read_limit()).await?;
         Ok(Page::of(found, request.limit, |grant| grant.id.to_string()).map(Into::into))
     }
 

@@ -28,7 +28,7 @@ use crate::actions::{FieldFault, InvalidRequest};
 use crate::control::ControlParts;
 use crate::edit::Entry;
 use crate::expected::Expected;
-use crate::page::{Page, PageRequest, QueryError};
+use crate::page::{Key, Page, PageRequest, QueryError};
 use crate::view::Fields;
 
 /// What the rounds work with.
@@ -167,15 +167,15 @@ impl Control {
     pub async fn notification_channels(
         &self,
         filter: &ChannelFilter,
-        request: &PageRequest,
+        request: &PageRequest<Key<String>>,
     ) -> Result<Page<Fields>, QueryError> {
         let mut records = self.parts.store.notification_channels().await?;
         records.retain(|record| {
-            request.cursor.as_ref().is_none_or(|cursor| record.id > *cursor)
+            request.is_ahead(&record.id)
                 && filter.kind.as_ref().is_none_or(|kind| record.kind == *kind)
                 && filter.enabled.is_none_or(|enabled| record.enabled == enabled)
         });
-        Ok(Page::of(records, request.limit, |record| record.id.clone()).map(|record| channel::view(&record)))
+        Ok(Page::of(records, request.limit, |record| Key(&record.id).to_string()).map(|record| channel::view(&record)))
     }
 
     /// One channel, without its secrets.
@@ -227,18 +227,7 @@ impl Control {
         let known = store.notification_channel(id).await?.ok_or_else(missing)?;
         self.check_channel(&known, expected)?;
         let before = channel::view(&known);
-        let mut settings = channel::members(&known);
-        for (name, value) in changes {
-            match name.as_str() {
-                "id" | "type" if settings.get(&name) != Some(&value) => {
-                    return Err(ChannelError::Invalid(vec![Fault { field: name, wrong: Wrong::Fixed }]));
-                }
-                _ if known.secrets.contains_key(&name) && before.get(&name) == Some(&value) => {}
-                _ if value.is_null() => drop(settings.shift_remove(&name)),
-                _ => drop(settings.insert(name, value)),
-            }
-        }
-        Channel::read(settings.clone()).map_err(ChannelError::Invalid)?;
+        let settings = changed(&known, changes)?;
         let record = channel::record(settings, self.now());
         let record = NotificationChannel { created_at: known.created_at, ..record };
         if !store.update_notification_channel(&record).await? {
@@ -252,6 +241,16 @@ impl Control {
         let details = json!({ "before": before, "after": after.fields, "secrets_changed": secrets });
         self.audit_about(&[subject(id)], actor, "notification_channels.update", summary, details).await?;
         Ok(after)
+    }
+
+    /// What [`Control::update_notification_channel`] would find wrong with the changes themselves.
+    ///
+    /// # Errors
+    /// See [`ChannelError`].
+    pub async fn check_channel_changes(&self, id: &str, changes: Fields) -> Result<(), ChannelError> {
+        let known = self.parts.store.notification_channel(id).await?;
+        changed(&known.ok_or_else(|| ChannelError::Missing(id.to_owned()))?, changes)?;
+        Ok(())
     }
 
     fn check_channel(&self, known: &NotificationChannel, expected: &Expected) -> Result<(), ChannelError> {
@@ -309,9 +308,9 @@ impl Control {
     pub async fn notification_deliveries(
         &self,
         filter: &DeliveryFilter,
-        request: &PageRequest,
+        request: &PageRequest<i64>,
     ) -> Result<Page<DeliveryView>, QueryError> {
-        let found = self.parts.store.deliveries(filter, request.number()?, request.read_limit()).await?;
+        let found = self.parts.store.deliveries(filter, request.cursor, request.read_limit()).await?;
         Ok(Page::of(found, request.limit, |delivery| delivery.id.to_string()).map(Into::into))
     }
 
@@ -385,4 +384,28 @@ impl From<&[Fault]> for InvalidRequest {
         let fault = |fault: &Fault| FieldFault { field: fault.field.clone(), message: fault.wrong.to_string() };
         Self(faults.iter().map(fault).collect())
     }
+}
+
+/// What is wrong with the settings of a new channel.
+///
+/// # Errors
+/// All faults.
+pub fn check(settings: Fields) -> Result<(), InvalidRequest> {
+    Channel::read(settings).map(drop).map_err(|faults| faults.as_slice().into())
+}
+
+/// The settings of a channel with changes laid over them.
+fn changed(known: &NotificationChannel, changes: Fields) -> Result<Fields, ChannelError> {
+    let (shown, mut settings) = (channel::view(known), channel::members(known));
+    let mut faults = Vec::new();
+    for (field, value) in changes {
+        match field.as_str() {
+            "id" | "type" if settings.get(&field) != Some(&value) => faults.push(Fault { field, wrong: Wrong::Fixed }),
+            _ if known.secrets.contains_key(&field) && shown.get(&field) == Some(&value) => {}
+            _ if value.is_null() => drop(settings.shift_remove(&field)),
+            _ => drop(settings.insert(field, value)),
+        }
+    }
+    faults.extend(Channel::read(settings.clone()).err().into_iter().flatten());
+    if faults.is_empty() { Ok(settings) } else { Err(ChannelError::Invalid(faults)) }
 }

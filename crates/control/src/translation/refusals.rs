@@ -91,7 +91,6 @@ pub(super) const LINES: &[Line] = &[
     ("file {}", "文件 {0}"),
     ("managed resource", "托管资源"),
     // Lists, the log and the store.
-    ("cursor is not one that this list returned", "cursor 不是该列表返回的取值"),
     ("the decision log cannot be read", "无法读取决策日志"),
     ("the decision log cannot be read: {}", "无法读取决策日志：{0}"),
     ("the decision log was not read to the end", "决策日志未能读到末尾"),

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::input::Input;
 use crate::state::AdminState;
 
 /// An answer comes after this time at the latest: below what proxies and clients wait.
@@ -43,19 +43,18 @@ pub(crate) struct Counted {
     responses((status = 200, description = "The counts", body = Counted)),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Json<Counted>> {
-    let mut filters = params.filters(&["host_id", "subscription_user", "changed_since"]);
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, mut input: Input) -> ApiResult<Json<Counted>> {
     let filter = AccessFilter {
-        host: filters.parsed("host_id", HostId::new),
-        user: filters.text("subscription_user"),
+        host: input.query.parsed("host_id", HostId::new),
+        user: input.query.text("subscription_user"),
         ..AccessFilter::default()
     };
-    let changed_since = filters.parsed("changed_since", |text| {
+    let changed_since = input.query.parsed("changed_since", |text| {
         // As large as the description says that numbers are.
         let change = text.parse::<i64>().ok().and_then(|change| u64::try_from(change).ok());
         change.ok_or("must be the number of a change")
     });
-    filters.finish()?;
+    input.finish()?;
     let (change, counts) = state.control.grant_counts(&filter, changed_since, LONGEST_WAIT).await?;
     Ok(Json(Counted { change, counts }))
 }

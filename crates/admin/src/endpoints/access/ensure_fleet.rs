@@ -6,11 +6,10 @@ use relay_control::managed::AskedFor;
 use relay_domain::HostId;
 use utoipa::ToSchema;
 
-use crate::body::{Members, RawBody};
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::{HostFailed, NotFound};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Of which host.
@@ -34,12 +33,11 @@ pub(crate) struct HostBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Json<AskedFor>> {
-    let mut members = Members::read(&body)?;
-    let host = members.text("host_id");
-    members.finish()?;
+    let body = input.body();
+    let host = body.text("host_id");
+    input.finish()?;
     let host = host.map(|id| HostId::new(&id).map_err(|_| ApiError::no_such("host", &id))).transpose()?;
     Ok(Json(state.control.ensure_fleet(host.as_ref(), &access.actor).await?))
 }

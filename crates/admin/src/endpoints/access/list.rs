@@ -8,7 +8,8 @@ use relay_domain::HostId;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists grants of managed access.
@@ -30,16 +31,16 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<GrantView>>> {
-    let mut filters = params.list(&["host_id", "subscription_user", "group_id", "state"]);
-    let page = filters.page();
+    let query = &mut input.query;
+    let page = query.page();
     let filter = AccessFilter {
-        host: filters.parsed("host_id", HostId::new),
-        user: filters.text("subscription_user"),
-        group_id: filters.parsed("group_id", str::parse::<i64>),
-        state: filters.parsed("state", str::parse::<GrantState>),
+        host: query.parsed("host_id", HostId::new),
+        user: query.text("subscription_user"),
+        group_id: query.parsed("group_id", str::parse::<i64>),
+        state: query.parsed("state", str::parse::<GrantState>),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(state.control.grants(&filter, &page).await?))
 }

@@ -6,12 +6,11 @@ use axum::response::Response;
 use relay_control::managed::GrantView;
 
 use super::WAIT;
-use crate::body::{GrantPath, NoBody};
 use crate::caller::Operator;
-use crate::conditions::{IfMatch, IfMatchHeader, tagged};
+use crate::conditions::{IfMatchHeader, tagged};
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, HostFailed, NotFound, Outdated};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Takes access away.
@@ -29,11 +28,11 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    GrantPath([host, user, group]): GrantPath,
-    _: NoParams,
-    IfMatch(expected): IfMatch,
-    _: NoBody,
+    mut input: Input,
 ) -> ApiResult<Response> {
+    let [host, user, group] = super::grant(&input);
+    let expected = input.if_match();
+    input.finish()?;
     let grant = state.control.revoke_access((&host, &user, &group), &expected, WAIT, &access.actor).await?;
     Ok(tagged(&state.control.version_of(&grant), Json(grant)))
 }

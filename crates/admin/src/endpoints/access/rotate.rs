@@ -6,11 +6,10 @@ use relay_control::managed::{AccessFilter, Rotation};
 use relay_domain::HostId;
 use utoipa::ToSchema;
 
-use crate::body::{Members, RawBody};
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Which grants get new keys.
@@ -38,13 +37,12 @@ pub(crate) struct RotateAccessBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Json<Rotation>> {
-    let mut members = Members::read(&body)?;
-    let (host, user) = (members.parsed("host_id", HostId::new), members.text("subscription_user"));
-    let leaked = members.flag("leaked").unwrap_or_default();
-    members.finish()?;
+    let body = input.body();
+    let (host, user) = (body.parsed("host_id", HostId::new), body.text("subscription_user"));
+    let leaked = body.flag("leaked").unwrap_or_default();
+    input.finish()?;
     let filter = AccessFilter { host, user, ..AccessFilter::default() };
     Ok(Json(state.control.rotate_access(&filter, leaked, &access.actor).await?))
 }

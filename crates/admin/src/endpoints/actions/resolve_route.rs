@@ -6,11 +6,10 @@ use relay_control::actions::schema::ResolveBody;
 use relay_control::actions::{ResolveRequest, Resolved};
 
 use super::answer;
-use crate::body::RawBody;
 use crate::caller::{CallId, Operator};
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::{HostFailed, NotFound};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Resolves a route.
@@ -29,10 +28,10 @@ pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
     CallId(id): CallId,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Response> {
-    let request = ResolveRequest::parse(&body, &id)?;
+    let body = input.raw_body();
+    let request = input.finish_beside(ResolveRequest::parse(&body, &id))?;
     let id = &request.request_id;
     let resolved = state.control.resolve_route(&request).await;
     resolved.map(|resolved| answer(id, resolved)).map_err(|error| ApiError::of_action(&error, id, state.control.now()))

@@ -6,11 +6,10 @@ use relay_control::actions::schema::RouteBody;
 use relay_control::actions::{ForwardRequest, Routed};
 
 use super::answer;
-use crate::body::RawBody;
 use crate::caller::{CallId, Operator};
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::{HostFailed, NotFound};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Resolves a route and sends a small completion over it, with OpenAI's names.
@@ -33,10 +32,10 @@ pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
     CallId(id): CallId,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Response> {
-    let request = ForwardRequest::parse(&body, "model", &id)?;
+    let body = input.raw_body();
+    let request = input.finish_beside(ForwardRequest::parse(&body, "model", &id))?;
     let id = &request.resolve.request_id;
     let answered = state.control.route_chat_completions(&request).await;
     answered.map(|answered| answer(id, answered)).map_err(|error| ApiError::of_action(&error, id, state.control.now()))

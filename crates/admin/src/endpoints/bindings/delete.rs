@@ -4,12 +4,11 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Purged;
-use crate::body::{Id, NoBody};
 use crate::caller::Operator;
-use crate::conditions::{IfMatch, IfMatchHeader};
+use crate::conditions::IfMatchHeader;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{NotFound, Outdated};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Removes a binding.
@@ -27,11 +26,11 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    Id(id): Id,
-    _: NoParams,
-    IfMatch(expected): IfMatch,
-    _: NoBody,
+    mut input: Input,
 ) -> ApiResult<Json<Purged>> {
+    let id = input.id();
+    let expected = input.if_match();
+    input.finish()?;
     state.control.delete_binding(super::sticky_key(&id)?, &expected, &access.actor).await?;
     Ok(Json(Purged { purged: 1 }))
 }

@@ -7,7 +7,8 @@ use relay_control::page::Page;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists sticky bindings.
@@ -23,11 +24,10 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<BindingView>>> {
-    let mut filters = params.list(&super::FILTERS);
-    let page = filters.page();
-    let filter = super::filter(&mut filters);
-    filters.finish()?;
-    Ok(Json(state.control.bindings(&filter, &page).await?))
+    let page = input.query.page();
+    let filter = super::filter(&mut input.query);
+    input.finish()?;
+    Ok(Json(state.control.bindings(&filter, &page).await))
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
-use crate::query::Filters;
+use crate::query::Query;
 
 /// Which bindings are meant.
 #[derive(IntoParams)]
@@ -39,17 +39,14 @@ pub(crate) struct Purged {
     purged: u64,
 }
 
-/// The filters of the list and of the purge.
-const FILTERS: [&str; 6] = ["consumer", "logical_group_id", "public_model", "route_id", "host_id", "sticky_key"];
-
-fn filter(filters: &mut Filters) -> BindingFilter {
+fn filter(query: &mut Query) -> BindingFilter {
     BindingFilter {
-        consumer: filters.parsed("consumer", KeyId::new),
-        group: filters.parsed("logical_group_id", GroupId::new),
-        model: filters.text("public_model").map(Into::into),
-        route_id: filters.parsed("route_id", RouteId::new),
-        host_id: filters.parsed("host_id", HostId::new),
-        sticky_key: filters.parsed("sticky_key", str::parse::<StickyKey>),
+        consumer: query.parsed("consumer", KeyId::new),
+        group: query.parsed("logical_group_id", GroupId::new),
+        model: query.text("public_model").map(Into::into),
+        route_id: query.parsed("route_id", RouteId::new),
+        host_id: query.parsed("host_id", HostId::new),
+        sticky_key: query.parsed("sticky_key", str::parse::<StickyKey>),
     }
 }
 

@@ -4,10 +4,9 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Purged;
-use crate::body::NoBody;
 use crate::caller::Operator;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::input::Input;
 use crate::state::AdminState;
 
 /// Removes all bindings that match.
@@ -25,12 +24,10 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    params: Params,
-    _: NoBody,
+    mut input: Input,
 ) -> ApiResult<Json<Purged>> {
-    let mut filters = params.filters(&super::FILTERS);
-    let filter = super::filter(&mut filters);
-    filters.finish()?;
+    let filter = super::filter(&mut input.query);
+    input.finish()?;
     let purged = state.control.purge_bindings(&filter, &access.actor).await?;
     Ok(Json(Purged { purged }))
 }

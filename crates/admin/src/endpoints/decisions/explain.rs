@@ -5,11 +5,10 @@ use axum::extract::State;
 use relay_control::explain::Explained;
 use relay_control::words::Language;
 
-use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, NotFound};
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// Explains a decision.
@@ -27,14 +26,9 @@ use crate::state::AdminState;
     responses((status = 200, description = "The explanation", body = Explained), NotFound, Conflict),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(
-    State(state): State<AdminState>,
-    _: Viewer,
-    Id(id): Id,
-    params: Params,
-) -> ApiResult<Json<Explained>> {
-    let mut filters = params.filters(&["at_generation"]);
-    let at = filters.parsed("at_generation", |text| text.parse().map_err(|_| "must be the number of a generation"));
-    filters.finish()?;
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, mut input: Input) -> ApiResult<Json<Explained>> {
+    let id = input.id();
+    let at = input.query.parsed("at_generation", |text| text.parse().map_err(|_| "must be the number of a generation"));
+    input.finish()?;
     state.control.explain(&id, at, Language::English).await?.map(Json).ok_or_else(|| ApiError::no_such("decision", &id))
 }

@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::decisions::Decision;
 
-use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// Shows the newest decision with this request id.
@@ -21,12 +20,8 @@ use crate::state::AdminState;
     responses((status = 200, description = "The decision", body = Decision), NotFound),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(
-    State(state): State<AdminState>,
-    _: Viewer,
-    Id(id): Id,
-    params: Params,
-) -> ApiResult<Json<Decision>> {
-    params.none()?;
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, input: Input) -> ApiResult<Json<Decision>> {
+    let id = input.id();
+    input.finish()?;
     state.control.decision(&id).await?.map(Json).ok_or_else(|| ApiError::no_such("decision", &id))
 }

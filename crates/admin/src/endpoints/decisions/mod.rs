@@ -9,7 +9,7 @@ use relay_control::decisions::{Filter, Verdict};
 use relay_domain::Timestamp;
 use utoipa::IntoParams;
 
-use crate::query::Filters;
+use crate::query::Query;
 
 /// Which decisions are meant.
 #[derive(IntoParams)]
@@ -40,32 +40,18 @@ struct DecisionQuery {
     to: Option<Timestamp>,
 }
 
-/// The filters of the list and of the stream.
-const FILTERS: [&str; 10] = [
-    "consumer",
-    "logical_group_id",
-    "public_model",
-    "route_id",
-    "host_id",
-    "verdict",
-    "sticky_key",
-    "request_id",
-    "from",
-    "to",
-];
-
-fn filter(filters: &mut Filters) -> Filter {
+fn filter(query: &mut Query) -> Filter {
     Filter {
-        consumer: filters.text("consumer"),
-        logical_group_id: filters.text("logical_group_id"),
-        public_model: filters.text("public_model"),
-        route_id: filters.text("route_id"),
-        host_id: filters.text("host_id"),
-        verdict: filters.parsed("verdict", verdict),
-        sticky_key: filters.text("sticky_key"),
-        request_id: filters.text("request_id"),
-        from: filters.time("from"),
-        to: filters.time("to"),
+        consumer: query.text("consumer"),
+        logical_group_id: query.text("logical_group_id"),
+        public_model: query.text("public_model"),
+        route_id: query.text("route_id"),
+        host_id: query.text("host_id"),
+        verdict: query.parsed("verdict", verdict),
+        sticky_key: query.text("sticky_key"),
+        request_id: query.text("request_id"),
+        from: query.time("from"),
+        to: query.time("to"),
     }
 }
 

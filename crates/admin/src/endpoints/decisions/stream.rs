@@ -7,7 +7,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use http::header::HeaderName;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use relay_control::decision_tail::{DecisionTail, TailEvent};
 use relay_control::decisions::TailCursor;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
-use crate::query::Params;
+use crate::input::Input;
 use crate::state::AdminState;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -42,6 +42,7 @@ pub(crate) struct Lagged {
     params(
         super::DecisionQuery,
         ("cursor" = Option<String>, Query, description = "Id of the last event; as the header `Last-Event-ID`, which goes before it"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The same, as browsers send it", pattern = "^-?[0-9]+-[0-9]+$"),
     ),
     responses(
         (status = 200, description = "Events without an end", content_type = "text/event-stream", body = String),
@@ -49,25 +50,20 @@ pub(crate) struct Lagged {
     ),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(
-    State(state): State<AdminState>,
-    _: Viewer,
-    headers: HeaderMap,
-    params: Params,
-) -> ApiResult<Response> {
-    let mut filters = params.filters(&[&super::FILTERS[..], &["cursor"]].concat());
-    let filter = super::filter(&mut filters);
-    let cursor = filters.parsed("cursor", str::parse::<TailCursor>);
-    filters.finish()?;
-    let last = headers.get(LAST_EVENT_ID).map(|last| {
-        let last = last.to_str().ok().and_then(|last| last.trim().parse().ok());
-        last.ok_or_else(|| ApiError::invalid_field("Last-Event-ID", "is not one that the stream gave"))
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, mut input: Input) -> ApiResult<Response> {
+    let filter = super::filter(&mut input.query);
+    let cursor = input.query.parsed("cursor", str::parse::<TailCursor>);
+    let last = input.header(&LAST_EVENT_ID, |headers| {
+        let read = |last: &HeaderValue| last.to_str().ok().and_then(|last| last.trim().parse().ok());
+        let last = headers.get(LAST_EVENT_ID).map(read);
+        last.map(|last| last.ok_or("is not one that the stream gave")).transpose()
     });
+    input.finish()?;
     let Ok(place) = state.tails.clone().try_acquire_owned() else {
         let message = "there are as many streams as may be; close one, or ask the list";
         return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", message));
     };
-    let tail = state.control.follow_decisions(filter, last.transpose()?.or(cursor));
+    let tail = state.control.follow_decisions(filter, last.flatten().or(cursor));
     // The first bytes at once: proxies and clients then know that the stream stands.
     let opening = stream::once(async { Ok(Event::default().comment("decisions as they end")) });
     let events = events(tail).take_until(state.ending.clone().cancelled_owned()).map(move |event| {

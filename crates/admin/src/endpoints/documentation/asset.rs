@@ -3,10 +3,9 @@
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
-use crate::body::Id;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::Params;
 
 /// Gives the style or the script of the page.
 #[utoipa::path(
@@ -21,8 +20,9 @@ use crate::query::Params;
     ),
     security(())
 )]
-pub(crate) async fn handle(Id(file): Id, params: Params) -> ApiResult<Response> {
-    params.none()?;
+pub(crate) async fn handle(input: Input) -> ApiResult<Response> {
+    let file = input.id();
+    input.finish()?;
     let (content_type, text) = match file.as_str() {
         "docs.css" => ("text/css; charset=utf-8", include_str!("../../../assets/docs.css")),
         "docs.js" => ("text/javascript; charset=utf-8", include_str!("../../../assets/docs.js")),

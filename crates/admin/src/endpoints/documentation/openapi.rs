@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::input::Input;
 
 /// Made once: it depends on nothing but the program.
 static TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(crate::routes::document().to_string()));
@@ -21,7 +21,7 @@ static TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(crate::routes::docum
     responses((status = 200, description = "This document", body = Value)),
     security(())
 )]
-pub(crate) async fn handle(params: Params) -> ApiResult<Response> {
-    params.none()?;
+pub(crate) async fn handle(input: Input) -> ApiResult<Response> {
+    input.finish()?;
     Ok(([(CONTENT_TYPE, "application/json")], TEXT.clone()).into_response())
 }

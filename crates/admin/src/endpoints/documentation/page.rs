@@ -9,7 +9,7 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_P
 
 use super::view::View;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::input::Input;
 
 /// Nothing but our own style and script; nothing inline, nothing from elsewhere, no frame around it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; \
@@ -29,8 +29,8 @@ static HTML: LazyLock<Bytes> = LazyLock::new(|| {
     responses((status = 200, description = "The page", body = String, content_type = "text/html")),
     security(())
 )]
-pub(crate) async fn handle(params: Params) -> ApiResult<Response> {
-    params.none()?;
+pub(crate) async fn handle(input: Input) -> ApiResult<Response> {
+    input.finish()?;
     let headers: [(HeaderName, &str); 3] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, POLICY),

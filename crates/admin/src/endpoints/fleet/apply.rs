@@ -5,12 +5,11 @@ use axum::extract::State;
 use relay_control::fleet_document::schema::FleetFile;
 use relay_control::publication::Applied;
 
-use crate::body::DocumentBody;
 use crate::caller::Admin;
-use crate::conditions::{IfMatch, IfMatchHeader};
+use crate::conditions::IfMatchHeader;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, Outdated};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Publishes a fleet document.
@@ -30,9 +29,9 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    _: NoParams,
-    IfMatch(expected): IfMatch,
-    DocumentBody(document): DocumentBody,
+    mut input: Input,
 ) -> ApiResult<Json<Applied>> {
+    let expected = input.if_match();
+    let document = input.finish_document(|document| state.control.check(document))?;
     Ok(Json(state.control.apply_expecting(&expected, &document, &access.actor).await?))
 }

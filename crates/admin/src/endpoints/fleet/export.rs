@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::input::Input;
 use crate::state::AdminState;
 
 /// Writes the fleet in force as a fleet file.
@@ -20,7 +20,7 @@ use crate::state::AdminState;
     responses((status = 200, description = "A fleet file", body = String, content_type = "application/toml")),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Response> {
-    params.none()?;
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, input: Input) -> ApiResult<Response> {
+    input.finish()?;
     Ok(([(CONTENT_TYPE, "application/toml")], state.control.export()).into_response())
 }

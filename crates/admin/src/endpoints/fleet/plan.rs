@@ -8,10 +8,10 @@ use relay_control::fleet_document::schema::FleetFile;
 use relay_control::publication::Planned;
 use utoipa::IntoParams;
 
-use super::window::{OptionalWindow, WindowQuery};
-use crate::body::DocumentBody;
+use super::window::{WindowQuery, window};
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::progress::Wanted;
 use crate::state::AdminState;
 
@@ -40,10 +40,12 @@ struct PlanQuery {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
-    OptionalWindow(window): OptionalWindow,
     wanted: Wanted,
-    DocumentBody(document): DocumentBody,
+    mut input: Input,
 ) -> ApiResult<Response> {
-    let control = Arc::clone(&state.control);
+    let window = window(&mut input.query, state.control.now());
+    let replay = input.query.flag("replay").unwrap_or(true);
+    let document = input.finish_document(|document| state.control.check(document))?;
+    let (control, window) = (Arc::clone(&state.control), replay.then_some(window));
     wanted.answer(|on_progress| async move { Ok(control.plan(&document, window, on_progress).await?) }).await
 }

@@ -11,10 +11,11 @@ use relay_domain::HostId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::window::{Window, WindowQuery};
-use crate::body::{Members, RawBody};
+use super::window::{WindowQuery, window};
+use crate::body::Members;
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
 use crate::progress::Wanted;
 use crate::state::AdminState;
@@ -62,25 +63,24 @@ struct SlowBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
-    Window(window): Window,
     wanted: Wanted,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Response> {
-    let troubles = troubles(&body)?;
+    let window = window(&mut input.query, state.control.now());
+    let troubles = troubles(input.body());
+    input.finish()?;
     let control = Arc::clone(&state.control);
     wanted.answer(|on_progress| async move { Ok(control.simulate(&troubles, window, on_progress).await?) }).await
 }
 
-fn troubles(body: &[u8]) -> ApiResult<Troubles> {
-    let mut members = Members::read(body)?;
-    if !members.names_any(&["down", "slow"]) {
-        members.fault("down", "name a host in down or slow");
+fn troubles(body: &mut Members) -> Troubles {
+    if !body.names_any(&["down", "slow"]) {
+        body.fault("down", "name a host in down or slow");
     }
-    let down = members.texts("down", HostId::new);
-    let slow = members.objects("slow", |slow| {
+    let down = body.texts("down", HostId::new);
+    let slow = body.objects("slow", |slow| {
         let (host, ms) = (slow.required("host_id", HostId::new), slow.required_number("ms"));
         host.zip(ms.map(Duration::from_millis))
     });
-    members.finish()?;
-    Ok(Troubles { down, slow })
+    Troubles { down, slow }
 }

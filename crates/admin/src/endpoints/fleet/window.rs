@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use http::request::Parts;
 use jiff::SignedDuration;
 use relay_control::blast_radius::ReplayWindow;
 use relay_domain::Timestamp;
 use utoipa::IntoParams;
 
-use crate::error::ApiError;
-use crate::query::{Filters, Params};
-use crate::state::AdminState;
+use crate::query::Query;
 
 /// Which decisions are replayed.
 #[derive(IntoParams)]
@@ -35,51 +31,21 @@ const LONGEST: Duration = Duration::from_mins(5);
 /// Most decisions that a replay may be given.
 const MOST: u64 = 100_000_000;
 
-/// The window that a query asks for; read before the body, like every query.
-pub(crate) struct Window(pub(crate) ReplayWindow);
-
-/// The same, unless the query asks for no replay.
-pub(crate) struct OptionalWindow(pub(crate) Option<ReplayWindow>);
-
-impl FromRequestParts<AdminState> for Window {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
-        let mut filters = Params::from_request_parts(parts, state).await?.filters(&WINDOW);
-        let window = window(&mut filters, state.control.now());
-        filters.finish().map(|()| Self(window))
-    }
-}
-
-impl FromRequestParts<AdminState> for OptionalWindow {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
-        let params = Params::from_request_parts(parts, state).await?;
-        let mut filters = params.filters(&[&WINDOW[..], &["replay"]].concat());
-        let replay = filters.parsed("replay", |text| text.parse::<bool>().map_err(|_| "must be true or false"));
-        let window = window(&mut filters, state.control.now());
-        filters.finish().map(|()| Self(replay.unwrap_or(true).then_some(window)))
-    }
-}
-
-const WINDOW: [&str; 4] = ["since", "until", "at_most", "time_limit"];
-
 /// Reads the window; faults are noted.
-fn window(filters: &mut Filters, now: Timestamp) -> ReplayWindow {
+pub(super) fn window(query: &mut Query, now: Timestamp) -> ReplayWindow {
     let default = ReplayWindow::recent(now);
-    let to = filters.parsed("until", |text| time(text, now)).unwrap_or(default.to);
-    let from = filters.parsed("since", |text| time(text, now)).unwrap_or(default.from);
-    let at_most = filters.parsed("at_most", |text| match text.parse() {
+    let to = query.parsed("until", |text| time(text, now)).unwrap_or(default.to);
+    let from = query.parsed("since", |text| time(text, now)).unwrap_or(default.from);
+    let at_most = query.parsed("at_most", |text| match text.parse() {
         Ok(count) if (1..=MOST).contains(&count) => Ok(count),
         _ => Err(format!("must be a number from 1 to {MOST}")),
     });
-    let time_limit = filters.parsed("time_limit", |text| match humantime::parse_duration(text) {
+    let time_limit = query.parsed("time_limit", |text| match humantime::parse_duration(text) {
         Ok(limit) if !limit.is_zero() && limit <= LONGEST => Ok(limit),
         _ => Err("must be a time up to 5m, such as 5s"),
     });
     if from >= to {
-        filters.fault("since", "must be before until");
+        query.fault("since", "must be before until");
     }
     ReplayWindow {
         from,

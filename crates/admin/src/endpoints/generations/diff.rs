@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::generations::Difference;
 
-use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, NotFound};
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// Tells what changed since a generation.
@@ -27,12 +26,11 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    Id(id): Id,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Difference>> {
-    let mut filters = params.filters(&["to"]);
-    let to = filters.parsed("to", str::parse::<u64>);
-    filters.finish()?;
+    let id = input.id();
+    let to = input.query.parsed("to", str::parse::<u64>);
+    input.finish()?;
     let from = id.parse().map_err(|_| ApiError::no_such("generation", &id))?;
     Ok(Json(state.control.difference(from, to).await?))
 }

@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::records::GenerationDetail;
 
-use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// Shows a generation with what it changed.
@@ -24,10 +23,10 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    Id(id): Id,
-    params: Params,
+    input: Input,
 ) -> ApiResult<Json<GenerationDetail>> {
-    params.none()?;
+    let id = input.id();
+    input.finish()?;
     let missing = || ApiError::no_such("generation", &id);
     let number = id.parse().map_err(|_| missing())?;
     state.control.generation_detail(number).await?.map(Json).ok_or_else(missing)

@@ -7,7 +7,8 @@ use relay_control::records::{GenerationFilter, GenerationView};
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists generations, newest first.
@@ -23,12 +24,12 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<GenerationView>>> {
-    let mut filters = params.list(&["actor", "from", "to"]);
-    let page = filters.page();
-    let (actor, from, to) = (filters.text("actor"), filters.time("from"), filters.time("to"));
-    filters.finish()?;
+    let query = &mut input.query;
+    let page = query.page();
+    let (actor, from, to) = (query.text("actor"), query.time("from"), query.time("to"));
+    input.finish()?;
     let filter = GenerationFilter { actor, from, to };
     Ok(Json(state.control.generations(&filter, &page).await?))
 }

@@ -5,12 +5,11 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::generations::RolledBack;
 
-use crate::body::{Id, NoBody};
 use crate::caller::Admin;
-use crate::conditions::{IfMatch, IfMatchHeader};
+use crate::conditions::IfMatchHeader;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, NotFound, Outdated};
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// Publishes the fleet of a generation as a new one.
@@ -28,12 +27,11 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    Id(id): Id,
-    params: Params,
-    IfMatch(expected): IfMatch,
-    _: NoBody,
+    mut input: Input,
 ) -> ApiResult<Json<RolledBack>> {
-    params.none()?;
+    let id = input.id();
+    let expected = input.if_match();
+    input.finish()?;
     let to = id.parse().map_err(|_| ApiError::no_such("generation", &id))?;
     Ok(Json(state.control.roll_back_expecting(&expected, to, &access.actor).await?))
 }

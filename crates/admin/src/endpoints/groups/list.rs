@@ -9,7 +9,8 @@ use relay_control::view::schema::Group;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists groups.
@@ -25,11 +26,10 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<Fields>>> {
-    let mut filters = params.list(&["enabled"]);
-    let page = filters.page();
-    let filter = GroupFilter { enabled: filters.flag("enabled") };
-    filters.finish()?;
+    let page = input.query.page();
+    let filter = GroupFilter { enabled: input.query.flag("enabled") };
+    input.finish()?;
     Ok(Json(state.control.groups(&filter, &page)))
 }

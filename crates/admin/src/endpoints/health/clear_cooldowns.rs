@@ -5,11 +5,10 @@ use axum::extract::State;
 use relay_control::fleet_health::{ClearError, ClearedView};
 use utoipa::ToSchema;
 
-use crate::body::{Members, RawBody};
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// What is cleared.
@@ -42,13 +41,12 @@ pub(crate) struct ClearBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Json<ClearedView>> {
-    let mut members = Members::read(&body)?;
-    let (route, host) = (members.text("route_id"), members.text("host_id"));
-    let at_once = members.flag("at_once").unwrap_or_default();
-    members.finish()?;
+    let body = input.body();
+    let (route, host) = (body.text("route_id"), body.text("host_id"));
+    let at_once = body.flag("at_once").unwrap_or_default();
+    input.finish()?;
     let cleared = state.control.clear_cooldowns(route.as_deref(), host.as_deref(), at_once, &access.actor).await;
     cleared.map(Json).map_err(|error| match error {
         ClearError::NoRoute(id) => ApiError::no_such("route", &id),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::Params;
+use crate::input::Input;
 use crate::state::AdminState;
 
 /// The server, its hosts and its routes.
@@ -36,13 +36,12 @@ pub(crate) struct Answer {
     responses((status = 200, description = "The health", body = Answer)),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, params: Params) -> ApiResult<Json<Answer>> {
-    let mut filters = params.filters(&["host_id", "route_id", "troubled"]);
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, mut input: Input) -> ApiResult<Json<Answer>> {
     let filter = HealthFilter {
-        host: filters.text("host_id"),
-        route: filters.text("route_id"),
-        troubled: filters.flag("troubled").unwrap_or_default(),
+        host: input.query.text("host_id"),
+        route: input.query.text("route_id"),
+        troubled: input.query.flag("troubled").unwrap_or_default(),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(Answer { server: state.control.health().await, fleet: state.control.fleet_health(&filter) }))
 }

@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::hosts::HostCapabilities;
 
-use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// Tells what a host can do, as its last probe found out.
@@ -24,9 +23,9 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    Id(id): Id,
-    params: Params,
+    input: Input,
 ) -> ApiResult<Json<HostCapabilities>> {
-    params.none()?;
+    let id = input.id();
+    input.finish()?;
     Ok(Json(state.control.host_capabilities(&id).await?))
 }

@@ -4,9 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 use relay_control::edit::Noun;
 
+use crate::caller::Admin;
 use crate::conditions::IfMatchHeader;
-use crate::endpoints::entries::{Delete, delete};
+use crate::endpoints::entries::delete;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::bodies::Removed;
 use crate::openapi::responses::{Conflict, NotFound, Outdated};
 use crate::state::AdminState;
@@ -23,6 +25,6 @@ use crate::state::AdminState;
     responses((status = 200, description = "What went; with `dry_run` what would go", body = Removed), NotFound, Conflict, Outdated),
     extensions(("x-role" = json!("admin"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, asked: Delete) -> ApiResult<Response> {
-    delete(&state, Noun::Host, asked).await
+pub(crate) async fn handle(State(state): State<AdminState>, Admin(access): Admin, input: Input) -> ApiResult<Response> {
+    delete(&state, Noun::Host, &access, input).await
 }

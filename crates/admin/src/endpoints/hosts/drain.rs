@@ -4,12 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
-use crate::body::{Id, NoBody};
 use crate::caller::Admin;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::bodies::Removed;
 use crate::openapi::responses::{Conflict, NotFound};
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// Gives every route to a host the weight 0.
@@ -27,13 +26,11 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    Id(id): Id,
-    params: Params,
-    _: NoBody,
+    mut input: Input,
 ) -> ApiResult<Response> {
-    let mut filters = params.filters(&["dry_run"]);
-    let dry_run = filters.flag("dry_run").unwrap_or_default();
-    filters.finish()?;
+    let id = input.id();
+    let dry_run = input.query.flag("dry_run").unwrap_or_default();
+    input.finish()?;
     if dry_run {
         return Ok(Json(state.control.plan_drain(&id)?).into_response());
     }

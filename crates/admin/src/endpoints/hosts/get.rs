@@ -5,9 +5,11 @@ use axum::response::Response;
 use relay_control::edit::Noun;
 use relay_control::view::schema::Host;
 
+use crate::caller::Viewer;
 use crate::conditions::IfNoneMatchHeader;
-use crate::endpoints::entries::{Show, show};
+use crate::endpoints::entries::show;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
 use crate::state::AdminState;
 
@@ -21,6 +23,6 @@ use crate::state::AdminState;
     responses((status = 200, description = "The host", body = Host, headers(("ETag" = String, description = "Its version"))), (status = 304, description = "It is as it was"), NotFound),
     extensions(("x-role" = json!("viewer"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, asked: Show) -> ApiResult<Response> {
-    show(&state, Noun::Host, &asked)
+pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, input: Input) -> ApiResult<Response> {
+    show(&state, Noun::Host, input)
 }

@@ -11,7 +11,8 @@ use relay_domain::HostKind;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists hosts.
@@ -27,12 +28,11 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<Fields>>> {
-    let mut filters = params.list(&["kind", "enabled"]);
-    let page = filters.page();
+    let page = input.query.page();
     let kinds = [HostKind::Sub2api, HostKind::OpenAi].map(|kind| (kind.as_str(), kind));
-    let filter = HostFilter { kind: filters.choice("kind", &kinds), enabled: filters.flag("enabled") };
-    filters.finish()?;
+    let filter = HostFilter { kind: input.query.choice("kind", &kinds), enabled: input.query.flag("enabled") };
+    input.finish()?;
     Ok(Json(state.control.hosts(&filter, &page)))
 }

@@ -6,11 +6,10 @@ use axum::extract::State;
 use relay_control::hosts::ModelSync;
 use utoipa::ToSchema;
 
-use crate::body::{Id, Members, RawBody};
 use crate::caller::Admin;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, HostFailed, NotFound};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Which models are compared.
@@ -46,13 +45,12 @@ pub(crate) struct ModelsBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    Id(id): Id,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Json<ModelSync>> {
-    let mut members = Members::read(&body)?;
-    let (shadow, logical) = (members.required_text("shadow_group_id"), members.required_text("logical_group_id"));
-    let apply = members.flag("apply").unwrap_or_default();
-    members.finish()?;
+    let id = input.id();
+    let body = input.body();
+    let (shadow, logical) = (body.required_text("shadow_group_id"), body.required_text("logical_group_id"));
+    let apply = body.flag("apply").unwrap_or_default();
+    input.finish()?;
     Ok(Json(state.control.sync_models(&id, &shadow, &logical, apply, &access.actor).await?))
 }

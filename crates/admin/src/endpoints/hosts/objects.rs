@@ -8,11 +8,11 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, NotFound};
-use crate::query::{PageQuery, Params};
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// An object on a host as it was seen last.
@@ -45,12 +45,11 @@ pub(crate) struct HostObject {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    Id(id): Id,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<HostObject>>> {
-    let mut filters = params.list(&["type"]);
-    let (page, kind) = (filters.page(), filters.text("type"));
-    filters.finish()?;
+    let id = input.id();
+    let (page, kind) = (input.query.page(), input.query.text("type"));
+    input.finish()?;
     let objects = state.control.host_objects(&id, kind.as_deref(), &page).await?;
     Ok(Json(objects.map(|object| HostObject {
         r#type: object.kind,

@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::hosts::HostCapabilities;
 
-use crate::body::{Id, NoBody};
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, HostFailed, NotFound};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Finds out now what a host can do.
@@ -31,9 +30,9 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    Id(id): Id,
-    _: NoParams,
-    _: NoBody,
+    input: Input,
 ) -> ApiResult<Json<HostCapabilities>> {
+    let id = input.id();
+    input.finish()?;
     Ok(Json(state.control.probe_host(&id, &access.actor).await?))
 }

@@ -5,11 +5,11 @@ use axum::extract::State;
 use relay_control::hosts::WorkProgress;
 use relay_control::page::Page;
 
-use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::{PageQuery, Params};
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Tells how far a sync or a reconciliation of a host is that somebody waits for.
@@ -29,11 +29,10 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    Id(id): Id,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<WorkProgress>>> {
-    let mut filters = params.list(&["work"]);
-    let (page, work) = (filters.page(), filters.text("work"));
-    filters.finish()?;
+    let id = input.id();
+    let (page, work) = (input.query.page(), input.query.text("work"));
+    input.finish()?;
     Ok(Json(state.control.work_on_host(&id, work.as_deref(), &page)?))
 }

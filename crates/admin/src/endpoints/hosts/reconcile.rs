@@ -5,11 +5,10 @@ use axum::extract::State;
 use relay_control::hosts::Reconciled;
 use utoipa::ToSchema;
 
-use crate::body::{Id, Members, RawBody};
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, HostFailed, NotFound};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// From when on the two sides are joined.
@@ -34,13 +33,11 @@ pub(crate) struct ReconcileBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    Id(id): Id,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Json<Reconciled>> {
-    let mut members = Members::read(&body)?;
-    let since =
-        members.required("since", |text| text.parse().map_err(|_| "must be a time such as 2026-11-26T00:00:00Z"));
-    let since = members.finish_with(since)?;
+    let id = input.id();
+    let body = input.body();
+    let since = body.required("since", |text| text.parse().map_err(|_| "must be a time such as 2026-11-26T00:00:00Z"));
+    let since = input.finish_with(since)?;
     Ok(Json(state.control.reconcile_host(&id, since, &access.actor).await?))
 }

@@ -5,11 +5,11 @@ use axum::extract::State;
 use relay_control::hosts::HostResult;
 use relay_control::page::Page;
 
-use crate::body::Id;
 use crate::caller::Viewer;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::{PageQuery, Params};
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Tells what came last of each kind of work on a host, and when.
@@ -31,11 +31,10 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    Id(id): Id,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<HostResult>>> {
-    let mut filters = params.list(&["work"]);
-    let (page, work) = (filters.page(), filters.text("work"));
-    filters.finish()?;
+    let id = input.id();
+    let (page, work) = (input.query.page(), input.query.text("work"));
+    input.finish()?;
     Ok(Json(state.control.host_results(&id, work.as_deref(), &page).await?))
 }

@@ -4,11 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::hosts::Synced;
 
-use crate::body::{Id, NoBody};
 use crate::caller::Operator;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, HostFailed, NotFound};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Looks at a host and tells how it differs from what is meant to be.
@@ -24,9 +23,9 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    Id(id): Id,
-    _: NoParams,
-    _: NoBody,
+    input: Input,
 ) -> ApiResult<Json<Synced>> {
+    let id = input.id();
+    input.finish()?;
     Ok(Json(state.control.sync_host(&id, &access.actor).await?))
 }

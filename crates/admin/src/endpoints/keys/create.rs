@@ -4,12 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use relay_control::edit::Noun;
+use relay_control::edit::{Edit, Noun};
 use relay_control::keys::IssuedKey;
 use relay_control::publication::Planned;
 
-use crate::endpoints::entries::{self, Create};
+use crate::caller::Admin;
+use crate::endpoints::entries::planned;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::bodies::NewKeyBody;
 use crate::openapi::responses::Conflict;
 use crate::state::AdminState;
@@ -27,10 +29,15 @@ use crate::state::AdminState;
     responses((status = 201, description = "The consumer key", body = IssuedKey), (status = 200, description = "With `dry_run`: what would change", body = Planned), Conflict),
     extensions(("x-role" = json!("admin"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, asked: Create) -> ApiResult<Response> {
-    if asked.dry_run {
-        return entries::create(&state, Noun::Key, asked).await;
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    Admin(access): Admin,
+    mut input: Input,
+) -> ApiResult<Response> {
+    let fields = input.body().rest();
+    if let Some(planned) = planned(&state.control, input, &[Edit::create(Noun::Key, fields.clone())])? {
+        return Ok(planned);
     }
-    let made = state.control.create_key(asked.fields, &asked.access.actor).await?;
+    let made = state.control.create_key(fields, &access.actor).await?;
     Ok((StatusCode::CREATED, Json(made)).into_response())
 }

@@ -11,7 +11,8 @@ use relay_domain::KeyOrigin;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists consumer keys.
@@ -29,18 +30,18 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<Fields>>> {
-    let mut filters = params.list(&["logical_group_id", "enabled", "label", "origin", "subscription_user"]);
-    let page = filters.page();
+    let query = &mut input.query;
+    let page = query.page();
     let origins = [KeyOrigin::File, KeyOrigin::Api].map(|origin| (origin.as_str(), origin));
     let filter = KeyFilter {
-        logical_group_id: filters.text("logical_group_id"),
-        enabled: filters.flag("enabled"),
-        label: filters.text("label"),
-        origin: filters.choice("origin", &origins),
-        subscription_user: filters.text("subscription_user"),
+        logical_group_id: query.text("logical_group_id"),
+        enabled: query.flag("enabled"),
+        label: query.text("label"),
+        origin: query.choice("origin", &origins),
+        subscription_user: query.text("subscription_user"),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(state.control.keys(&filter, &page)))
 }

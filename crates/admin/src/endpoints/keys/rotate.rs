@@ -5,11 +5,10 @@ use axum::extract::State;
 use relay_control::keys::{DEFAULT_OVERLAP, IssuedKey};
 use utoipa::ToSchema;
 
-use crate::body::{Id, Members, RawBody};
 use crate::caller::Admin;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, NotFound};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// For how long both secrets are good.
@@ -37,13 +36,12 @@ pub(crate) struct RotateBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    Id(id): Id,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Json<IssuedKey>> {
-    let mut members = Members::read(&body)?;
-    let overlap = members
-        .parsed("overlap", |text| humantime::parse_duration(text).map_err(|_| "must be a span such as 24h, or 0s"));
-    members.finish()?;
+    let id = input.id();
+    let body = input.body();
+    let overlap =
+        body.parsed("overlap", |text| humantime::parse_duration(text).map_err(|_| "must be a span such as 24h, or 0s"));
+    input.finish()?;
     Ok(Json(state.control.rotate_key(&id, overlap.unwrap_or(DEFAULT_OVERLAP), &access.actor).await?))
 }

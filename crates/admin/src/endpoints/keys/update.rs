@@ -5,9 +5,11 @@ use axum::response::Response;
 use relay_control::edit::Noun;
 use relay_control::view::schema::Key;
 
+use crate::caller::Admin;
 use crate::conditions::IfMatchHeader;
-use crate::endpoints::entries::{Update, update};
+use crate::endpoints::entries::update;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::bodies::{Changed, KeyPatch};
 use crate::openapi::responses::{Conflict, NotFound, Outdated};
 use crate::state::AdminState;
@@ -26,6 +28,6 @@ use crate::state::AdminState;
     responses((status = 200, description = "The consumer key; with `dry_run` what would change", body = Changed<Key>), NotFound, Conflict, Outdated),
     extensions(("x-role" = json!("admin"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, asked: Update) -> ApiResult<Response> {
-    update(&state, Noun::Key, asked).await
+pub(crate) async fn handle(State(state): State<AdminState>, Admin(access): Admin, input: Input) -> ApiResult<Response> {
+    update(&state, Noun::Key, &access, input).await
 }

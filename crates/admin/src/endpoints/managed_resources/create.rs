@@ -8,12 +8,11 @@ use relay_control::records::{ResourceKind, ResourceName, ResourceView};
 use relay_domain::HostId;
 use utoipa::ToSchema;
 
-use crate::body::{Members, RawBody};
 use crate::caller::Operator;
 use crate::conditions::tagged;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, NotFound};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// An object on a host.
@@ -47,14 +46,13 @@ pub(crate) struct ResourceBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<Response> {
-    let mut members = Members::read(&body)?;
-    let host = members.required("host_id", HostId::new);
-    let kind = members.required("type", str::parse::<ResourceKind>);
-    let (name, remote_id) = (members.required_text("name"), members.required_text("remote_id"));
-    let (host, kind) = members.finish_with(host.zip(kind))?;
+    let body = input.body();
+    let host = body.required("host_id", HostId::new);
+    let kind = body.required("type", str::parse::<ResourceKind>);
+    let (name, remote_id) = (body.required_text("name"), body.required_text("remote_id"));
+    let (host, kind) = input.finish_with(host.zip(kind))?;
     let named = ResourceName { host, kind, name };
     let recorded = state.control.record_resource(named, &remote_id, &access.actor).await?;
     Ok(tagged(&state.control.version_of(&recorded), (StatusCode::CREATED, Json(recorded))))

@@ -7,12 +7,11 @@ use relay_control::records::{ResourceKind, ResourceName};
 use relay_domain::HostId;
 
 use super::ManagedType;
-use crate::body::NoBody;
 use crate::caller::Operator;
-use crate::conditions::{IfMatch, IfMatchHeader};
+use crate::conditions::IfMatchHeader;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::{NotFound, Outdated};
-use crate::query::Params;
 use crate::state::AdminState;
 
 /// Forgets an object that is on a host.
@@ -35,21 +34,13 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    params: Params,
-    IfMatch(expected): IfMatch,
-    _: NoBody,
+    mut input: Input,
 ) -> ApiResult<StatusCode> {
-    let mut filters = params.filters(&["host_id", "type", "name"]);
-    let host = filters.parsed("host_id", HostId::new);
-    let kind = filters.parsed("type", str::parse::<ResourceKind>);
-    let name = filters.text("name");
-    filters.finish()?;
-    let (Some(host), Some(kind), Some(name)) = (host, kind, name) else {
-        return Err(ApiError::invalid_field(
-            "host_id, type and name",
-            "are required: one resource is forgotten at a time",
-        ));
-    };
+    let expected = input.if_match();
+    let host = input.query.required("host_id", HostId::new);
+    let kind = input.query.required("type", str::parse::<ResourceKind>);
+    let name = input.query.required("name", str::parse::<String>);
+    let ((host, kind), name) = input.finish_with(host.zip(kind).zip(name))?;
     let named = ResourceName { host, kind, name };
     if state.control.forget_resource(&named, &expected, &access.actor).await? {
         return Ok(StatusCode::NO_CONTENT);

@@ -9,7 +9,8 @@ use relay_domain::HostId;
 use super::ManagedType;
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists what is known of objects on hosts.
@@ -30,15 +31,15 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<ResourceView>>> {
-    let mut filters = params.list(&["host_id", "type", "name"]);
-    let page = filters.page();
+    let query = &mut input.query;
+    let page = query.page();
     let filter = ResourceFilter {
-        host: filters.parsed("host_id", HostId::new),
-        kind: filters.parsed("type", str::parse::<ResourceKind>),
-        name: filters.text("name"),
+        host: query.parsed("host_id", HostId::new),
+        kind: query.parsed("type", str::parse::<ResourceKind>),
+        name: query.text("name"),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(state.control.managed_resources(&filter, &page).await?))
 }

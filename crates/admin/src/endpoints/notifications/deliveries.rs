@@ -7,7 +7,8 @@ use relay_control::page::Page;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists messages that were sent or are to be sent, newest first.
@@ -28,15 +29,15 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<DeliveryView>>> {
-    let mut filters = params.list(&["channel_id", "kind", "state"]);
-    let page = filters.page();
+    let query = &mut input.query;
+    let page = query.page();
     let filter = DeliveryFilter {
-        channel: filters.text("channel_id"),
-        kind: filters.text("kind"),
-        state: filters.parsed("state", str::parse::<DeliveryState>),
+        channel: query.text("channel_id"),
+        kind: query.text("kind"),
+        state: query.parsed("state", str::parse::<DeliveryState>),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(state.control.notification_deliveries(&filter, &page).await?))
 }

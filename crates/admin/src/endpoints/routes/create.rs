@@ -7,8 +7,10 @@ use relay_control::fleet_document::schema::RouteEntry;
 use relay_control::publication::Planned;
 use relay_control::view::schema::Route;
 
-use crate::endpoints::entries::{Create, create};
+use crate::caller::Admin;
+use crate::endpoints::entries::create;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::Conflict;
 use crate::state::AdminState;
 
@@ -25,6 +27,6 @@ use crate::state::AdminState;
     responses((status = 201, description = "The route", body = Route), (status = 200, description = "With `dry_run`: what would change", body = Planned), Conflict),
     extensions(("x-role" = json!("admin"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, asked: Create) -> ApiResult<Response> {
-    create(&state, Noun::Route, asked).await
+pub(crate) async fn handle(State(state): State<AdminState>, Admin(access): Admin, input: Input) -> ApiResult<Response> {
+    create(&state, Noun::Route, &access, input).await
 }

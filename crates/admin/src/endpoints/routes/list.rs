@@ -11,7 +11,8 @@ use relay_domain::CredentialMode;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists routes.
@@ -27,18 +28,18 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<Fields>>> {
-    let mut filters = params.list(&["logical_group_id", "public_model", "shadow_host_id", "enabled", "credential"]);
-    let page = filters.page();
+    let query = &mut input.query;
+    let page = query.page();
     let modes = [CredentialMode::HostKey, CredentialMode::Managed, CredentialMode::Caller];
     let filter = RouteFilter {
-        logical_group_id: filters.text("logical_group_id"),
-        public_model: filters.text("public_model"),
-        shadow_host_id: filters.text("shadow_host_id"),
-        enabled: filters.flag("enabled"),
-        credential: filters.choice("credential", &modes.map(|mode| (mode.as_str(), mode))),
+        logical_group_id: query.text("logical_group_id"),
+        public_model: query.text("public_model"),
+        shadow_host_id: query.text("shadow_host_id"),
+        enabled: query.flag("enabled"),
+        credential: query.choice("credential", &modes.map(|mode| (mode.as_str(), mode))),
     };
-    filters.finish()?;
+    input.finish()?;
     Ok(Json(state.control.routes(&filter, &page)))
 }

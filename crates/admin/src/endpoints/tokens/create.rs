@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use relay_control::tokens::{IssuedToken, Role};
+use relay_control::tokens::{IssuedToken, Role, label_of};
 use utoipa::ToSchema;
 
-use crate::body::{Members, RawBody};
 use crate::caller::Admin;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::Conflict;
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Whose token it is, and what it may do.
@@ -43,13 +42,12 @@ pub(crate) struct TokenBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    _: NoParams,
-    RawBody(body): RawBody,
+    mut input: Input,
 ) -> ApiResult<(StatusCode, Json<IssuedToken>)> {
-    let mut members = Members::read(&body)?;
-    let label = members.required_text("label");
-    let role = members.required("role", str::parse::<Role>);
-    let role = members.finish_with(role)?;
+    let body = input.body();
+    let label = body.required("label", |text| label_of(text).map(str::to_owned));
+    let role = body.required("role", str::parse::<Role>);
+    let (label, role) = input.finish_with(label.zip(role))?;
     let made = state.control.create_token(&label, role, &access.actor).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }

@@ -3,12 +3,11 @@
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::body::{Id, NoBody};
 use crate::caller::Admin;
-use crate::conditions::{IfMatch, IfMatchHeader};
+use crate::conditions::IfMatchHeader;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::{Conflict, NotFound, Outdated};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Removes an admin token.
@@ -26,11 +25,11 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    Id(id): Id,
-    _: NoParams,
-    IfMatch(expected): IfMatch,
-    _: NoBody,
+    mut input: Input,
 ) -> ApiResult<StatusCode> {
+    let id = input.id();
+    let expected = input.if_match();
+    input.finish()?;
     let number = id.parse().map_err(|_| ApiError::no_such("token", &id))?;
     state.control.delete_token(number, &expected, &access.actor).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -4,12 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 use relay_control::tokens::TokenView;
 
-use crate::body::Id;
 use crate::caller::Admin;
-use crate::conditions::{IfNoneMatch, IfNoneMatchHeader};
+use crate::conditions::IfNoneMatchHeader;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Shows an admin token.
@@ -24,13 +23,10 @@ use crate::state::AdminState;
     responses((status = 200, description = "The token", body = TokenView, headers(("ETag" = String, description = "Its version"))), (status = 304, description = "It is as it was"), NotFound),
     extensions(("x-role" = json!("admin"))),
 )]
-pub(crate) async fn handle(
-    State(state): State<AdminState>,
-    Admin(_): Admin,
-    Id(id): Id,
-    _: NoParams,
-    known: IfNoneMatch,
-) -> ApiResult<Response> {
+pub(crate) async fn handle(State(state): State<AdminState>, Admin(_): Admin, mut input: Input) -> ApiResult<Response> {
+    let id = input.id();
+    let known = input.if_none_match();
+    input.finish()?;
     let missing = || ApiError::no_such("token", &id);
     let found = state.control.token(id.parse().map_err(|_| missing())?).await?.ok_or_else(missing)?;
     Ok(known.answer(&state.control.version_of(&found), found))

@@ -7,7 +7,8 @@ use relay_control::tokens::{Role, TokenView};
 
 use crate::caller::Admin;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists who may use this API.
@@ -25,10 +26,9 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(_): Admin,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<TokenView>>> {
-    let mut filters = params.list(&["role"]);
-    let (page, role) = (filters.page(), filters.parsed("role", str::parse::<Role>));
-    filters.finish()?;
+    let (page, role) = (input.query.page(), input.query.parsed("role", str::parse::<Role>));
+    input.finish()?;
     Ok(Json(state.control.tokens(role, &page).await?))
 }

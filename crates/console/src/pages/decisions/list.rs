@@ -146,7 +146,7 @@ const PATIENCE: Duration = Duration::from_millis(40);
 /// `GET /decisions`
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Query) -> PageResult {
     let filter = read_filter(&query)?;
-    let found = console.control.decisions_within(PATIENCE, filter, query.page()).await?;
+    let found = console.control.decisions_within(PATIENCE, filter, query.page()?).await?;
     let reached = reached(&console.control, &found).await?;
     let shown = List::new(&visit, &query, &found, reached, &Known::of(&console.control));
     Ok(if visit.is_fragment { page(&shown.as_live()) } else { page(&shown) })
@@ -154,8 +154,9 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, query: Qu
 
 /// How far back a page without a match has looked: when the next one begins.
 async fn reached(control: &Control, found: &Page<Decision>) -> Result<Option<Timestamp>, Fault> {
-    let (true, Some(cursor)) = (found.items.is_empty(), &found.next_cursor) else { return Ok(None) };
-    let next = PageRequest { limit: 1, cursor: Some(cursor.clone()) };
+    let next = found.next_cursor.as_deref().filter(|_| found.items.is_empty()).and_then(|next| next.parse().ok());
+    let Some(cursor) = next else { return Ok(None) };
+    let next = PageRequest { limit: 1, cursor: Some(cursor) };
     let next = control.decisions(Filter::default(), next).await?;
     Ok(next.items.first().map(|decision| decision.at))
 }

@@ -192,8 +192,8 @@ async fn confirm(noun: Noun, console: &Console, visit: &Visit, id: &str, act: Ac
         return Ok(page(&Weight { shell: visit.shell(section(noun)), parts }));
     }
     let held = match (act, noun) {
-        (Act::Drain | Act::Disable | Act::Delete, Noun::Route) => Some(Held::of_route(console, id).await?),
-        (Act::Drain | Act::Disable | Act::Delete, Noun::Host) => Some(Held::of_host(console, id).await?),
+        (Act::Drain | Act::Disable | Act::Delete, Noun::Route) => Some(Held::of_route(console, id).await),
+        (Act::Drain | Act::Disable | Act::Delete, Noun::Host) => Some(Held::of_host(console, id).await),
         _ => None,
     };
     let language = visit.preferences.language;

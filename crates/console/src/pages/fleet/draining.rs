@@ -5,7 +5,6 @@ use relay_control::page::PageRequest;
 use relay_domain::{Host, HostId, Route, RouteId, Timestamp};
 
 use crate::cell::Cell;
-use crate::fault::Fault;
 use crate::kit::Part;
 use crate::state::Console;
 use crate::visit::Visit;
@@ -39,37 +38,28 @@ pub(crate) struct Held {
 
 impl Held {
     /// What the bindings that match hold.
-    ///
-    /// # Errors
-    /// When they cannot be listed.
-    pub(crate) async fn of(console: &Console, filter: &BindingFilter) -> Result<Self, Fault> {
+    pub(crate) async fn of(console: &Console, filter: &BindingFilter) -> Self {
         let mut held = Self::default();
         let mut request = PageRequest { limit: PAGE, cursor: None };
         for _ in 0..PAGES {
-            let page = console.control.bindings(filter, &request).await?;
+            let page = console.control.bindings(filter, &request).await;
             page.items.iter().for_each(|binding| held.add(binding));
-            request.cursor = page.next_cursor;
+            request.cursor = page.next_cursor.and_then(|next| next.parse().ok());
             if request.cursor.is_none() {
                 break;
             }
         }
         held.is_more = request.cursor.is_some();
-        Ok(held)
+        held
     }
 
     /// What a route holds.
-    ///
-    /// # Errors
-    /// When bindings cannot be listed.
-    pub(crate) async fn of_route(console: &Console, id: &str) -> Result<Self, Fault> {
+    pub(crate) async fn of_route(console: &Console, id: &str) -> Self {
         Self::of(console, &BindingFilter { route_id: RouteId::new(id).ok(), ..BindingFilter::default() }).await
     }
 
     /// What a host holds.
-    ///
-    /// # Errors
-    /// When bindings cannot be listed.
-    pub(crate) async fn of_host(console: &Console, id: &str) -> Result<Self, Fault> {
+    pub(crate) async fn of_host(console: &Console, id: &str) -> Self {
         Self::of(console, &BindingFilter { host_id: HostId::new(id).ok(), ..BindingFilter::default() }).await
     }
 
@@ -96,11 +86,11 @@ pub(super) fn is_draining(host: &Host, routes: &[&Route]) -> bool {
     host.enabled && own.peek().is_some() && own.all(|route| route.weight == 0)
 }
 
-pub(super) async fn of_host(console: &Console, host: &Host, routes: &[&Route]) -> Result<Option<Draining>, Fault> {
+pub(super) async fn of_host(console: &Console, host: &Host, routes: &[&Route]) -> Option<Draining> {
     if !is_draining(host, routes) {
-        return Ok(None);
+        return None;
     }
-    Held::of_host(console, host.id.as_str()).await.map(Draining).map(Some)
+    Some(Draining(Held::of_host(console, host.id.as_str()).await))
 }
 
 impl Draining {

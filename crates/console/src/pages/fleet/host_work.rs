@@ -171,7 +171,7 @@ pub(crate) async fn show(
     let ask = asked(&ask)?;
     // Looked at before what is kept: what ends meanwhile is then there.
     let since = console.works.under_way(&id, ask);
-    let under_way = console.control.work_on_host(&id, None, &ALL).map_err(|_| Fault::NotFound)?.items;
+    let under_way = console.control.work_on_host(&id, None, &all()).map_err(|_| Fault::NotFound)?.items;
     let kept = kept(&console, &id).await?;
     let stands = match since {
         Some(since) => Stands::UnderWay(since, &under_way),
@@ -182,11 +182,13 @@ pub(crate) async fn show(
 }
 
 /// A host has a few at most.
-const ALL: PageRequest = PageRequest { limit: 100, cursor: None };
+fn all<C>() -> PageRequest<C> {
+    PageRequest { limit: 100, cursor: None }
+}
 
 /// What came last of each kind of work on a host.
 async fn kept(console: &Console, id: &str) -> Result<Vec<HostResult>, Fault> {
-    match console.control.host_results(id, None, &ALL).await {
+    match console.control.host_results(id, None, &all()).await {
         Ok(kept) => Ok(kept.items),
         Err(HostError::Store(error)) => Err(error.into()),
         Err(_) => Err(Fault::NotFound),

@@ -74,7 +74,7 @@ pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id):
     let happened = EventFilter { host: Some(host.id.clone()), ..EventFilter::default() };
     let page_of_host = path("/hosts", &id);
     let known = Known {
-        draining: draining::of_host(&console, host, &routes).await?,
+        draining: draining::of_host(&console, host, &routes).await,
         history: host_history::charts(control, &visit, &host.id).await?,
         work: host_work::lately(&console, &visit, host).await?,
         page: page_of_host,

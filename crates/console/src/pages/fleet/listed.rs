@@ -6,7 +6,7 @@ use relay_control::edit::Noun;
 
 use super::edit::list_of;
 use crate::kit::{Narrow, Pager};
-use crate::query::{Query, address};
+use crate::query::{PAGE, Query, address};
 use crate::terms;
 use crate::words::{Language, words};
 
@@ -37,15 +37,15 @@ pub(super) fn page_of<'a, T>(
     let wanted = query.text(ID).unwrap_or_default().to_lowercase();
     let mut items: Vec<&T> = entries.filter(|entry| id(entry).to_lowercase().contains(&wanted)).collect();
     let count = terms::counted(language, noun.as_str(), items.len());
-    let request = query.page();
-    if let Some(cursor) = &request.cursor {
+    let cursor = query.text("cursor");
+    if let Some(cursor) = &cursor {
         items.retain(|entry| natural(id(entry), cursor).is_gt());
     }
     let by_id = |a: &&T, b: &&T| natural(id(a), id(b));
-    let is_more = items.len() > request.limit;
+    let is_more = items.len() > PAGE;
     if is_more {
-        items.select_nth_unstable_by(request.limit, by_id);
-        items.truncate(request.limit);
+        items.select_nth_unstable_by(PAGE, by_id);
+        items.truncate(PAGE);
     }
     items.sort_unstable_by(by_id);
     let given: Vec<_> = filters.iter().chain([&ID]).map(|name| (*name, query.text(name).unwrap_or_default())).collect();
@@ -53,7 +53,7 @@ pub(super) fn page_of<'a, T>(
         address(list_of(noun), given.iter().map(|(name, value)| (*name, value.as_str())).chain([("cursor", cursor)]))
     };
     let next = items.last().filter(|_| is_more).map(|last| with(id(last)));
-    let first = request.cursor.map(|_| with(""));
+    let first = cursor.map(|_| with(""));
     Listed { pager: Pager::by_id(count, first, next), items }
 }
 

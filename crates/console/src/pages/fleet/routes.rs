@@ -66,7 +66,7 @@ pub(crate) async fn list(State(console): State<Console>, visit: Visit, query: Qu
 pub(crate) async fn show(State(console): State<Console>, visit: Visit, Path(id): Path<String>) -> PageResult {
     let snapshot = console.control.snapshot();
     let index = snapshot.route_by_id(&id).ok_or(Fault::NotFound)?;
-    let held = Held::of_route(&console, &id).await?;
+    let held = Held::of_route(&console, &id).await;
     Ok(page(&sheet(&visit, &snapshot.route(index).route, &Healths::of(&console.control), held)))
 }
 

@@ -92,7 +92,7 @@ pub(crate) async fn deliveries(State(console): State<Console>, visit: Visit, que
         kind: query.text("kind"),
         state: query.parsed::<DeliveryState>("state")?,
     };
-    let found = console.control.notification_deliveries(&filter, &query.page()).await?;
+    let found = console.control.notification_deliveries(&filter, &query.page()?).await?;
     Ok(page(&listing(&visit, &query, &found)))
 }
 

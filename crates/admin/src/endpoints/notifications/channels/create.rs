@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use relay_control::notifications::check;
 use relay_control::notifications::schema::{Channel, ChannelSettings};
 
-use crate::body::ObjectBody;
 use crate::caller::Admin;
 use crate::conditions::tagged;
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::responses::Conflict;
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Makes a notification channel.
@@ -27,9 +27,10 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    _: NoParams,
-    ObjectBody(settings): ObjectBody,
+    mut input: Input,
 ) -> ApiResult<Response> {
+    let settings = input.body().rest();
+    input.finish_beside(check(settings.clone()))?;
     let created = state.control.create_notification_channel(settings, &access.actor).await?;
     Ok(tagged(&created.version, (StatusCode::CREATED, Json(created.fields))))
 }

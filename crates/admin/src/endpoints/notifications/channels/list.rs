@@ -9,7 +9,8 @@ use relay_control::view::Fields;
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
-use crate::query::{PageQuery, Params};
+use crate::input::Input;
+use crate::query::PageQuery;
 use crate::state::AdminState;
 
 /// Lists notification channels.
@@ -31,11 +32,10 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     _: Viewer,
-    params: Params,
+    mut input: Input,
 ) -> ApiResult<Json<Page<Fields>>> {
-    let mut filters = params.list(&["type", "enabled"]);
-    let page = filters.page();
-    let filter = ChannelFilter { kind: filters.text("type"), enabled: filters.flag("enabled") };
-    filters.finish()?;
+    let page = input.query.page();
+    let filter = ChannelFilter { kind: input.query.text("type"), enabled: input.query.flag("enabled") };
+    input.finish()?;
     Ok(Json(state.control.notification_channels(&filter, &page).await?))
 }

@@ -5,11 +5,10 @@ use axum::Json;
 use axum::extract::State;
 use relay_control::notifications::TestView;
 
-use crate::body::{Id, NoBody};
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
 use crate::openapi::responses::NotFound;
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Sends a test message now.
@@ -27,10 +26,10 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    Id(id): Id,
-    _: NoParams,
-    _: NoBody,
+    input: Input,
 ) -> ApiResult<Json<TestView>> {
+    let id = input.id();
+    input.finish()?;
     let tested = state.control.test_notification_channel(&id, &access.actor).await?;
     tested.map(Json).ok_or_else(|| ApiError::no_such("notification channel", &id))
 }

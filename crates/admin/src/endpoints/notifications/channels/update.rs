@@ -6,13 +6,12 @@ use axum::extract::State;
 use axum::response::Response;
 use relay_control::notifications::schema::Channel;
 
-use crate::body::{Id, ObjectBody};
 use crate::caller::Admin;
-use crate::conditions::{IfMatch, IfMatchHeader, tagged};
+use crate::conditions::{IfMatchHeader, tagged};
 use crate::error::ApiResult;
+use crate::input::Input;
 use crate::openapi::bodies::ChannelPatch;
 use crate::openapi::responses::{NotFound, Outdated};
-use crate::query::NoParams;
 use crate::state::AdminState;
 
 /// Changes a notification channel.
@@ -31,11 +30,12 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    Id(id): Id,
-    _: NoParams,
-    IfMatch(expected): IfMatch,
-    ObjectBody(changes): ObjectBody,
+    mut input: Input,
 ) -> ApiResult<Response> {
+    let id = input.id();
+    let expected = input.if_match();
+    let changes = input.body().rest();
+    input.finish_beside(state.control.check_channel_changes(&id, changes.clone()).await)?;
     let changed = state.control.update_notification_channel(&id, changes, &expected, &access.actor).await?;
     Ok(tagged(&changed.version, Json(changed.fields)))
 }
