@@ -1,9 +1,11 @@
 //! How the fleet is, for people, and clearing what is left alone (docs/failure.md).
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use relay_domain::{HostId, RouteId, Timestamp};
 use relay_health::{BreakerReport, CoolingReport, Extent, FlagReport, HostReport, RouteReport, Selection};
+use relay_routing::Snapshot;
 use relay_store::StoreError;
 use serde::Serialize;
 use serde_json::json;
@@ -11,7 +13,14 @@ use utoipa::ToSchema;
 
 use crate::Control;
 use crate::audit::SHOWN;
+use crate::page::{Key, PageRequest};
 use crate::probing::ProbesView;
+
+/// The states of a breaker.
+pub const STATES: [&str; 3] = ["closed", "open", "half_open"];
+
+/// What sorts hosts and routes: hosts first, and then the id.
+pub type HealthKey = Key<(bool, String)>;
 
 /// Which part of the fleet is asked about.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +29,10 @@ pub struct HealthFilter {
     pub host: Option<String>,
     /// Only this route, and its host.
     pub route: Option<String>,
+    /// Only routes of this group, and their hosts.
+    pub group: Option<String>,
+    /// Only breakers in this state: one of [`STATES`].
+    pub state: Option<&'static str>,
     /// Only what is not well.
     pub troubled: bool,
 }
@@ -30,8 +43,11 @@ pub struct HealthFilter {
 pub struct FleetHealthView {
     /// By id.
     pub hosts: Vec<HostHealthView>,
-    /// By id.
+    /// By id, after all hosts.
     pub routes: Vec<RouteHealthView>,
+    /// Where to go on; null at the end.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
     /// What probes have cost.
     pub probes: ProbesView,
 }
@@ -158,11 +174,34 @@ impl Control {
     pub fn fleet_health(&self, filter: &HealthFilter) -> FleetHealthView {
         let extent = Extent { host: filter.host.as_deref(), route: filter.route.as_deref(), troubled: filter.troubled };
         let report = self.parts.health.report_of(extent, Instant::now(), self.now());
-        FleetHealthView {
+        let mut health = FleetHealthView {
             hosts: report.hosts.into_iter().map(Into::into).collect(),
             routes: report.routes.into_iter().map(Into::into).collect(),
+            next_cursor: None,
             probes: self.probes(),
+        };
+        if let Some(group) = &filter.group {
+            health.keep_group(&self.snapshot(), group);
         }
+        if let Some(state) = filter.state {
+            health.hosts.retain(|host| host.breaker.state == state);
+            health.routes.retain(|route| route.breaker.state == state);
+        }
+        health
+    }
+
+    /// A page of the same: first hosts by id, then routes by id.
+    pub fn fleet_health_page(&self, filter: &HealthFilter, request: &PageRequest<HealthKey>) -> FleetHealthView {
+        let mut health = self.fleet_health(filter);
+        health.hosts.retain(|host| request.is_ahead(&(false, host.host_id.clone())));
+        health.routes.retain(|route| request.is_ahead(&(true, route.route_id.clone())));
+        let is_more = health.hosts.len() + health.routes.len() > request.limit;
+        health.hosts.truncate(request.limit);
+        health.routes.truncate(request.limit - health.hosts.len());
+        let last_host = health.hosts.last().map(|host| (false, &host.host_id));
+        let last = health.routes.last().map(|route| (true, &route.route_id)).or(last_host);
+        health.next_cursor = last.filter(|_| is_more).map(|last| Key(last).to_string());
+        health
     }
 
     /// Clears what is left alone; several are spread over time unless `at_once`. Audited.
@@ -194,6 +233,7 @@ impl Control {
             host: selection.host.as_ref().map(ToString::to_string),
             route: selection.route.as_ref().map(ToString::to_string),
             troubled: true,
+            ..HealthFilter::default()
         });
         let before = json!({
             "hosts": before.hosts.iter().take(SHOWN).collect::<Vec<_>>(),
@@ -229,6 +269,16 @@ impl Control {
             .iter()
             .filter(|entry| entry.route.enabled && in_force.snapshot.host_at(entry.host).enabled);
         may_serve.filter(|entry| in_force.health.last_used(entry.index).is_none()).count()
+    }
+}
+
+impl FleetHealthView {
+    fn keep_group(&mut self, fleet: &Snapshot, group: &str) {
+        let routes = fleet.routes().iter().map(|entry| &entry.route).filter(|route| route.group.as_str() == group);
+        let (ids, hosts): (HashSet<&str>, HashSet<&str>) =
+            routes.map(|route| (route.id.as_str(), route.host.as_str())).unzip();
+        self.routes.retain(|route| ids.contains(route.route_id.as_str()));
+        self.hosts.retain(|host| hosts.contains(host.host_id.as_str()));
     }
 }
 

@@ -420,3 +420,20 @@ async fn tokens_are_made_used_and_removed() {
     assert!(stderr(&server.cli(&["token", "delete", &id])).contains("token list"));
     assert!(stderr(&server.cli(&["token", "delete", "1"])).contains("the last one of an admin"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_shows_all_hosts_and_routes_over_the_pages_of_the_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let names: Vec<String> = (0..300).map(|number| format!("h-{number}")).collect();
+    let hosts: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "http://127.0.0.1:9")).collect();
+    let applied = server.apply(&fleet(&hosts));
+    assert!(applied.status.success(), "{}", stderr(&applied));
+    let health = server.json(&["health"]);
+    let ids = |list: &str, id: &str| -> std::collections::BTreeSet<String> {
+        health[list].as_array().unwrap().iter().map(|one| one[id].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids("hosts", "host_id"), names.iter().cloned().collect());
+    assert_eq!(ids("routes", "route_id"), names.iter().map(|name| format!("gpt-{name}")).collect());
+    assert_eq!(health["next_cursor"], serde_json::Value::Null);
+}

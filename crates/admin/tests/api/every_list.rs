@@ -33,6 +33,8 @@ const LISTS: &[(&str, &[&str])] = &[
     ("/notifications/channels", &["id"]),
     ("/notifications/deliveries", &["id"]),
     ("/tokens", &["token_id"]),
+    // Two lists, one after the other.
+    ("/health", &["host_id", "route_id"]),
 ];
 
 /// Its entries are work that is under way: there is none while nobody waits for it.

@@ -77,6 +77,11 @@ async fn a_part_of_the_fleet_is_asked_for() {
         ("?host_id=b", vec!["gpt-b"], vec!["b"]),
         ("?route_id=gpt-b", vec!["gpt-b"], vec!["b"]),
         ("?route_id=gpt-b&troubled=true", vec![], vec![]),
+        ("?logical_group_id=gpt&host_id=b", vec!["gpt-b"], vec!["b"]),
+        ("?logical_group_id=other", vec![], vec![]),
+        ("?state=open", vec!["gpt-a"], vec![]),
+        ("?state=closed", vec!["gpt-b"], vec!["a", "b"]),
+        ("?limit=3", vec!["gpt-a"], vec!["a", "b"]),
     ] {
         let told = health(&server, query).await;
         assert_eq!(
@@ -85,7 +90,7 @@ async fn a_part_of_the_fleet_is_asked_for() {
             "{query}"
         );
     }
-    for query in ["?troubled=maybe", "?route=gpt-b"] {
+    for query in ["?troubled=maybe", "?route=gpt-b", "?state=sick"] {
         let (status, code, message) = server.get(&format!("/api/v1/health{query}")).await.error();
         assert_eq!((status, code.as_str()), (400, "invalid_request"), "{message}");
     }

@@ -455,6 +455,7 @@ mod samples {
                 route("closed", vec![cooling("rate_limited"), cooling("quota")], vec![]),
                 route("closed", vec![], vec![FlagView { flag: "drift", since: now() }]),
             ],
+            next_cursor: None,
             probes: probes(),
         };
         (health(&["the decision log cannot be written"], 3), fleet)
@@ -462,7 +463,7 @@ mod samples {
 
     /// Nothing wrong, and nothing there.
     pub(crate) fn sample_wellness() -> (Health, FleetHealthView) {
-        (health(&[], 0), FleetHealthView { hosts: vec![], routes: vec![], probes: probes() })
+        (health(&[], 0), FleetHealthView { hosts: vec![], routes: vec![], next_cursor: None, probes: probes() })
     }
 
     pub(crate) fn samples(language: Language) -> Vec<String> {

@@ -68,6 +68,16 @@ impl List {
 impl Client {
     /// The whole of a list, with what its first page says beside the entries.
     pub(crate) async fn all(&self, path: &str, query: &[(&str, Option<String>)]) -> Result<Value, ClientError> {
+        self.all_of(&["items"], path, query).await
+    }
+
+    /// The same of a list whose entries are in these members.
+    pub(crate) async fn all_of(
+        &self,
+        members: &[&str],
+        path: &str,
+        query: &[(&str, Option<String>)],
+    ) -> Result<Value, ClientError> {
         let mut query = query.to_vec();
         query.push(("limit", Some(MOST_AT_ONCE.to_string())));
         let mut whole = self.get(&with_query(path, &query)).await?;
@@ -77,8 +87,10 @@ impl Client {
                 *last = Some(cursor.to_owned());
             }
             let mut page = self.get(&with_query(path, &query)).await?;
-            if let (Value::Array(items), Value::Array(more)) = (&mut whole["items"], page["items"].take()) {
-                items.extend(more);
+            for name in members {
+                if let (Value::Array(entries), Value::Array(more)) = (&mut whole[name], page[name].take()) {
+                    entries.extend(more);
+                }
             }
             whole["next_cursor"] = page["next_cursor"].take();
         }

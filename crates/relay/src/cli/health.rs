@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::{Exit, nouns};
-use crate::client::with_query;
 use crate::output::{self, Output, bold, cell, field};
 
 /// What is asked about the fleet's health.
@@ -54,7 +53,7 @@ pub(super) async fn run(args: HealthArgs, output: Output) -> anyhow::Result<Exit
     }
     let troubled = args.troubled.then(|| "true".to_owned());
     let query = [("host_id", args.host.clone()), ("route_id", args.route.clone()), ("troubled", troubled)];
-    let health = client.get(&with_query("/api/v1/health", &query)).await?;
+    let health = client.all_of(&["hosts", "routes"], "/api/v1/health", &query).await?;
     for (noun, id) in [(&nouns::HOST, args.host), (&nouns::ROUTE, args.route)] {
         if health[noun.path].as_array().is_none_or(Vec::is_empty) {
             client.must_have(noun, id.as_deref()).await?;
