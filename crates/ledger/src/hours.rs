@@ -30,6 +30,8 @@ impl<'s> Stretches<'s> {
     /// the rows.
     pub(crate) fn of(segment: &'s Opened, filter: &'s Filter, all: Range<u64>) -> Result<Self, ReadError> {
         let values = values(filter);
+        // Times that are the wrong way round leave nothing.
+        let all = all.start..all.end.max(all.start);
         let is_one = all.is_empty() || filter.drive() == Drive::Verdict || values.is_empty();
         let hours = if is_one { None } else { hours_of(segment, &all)? };
         let summed = segment.meta.rolled.seq.clamp(all.start, all.end);

@@ -103,6 +103,9 @@ async fn every_filter_finds_its_rows_and_no_others() {
     });
     let window = Filter { from: Some(noon() + 10.minutes()), to: Some(noon() + 20.minutes()), ..Filter::default() };
     check(window, &|r| (10..20).contains(&r));
+    let (from, to) = (Some(noon() + 20.minutes()), Some(noon() + 10.minutes()));
+    check(Filter { from, to, ..Filter::default() }, &|_| false);
+    check(Filter { from, to, consumer: text("team-1"), ..Filter::default() }, &|_| false);
     drop(ledger.reader());
     ledger.close().await;
     // Nobody writes any more: what has no outcome was interrupted, before and after the next start.
