@@ -221,7 +221,7 @@ async fn two_restarts_under_load_refuse_nothing_cut_nothing_and_lose_no_row() {
         processes.push(restarted["pid"].clone());
         seen.more(50).await;
     }
-    assert!(server.process.is_running(), "the first process has streams in flight");
+    assert!(server.process.is_running(), "the first process has streams in flight: {:?}", server.process.wait());
     let verified = run(directory.path(), &["verify-log", "--data-dir", "data", "--json"]);
     assert_eq!(verified.status.code(), Some(0), "with three processes: {}", stdout(&verified));
 
@@ -230,7 +230,8 @@ async fn two_restarts_under_load_refuse_nothing_cut_nothing_and_lose_no_row() {
     for stream in streams {
         ids.push(stream.request_id());
         let text = stream.text().await;
-        assert!(text.contains("three") && text.trim_end().ends_with("data: [DONE]"), "a stream was cut: {text}");
+        let is_whole = text.contains("three") && text.trim_end().ends_with("data: [DONE]");
+        assert!(is_whole, "a stream was cut: {text}\n{}", stop(server));
     }
     seen.stop.store(true, Ordering::SeqCst);
     for client in clients {

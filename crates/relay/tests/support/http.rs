@@ -54,7 +54,11 @@ impl Answer {
                 }
                 true
             }
-            Some(Err(_)) | None => false,
+            Some(Err(error)) => {
+                println!("the body broke off: {error}");
+                false
+            }
+            None => false,
         }
     }
 
