@@ -15,7 +15,7 @@ use crate::channels::{Notice, Outcome};
 use crate::pace::Pace;
 use crate::{Channel, Event, Fault, Kind, Message, Phase, Severity, Transport, backoff};
 
-/// Messages taken from the outbox at once.
+/// Messages of each channel taken from the outbox at once.
 const BATCH: u32 = 100;
 
 /// So many messages that are due for people at the same moment are told as one: a robot takes

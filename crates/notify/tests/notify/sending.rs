@@ -290,6 +290,24 @@ async fn a_robot_is_sent_no_more_than_it_takes_in_a_minute_and_what_had_to_wait_
 }
 
 #[tokio::test]
+async fn a_channel_with_many_that_wait_holds_up_no_other() {
+    let (service, program) = (FakeHost::start().await, FakeHost::start().await);
+    let rig = rig(&service).await;
+    for _ in 0..pace::MOST {
+        service.script_path(PATH, well());
+        rig.sender.test("ops").await.unwrap();
+    }
+    burst(&rig, 120).await;
+    rig.pass(1);
+    let url = format!("{}{PATH}", program.base_url());
+    rig.channel("hook", json!({"type": "webhook", "url": url, "secret": "whsec-1", "allow_private": true})).await;
+    program.script_path(PATH, Reply::empty(204));
+    rig.raise(Kind::PanicMode, Phase::Firing, Severity::Critical).await;
+    assert_eq!(rig.send().await, 1, "the webhook's, and none of the 121 that wait");
+    assert_eq!(program.next_request().await.json()["kind"], "panic_mode");
+}
+
+#[tokio::test]
 async fn a_programs_webhook_does_not_wait() {
     let service = FakeHost::start().await;
     for _ in 0..30 {

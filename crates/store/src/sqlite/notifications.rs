@@ -317,13 +317,15 @@ impl NotificationStore for SqliteStore {
         insert(&mut connection, message, Some(end)).await
     }
 
-    async fn due_deliveries(&self, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+    async fn due_deliveries(&self, now: Timestamp, of_each: u32) -> Result<Vec<Delivery>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT id, channel_id, kind, subject, phase, event, state, attempts, created_at, next_at, finished_at, last_error
-             FROM notification_deliveries WHERE state = 'pending' AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2",
+             FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY channel_id ORDER BY next_at, id) AS place
+                   FROM notification_deliveries WHERE state = 'pending' AND next_at <= ?1)
+             WHERE place <= ?2 ORDER BY next_at, id",
         )
         .bind(now.as_microsecond())
-        .bind(limit)
+        .bind(of_each)
         .fetch_all(&self.readers)
         .await
         .map_err(fault)?;

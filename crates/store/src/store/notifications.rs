@@ -39,8 +39,9 @@ pub trait NotificationStore: Send + Sync {
     /// Puts a message that was sent outside the outbox into the log.
     async fn record_delivery(&self, message: &NewDelivery, end: &AttemptEnd) -> Result<i64, StoreError>;
 
-    /// Pending messages that are due at `now`, longest due first.
-    async fn due_deliveries(&self, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError>;
+    /// Pending messages that are due at `now`, longest due first; so many of each channel
+    /// at most, so that one with many of them hides no other's.
+    async fn due_deliveries(&self, now: Timestamp, of_each: u32) -> Result<Vec<Delivery>, StoreError>;
 
     /// Counts an attempt and records how it ended. A message that was
     /// superseded while it was on its way stays so, unless it was delivered.

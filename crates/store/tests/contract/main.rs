@@ -85,6 +85,7 @@ mod on_sqlite {
             a_forgotten_incident_is_gone_and_its_message_withdrawn
             nothing_is_kept_for_a_channel_that_is_gone
             messages_are_due_in_their_order_and_until_they_end
+            a_channel_with_many_messages_hides_no_others
             a_message_superseded_on_its_way_is_not_sent_again
             the_log_is_filtered_and_paged_newest_first
             only_what_was_finished_is_forgotten

@@ -176,6 +176,20 @@ pub(crate) async fn messages_are_due_in_their_order_and_until_they_end<E: Engine
     assert_eq!((second.attempts, second.state, &second.last_error), (1, DeliveryState::Delivered, &None));
 }
 
+pub(crate) async fn a_channel_with_many_messages_hides_no_others<E: Engine>() {
+    let database = E::new();
+    let store = database.open().await;
+    for id in ["a", "b"] {
+        store.add_notification_channel(&channel(id)).await.unwrap();
+    }
+    for (id, subject, seconds) in [("a", "1", 1), ("a", "3", 3), ("a", "2", 2), ("b", "4", 4), ("b", "late", 9)] {
+        store.change_incident(&told(id, subject, seconds), at(0)).await.unwrap();
+    }
+    let due = async |of_each| subjects(&store.due_deliveries(at(5), of_each).await.unwrap());
+    assert_eq!(due(2).await, "1:pending 2:pending 4:pending", "the longest due of each");
+    assert_eq!(due(3).await, "1:pending 2:pending 3:pending 4:pending");
+}
+
 pub(crate) async fn a_message_superseded_on_its_way_is_not_sent_again<E: Engine>() {
     let database = E::new();
     let store = database.open().await;
