@@ -19,8 +19,12 @@ use crate::{Channel, Event, Fault, Kind, Message, Phase, Severity, Transport, ba
 const BATCH: u32 = 100;
 
 /// So many messages that are due for people at the same moment are told as one: a robot takes
-/// twenty a minute, and nobody reads more than one.
+/// twenty a minute, and nobody reads more than one. What had to wait for the next minute is
+/// told as one, however few it is.
 const BURST: usize = 5;
+
+/// Why a test was not sent.
+const SENT_ENOUGH: &str = "not sent: the channel has had its 20 messages of this minute; test it again in a minute";
 
 /// Secrets shorter than this are not looked for in texts: they would match anywhere.
 const LEAST_SECRET: usize = 6;
@@ -50,8 +54,9 @@ impl Sender {
 
     /// Sends what is due now, and answers how many attempts that were. Channels
     /// do not wait for each other; a channel that is not well keeps its further
-    /// messages for the next call, and so does one of people who were sent enough for a minute. Many at once are told to people
-    /// in one message. Dropping the future may send a message twice.
+    /// messages for the next call, and so does one of people who were sent enough for
+    /// a minute. Many at once, and what had to wait, are told to people in one message.
+    /// Dropping the future may send a message twice.
     ///
     /// # Errors
     /// When the store fails.
@@ -69,15 +74,18 @@ impl Sender {
         let record = self.store.notification_channel(id).await?;
         let mut attempts = 0;
         let for_people = record.as_ref().is_some_and(is_for_people);
-        for told in deliveries.chunks(told_at_once(for_people, deliveries)) {
-            if for_people && !self.pace.allows(id, self.clock.now()) {
-                break;
-            }
+        let many = if self.pace.has_waited(id) { 1 } else { BURST };
+        for told in deliveries.chunks(told_at_once(for_people, many, deliveries)) {
             let outcome = match &record {
                 Some(record) if record.enabled => self.attempt(record, told).await,
-                Some(_) => Outcome::refused("the channel is disabled"),
-                None => Outcome::refused("the channel is gone"),
+                Some(_) => Some(Outcome::refused("the channel is disabled")),
+                None => Some(Outcome::refused("the channel is gone")),
             };
+            // What is told as one is tried again as one.
+            if !matches!(outcome, Some(Outcome::Retry { .. })) {
+                self.pace.set_waiting(id, outcome.is_none());
+            }
+            let Some(outcome) = outcome else { break };
             attempts += 1;
             for delivery in told {
                 let end = end(outcome.clone(), delivery.attempts + 1, self.clock.now());
@@ -94,8 +102,8 @@ impl Sender {
     }
 
     /// Sends a test message to a channel, enabled or not, whatever its rules,
-    /// and puts it into the log; it is not tried again. `None` when there is no
-    /// such channel.
+    /// and puts it into the log; it is not tried again, and not sent to a channel
+    /// that was sent enough for a minute. `None` when there is no such channel.
     ///
     /// # Errors
     /// When the store fails.
@@ -124,6 +132,7 @@ impl Sender {
         let (state, finished_at, last_error) = (DeliveryState::Pending, None, None);
         let tested = Delivery { id: 0, message, state, attempts: 0, finished_at, last_error };
         let outcome = self.attempt(&record, std::slice::from_ref(&tested)).await;
+        let outcome = outcome.unwrap_or_else(|| Outcome::refused(SENT_ENOUGH));
         let mut end = end(outcome.clone(), 1, self.clock.now());
         if end.state == DeliveryState::Pending {
             end.state = DeliveryState::Failed;
@@ -132,15 +141,15 @@ impl Sender {
         Ok(Some(Tested { delivery_id, outcome }))
     }
 
-    /// Sends these as one message.
-    async fn attempt(&self, record: &NotificationChannel, deliveries: &[Delivery]) -> Outcome {
+    /// Sends these as one message; `None` when the channel was sent enough for now.
+    async fn attempt(&self, record: &NotificationChannel, deliveries: &[Delivery]) -> Option<Outcome> {
         let channel = match Channel::of(record) {
             Ok(channel) => channel,
-            Err(faults) => return Outcome::refused(format!("the channel cannot be read: {}", words(&faults))),
+            Err(faults) => return Some(Outcome::refused(format!("the channel cannot be read: {}", words(&faults)))),
         };
         let events: Option<Vec<Event>> = deliveries.iter().map(event).collect();
         let (Some(events), Some(first)) = (events, deliveries.first()) else {
-            return Outcome::refused("the event is not one that this version knows");
+            return Some(Outcome::refused("the event is not one that this version knows"));
         };
         let message = match &events[..] {
             [event] => Message::new(event, channel.language, &channel.rules.zone),
@@ -148,14 +157,16 @@ impl Sender {
         };
         let now = self.clock.now();
         let notice = Notice { id: first.id, event: &events[0], message: &message, now };
-        if channel.target.is_read_by_people() {
-            self.pace.note(&record.id, now);
+        if channel.target.is_read_by_people() && !self.pace.begin(&record.id, now) {
+            return None;
         }
-        match self.transport.send(&channel, notice).await {
+        let outcome = self.transport.send(&channel, notice).await;
+        self.pace.end(&record.id, now, self.clock.now());
+        Some(match outcome {
             Outcome::Delivered => Outcome::Delivered,
             Outcome::Retry { reason, after } => Outcome::Retry { reason: without_secrets(reason, record), after },
             Outcome::Refused { reason } => Outcome::Refused { reason: without_secrets(reason, record) },
-        }
+        })
     }
 }
 
@@ -168,9 +179,9 @@ fn is_for_people(record: &NotificationChannel) -> bool {
     Channel::of(record).is_ok_and(|channel| channel.target.is_read_by_people())
 }
 
-/// How many of them one message tells: all, when they are many and people read them.
-fn told_at_once(for_people: bool, deliveries: &[Delivery]) -> usize {
-    let is_burst = deliveries.len() >= BURST && deliveries.iter().all(|delivery| event(delivery).is_some());
+/// How many of them one message tells: all, when they are so many and people read them.
+fn told_at_once(for_people: bool, many: usize, deliveries: &[Delivery]) -> usize {
+    let is_burst = deliveries.len() >= many && deliveries.iter().all(|delivery| event(delivery).is_some());
     if for_people && is_burst { deliveries.len() } else { 1 }
 }
 

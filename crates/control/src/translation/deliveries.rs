@@ -12,6 +12,10 @@ pub(super) const LINES: &[Line] = &[
         "the address is private; set allow_private = true on the channel to allow it",
         "地址为内网地址；如需允许，请勾选该渠道的内网地址",
     ),
+    (
+        "not sent: the channel has had its 20 messages of this minute; test it again in a minute",
+        "未发送：该渠道这一分钟的 20 条消息已发满；请一分钟后再测试",
+    ),
     ("no answer within {} s", "{0} 秒内没有应答"),
     ("no request can be made: {}", "无法生成请求：{0}"),
     ("the answer was not read: {}", "未能读取应答：{0}"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use relay_notify::channels::Outcome;
 use relay_notify::{Event, Kind, Phase, Raise as _, Severity, pace, signature};
 use relay_store::notification::DeliveryState;
-use relay_testkit::{FakeHost, Reply};
+use relay_testkit::{FakeHost, Gate, Reply};
 use serde_json::{Value, json};
 
 use crate::support::Rig;
@@ -276,10 +276,10 @@ async fn a_robot_is_sent_no_more_than_it_takes_in_a_minute_and_what_had_to_wait_
     }
     assert_eq!(sent, [4, 4, 4, 4, 4, 0, 0, 0], "a few each round, until the minute has had its twenty");
     assert_eq!(rig.deliveries().await.iter().filter(|one| one.state == DeliveryState::Pending).count(), 12);
-    rig.pass(43);
+    rig.pass(48);
     assert_eq!(rig.send().await, 0);
     rig.pass(1);
-    assert_eq!(rig.send().await, 1, "the first of them are a minute ago");
+    assert_eq!(rig.send().await, 1, "the first of them are a minute ago, with a margin");
     let mut requests = Vec::new();
     for _ in 0..=pace::MOST {
         requests.push(service.next_request().await);
@@ -290,13 +290,77 @@ async fn a_robot_is_sent_no_more_than_it_takes_in_a_minute_and_what_had_to_wait_
 }
 
 #[tokio::test]
+async fn what_had_to_wait_is_told_as_one_however_few_it_is() {
+    let service = FakeHost::start().await;
+    let rig = rig(&service).await;
+    use_up(&rig, &service).await;
+    burst(&rig, 2).await;
+    assert_eq!(rig.send().await, 0);
+    rig.pass(65);
+    for reply in [well(), busy(), well(), well(), well()] {
+        service.script_path(PATH, reply);
+    }
+    rig.sender.test("ops").await.unwrap();
+    assert_eq!(rig.send().await, 1, "whoever tests meanwhile");
+    rig.pass(10);
+    assert_eq!(rig.send().await, 1, "and is tried again as one");
+    burst_of(&rig, 2..4).await;
+    assert_eq!(rig.send().await, 2, "nothing waited now");
+    assert!(rig.deliveries().await.iter().all(|one| one.state == DeliveryState::Delivered));
+}
+
+#[tokio::test]
+async fn a_message_counts_from_its_answer() {
+    let service = FakeHost::start().await;
+    let rig = rig(&service).await;
+    let gate = Gate::new();
+    for reply in std::iter::once(well().hold(&gate)).chain(std::iter::repeat_n(well(), pace::MOST)) {
+        service.script_path(PATH, reply);
+    }
+    rig.down().await;
+    let slow = async {
+        gate.reached().await;
+        rig.pass(9);
+        gate.open();
+    };
+    assert_eq!(tokio::join!(rig.send(), slow).0, 1);
+    for _ in 1..pace::MOST {
+        assert_eq!(rig.sender.test("ops").await.unwrap().unwrap().outcome, Outcome::Delivered);
+    }
+    burst(&rig, 1).await;
+    rig.pass(64);
+    assert_eq!(rig.send().await, 0, "73 s after the sending, 64 after the answer");
+    rig.pass(1);
+    assert_eq!(rig.send().await, 1);
+}
+
+#[tokio::test]
+async fn a_test_is_refused_to_a_channel_that_was_sent_enough() {
+    let service = FakeHost::start().await;
+    let rig = rig(&service).await;
+    use_up(&rig, &service).await;
+    let tested = rig.sender.test("ops").await.unwrap().unwrap();
+    let Outcome::Refused { reason } = tested.outcome else { panic!("it was sent: {:?}", tested.outcome) };
+    assert!(reason.starts_with("not sent: ") && reason.contains(&format!(" {} messages ", pace::MOST)), "{reason}");
+    assert!(rig.log().await.ends_with("test/failed/1"));
+    rig.pass(65);
+    service.script_path(PATH, well());
+    assert_eq!(rig.sender.test("ops").await.unwrap().unwrap().outcome, Outcome::Delivered);
+}
+
+/// Sends the channel `ops` as much as it takes in a minute.
+async fn use_up(rig: &Rig, service: &FakeHost) {
+    for _ in 0..pace::MOST {
+        service.script_path(PATH, well());
+        assert_eq!(rig.sender.test("ops").await.unwrap().unwrap().outcome, Outcome::Delivered);
+    }
+}
+
+#[tokio::test]
 async fn a_channel_with_many_that_wait_holds_up_no_other() {
     let (service, program) = (FakeHost::start().await, FakeHost::start().await);
     let rig = rig(&service).await;
-    for _ in 0..pace::MOST {
-        service.script_path(PATH, well());
-        rig.sender.test("ops").await.unwrap();
-    }
+    use_up(&rig, &service).await;
     burst(&rig, 120).await;
     rig.pass(1);
     let url = format!("{}{PATH}", program.base_url());
