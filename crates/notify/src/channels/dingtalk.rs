@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use super::robot::{self, Robot};
-use super::{Answer, HttpRequest, HttpService, Notice, Outcome};
+use super::{Answer, HttpRequest, HttpService, Notice, Outcome, json, not_theirs};
 use crate::fields::Fields;
 use crate::message::{in_json, shorten_by};
 use crate::signature;
@@ -41,9 +41,18 @@ impl HttpService for DingTalk {
 
     /// `errcode` 0 is well; HTTP says 200 whatever happens.
     fn judge(&self, answer: &Answer<'_>) -> Outcome {
+        if is_stopped_before_the_service(answer) {
+            return Outcome::Retry { reason: not_theirs(answer), after: answer.retry_after };
+        }
         // Busy; more than 20 messages in a minute, by two generations of their servers.
         robot::judge(answer, |_| ("errcode", "errmsg"), |code, _| matches!(code, -1 | 130_101 | 410_100))
     }
+}
+
+/// Whether the answer is that of the gateway before `DingTalk`, which stops who sends too much and knows no `errcode`.
+fn is_stopped_before_the_service(answer: &Answer<'_>) -> bool {
+    let body = json(answer).unwrap_or_default();
+    body["errcode"].is_null() && !body["status"].is_null() && !body["punish"].is_null()
 }
 
 #[cfg(test)]
@@ -91,6 +100,9 @@ mod tests {
         assert_eq!(refused, Outcome::refused("code 310000: sign not match"));
         let stopped = judge(r#"{"status":1111,"wait":5,"source":"x5","punish":"deny"}"#);
         assert!(matches!(stopped, Outcome::Retry { .. }), "a gateway before the service says no code: {stopped:?}");
+        let relayed = judge(r#"{"success":true}"#);
+        let reason = r#"the answer is not the service's: {"success":true}"#;
+        assert_eq!(relayed, Outcome::refused(reason), "it may have been delivered, and is not sent again");
         assert!(matches!(judge("<html>bad gateway</html>"), Outcome::Retry { .. }), "nothing of the service's");
     }
 }

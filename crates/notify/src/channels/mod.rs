@@ -170,12 +170,12 @@ fn by_status(answer: &Answer<'_>) -> Option<Outcome> {
 
 /// The body as JSON.
 fn json(answer: &Answer<'_>) -> Result<Value, Outcome> {
-    serde_json::from_slice(answer.body).map_err(|_| not_theirs(answer))
+    serde_json::from_slice(answer.body).map_err(|_| Outcome::retry(not_theirs(answer)))
 }
 
 /// An answer that the service documents nothing of.
-fn not_theirs(answer: &Answer<'_>) -> Outcome {
-    Outcome::retry(format!("the answer is not the service's: {}", excerpt(answer.body)))
+fn not_theirs(answer: &Answer<'_>) -> String {
+    format!("the answer is not the service's: {}", excerpt(answer.body))
 }
 
 /// The beginning of a body, on one line.

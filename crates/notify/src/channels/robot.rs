@@ -23,9 +23,9 @@ impl Robot {
 }
 
 /// What an answer means whose code and message have these names in its body: 0 is well, and `may_pass` says of
-/// a code and its reason whether it is worth another try, as is an answer without a code, which is of something in
-/// between. Most say 200 whatever happens; where the status is another one, the code still says more: Feishu tells of
-/// too many requests with 400.
+/// a code and its reason whether it is worth another try. Most say 200 whatever happens; where the status is another
+/// one, the code still says more: Feishu tells of too many requests with 400. JSON without a code may be of a relay
+/// that delivered the message, so it is not sent again.
 pub(super) fn judge(
     answer: &Answer<'_>,
     names: impl Fn(&Value) -> (&'static str, &'static str),
@@ -43,7 +43,7 @@ pub(super) fn judge(
         (_, Some(outcome)) => outcome,
         (Some(0), None) => Outcome::Delivered,
         (Some(_), None) => Outcome::refused(reason),
-        (None, None) => not_theirs(answer),
+        (None, None) => Outcome::refused(not_theirs(answer)),
     }
 }
 
