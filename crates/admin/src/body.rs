@@ -6,11 +6,11 @@ use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use relay_control::actions::FieldFault;
 use relay_control::view::Fields;
 use serde_json::Value;
 
 use crate::error::{ApiError, ApiResult};
+use crate::faults::FieldFaults;
 use crate::json;
 
 /// Largest request body, in bytes (spec §6 has the same for the gateway).
@@ -20,6 +20,42 @@ pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 const BODY_STALL: Duration = Duration::from_secs(30);
 
 const NO_OBJECT: &str = "is not a JSON object";
+
+/// Bytes read at most of a body where none is taken.
+const MAX_NO_BODY_BYTES: usize = 4096;
+
+/// Whether there is anything in a body where none is taken; `{}` and blanks are as good as nothing. No more of it is
+/// read than that takes, and nothing kept: anybody may send one to an endpoint that needs no token.
+pub(crate) async fn is_something(mut body: Body) -> ApiResult<bool> {
+    if body.size_hint().lower() > MAX_NO_BODY_BYTES as u64 {
+        return Ok(true);
+    }
+    let (mut read, mut expected) = (0, b"{}".iter());
+    while let Some(data) = next(&mut body).await? {
+        read += data.len();
+        let is_nothing = read <= MAX_NO_BODY_BYTES
+            && data.iter().filter(|byte| !byte.is_ascii_whitespace()).all(|byte| expected.next() == Some(byte));
+        if !is_nothing {
+            return Ok(true);
+        }
+    }
+    // A brace without the other.
+    Ok(expected.len() == 1)
+}
+
+/// The next bytes.
+async fn next(body: &mut Body) -> ApiResult<Option<Bytes>> {
+    loop {
+        let frame = tokio::time::timeout(BODY_STALL, body.frame()).await.map_err(|_| {
+            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", "the body did not come to its end")
+        })?;
+        let Some(frame) = frame else { return Ok(None) };
+        let frame = frame.map_err(|_| ApiError::invalid_field("body", "could not be read to its end"))?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+}
 
 /// The whole body.
 pub(crate) async fn whole(mut body: Body) -> ApiResult<Bytes> {
@@ -31,18 +67,13 @@ pub(crate) async fn whole(mut body: Body) -> ApiResult<Bytes> {
         return Err(too_large());
     }
     let mut bytes = BytesMut::new();
-    loop {
-        let frame = tokio::time::timeout(BODY_STALL, body.frame()).await.map_err(|_| {
-            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", "the body did not come to its end")
-        })?;
-        let Some(frame) = frame else { return Ok(bytes.freeze()) };
-        let frame = frame.map_err(|_| ApiError::invalid_field("body", "could not be read to its end"))?;
-        let Ok(data) = frame.into_data() else { continue };
+    while let Some(data) = next(&mut body).await? {
         if bytes.len() + data.len() > MAX_BODY_BYTES {
             return Err(too_large());
         }
         bytes.extend_from_slice(&data);
     }
+    Ok(bytes.freeze())
 }
 
 /// The members of a JSON object, taken one by one; faults are noted all at once.
@@ -54,7 +85,7 @@ pub(crate) struct Members {
     pub(crate) is_there: bool,
     left: Fields,
     known: Vec<String>,
-    faults: Vec<FieldFault>,
+    faults: FieldFaults,
 }
 
 impl Members {
@@ -89,7 +120,7 @@ impl Members {
 
     /// All members, whichever they are, for who finds their faults; there must be a body.
     pub(crate) fn rest(&mut self) -> Fields {
-        if !self.is_there && self.faults.is_empty() {
+        if !self.is_there && self.faults.len() == 0 {
             self.fault("body", NO_OBJECT);
         }
         std::mem::take(&mut self.left)
@@ -97,7 +128,7 @@ impl Members {
 
     /// Notes a fault.
     pub(crate) fn fault(&mut self, name: &str, message: &str) {
-        self.faults.push(FieldFault { field: format!("{}{name}", self.place), message: message.to_owned() });
+        self.faults.push(&format!("{}{name}", self.place), message);
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {
@@ -191,7 +222,7 @@ impl Members {
             let mut inner = Self { place: format!("{place}."), left, ..Self::default() };
             found.extend(read(&mut inner));
             inner.refuse_unknown();
-            self.faults.append(&mut inner.faults);
+            self.faults.append(inner.faults);
         }
         found
     }
@@ -226,7 +257,7 @@ impl Members {
     }
 
     /// All faults; what was not taken is one.
-    pub(crate) fn faults(mut self) -> Vec<FieldFault> {
+    pub(crate) fn faults(mut self) -> FieldFaults {
         self.refuse_unknown();
         self.faults
     }
@@ -234,6 +265,9 @@ impl Members {
     fn refuse_unknown(&mut self) {
         let known = if self.known.is_empty() { "nothing".to_owned() } else { self.known.join(", ") };
         for name in std::mem::take(&mut self.left).keys() {
+            if self.faults.is_full() {
+                return;
+            }
             self.fault(name, &format!("is unknown; known here: {known}"));
         }
     }

@@ -13,7 +13,7 @@ use relay_control::blast_radius::SimulateError;
 use relay_control::edit::EditError;
 use relay_control::expected::Outdated;
 use relay_control::explain::{ExplainError, HypotheticalError};
-use relay_control::fleet_document::Faults;
+use relay_control::fleet_document::{Fault, Faults};
 use relay_control::generations::GenerationError;
 use relay_control::hosts::HostError;
 use relay_control::managed::{AccessError, EnsureError};
@@ -26,6 +26,7 @@ use relay_domain::Timestamp;
 use serde_json::{Value, json};
 
 use crate::conditions::entity_tag;
+use crate::faults::{self, MAX_FAULTS};
 
 /// An error on its way out; boxed, since most handlers have none.
 #[derive(Clone, Debug)]
@@ -36,6 +37,10 @@ struct Parts {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// Of the input. They stand before message and details.
+    faults: Vec<FieldFault>,
+    /// Whether there are more faults than are told.
+    has_more: bool,
     details: Option<Value>,
     request_id: Option<String>,
     retry_after: Option<u64>,
@@ -49,8 +54,9 @@ pub(crate) type ApiResult<T> = Result<T, ApiError>;
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
+        let (faults, has_more) = (Vec::new(), false);
         let (details, request_id, retry_after, current) = (None, None, None, None);
-        Self(Box::new(Parts { status, code, message, details, request_id, retry_after, current }))
+        Self(Box::new(Parts { status, code, message, faults, has_more, details, request_id, retry_after, current }))
     }
 
     /// 400 with all faults.
@@ -83,13 +89,33 @@ impl ApiError {
 
     /// The faults of one input that two readers found; what else the second one met can wait.
     pub(crate) fn beside(mut self, other: Option<Self>) -> Self {
-        if let Some(Self(other)) = other.filter(|other| other.0.code == self.0.code)
-            && let (Some(Value::Array(all)), Some(Value::Array(more))) = (&mut self.0.details, other.details)
-        {
-            self.0.message = format!("{}; {}", self.0.message, other.message);
-            all.extend(more);
+        let has_faults = |other: &Self| !other.0.faults.is_empty() || matches!(other.0.details, Some(Value::Array(_)));
+        if let Some(Self(other)) = other.filter(|other| other.0.code == self.0.code && has_faults(other)) {
+            self.0.faults.extend(other.faults);
+            self.0.has_more |= other.has_more;
+            (self.0.message, self.0.details) = (other.message, other.details);
+        }
+        self.with_no_more_than_are_told()
+    }
+
+    fn with_no_more_than_are_told(mut self) -> Self {
+        let Parts { faults, has_more, details, .. } = &mut *self.0;
+        let room = MAX_FAULTS.saturating_sub(faults.len());
+        *has_more |= faults.len() > MAX_FAULTS;
+        faults.truncate(MAX_FAULTS);
+        if let Some(Value::Array(entries)) = details {
+            *has_more |= entries.len() > room;
+            entries.truncate(room);
         }
         self
+    }
+
+    /// 400 with the faults of a document.
+    fn of_document(faults: &Faults, message: &str) -> Self {
+        let told: Vec<Value> = faults.0.iter().take(MAX_FAULTS).map(document_fault).collect();
+        let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid_request", faults::text(message));
+        error.0.has_more = faults.0.len() > told.len();
+        error.with_details(Some(told.into()))
     }
 
     fn with_details(mut self, details: Option<Value>) -> Self {
@@ -118,19 +144,49 @@ impl ApiError {
     pub(crate) fn body(&self, request_id: &str) -> Value {
         let mut error = serde_json::Map::new();
         error.insert("code".to_owned(), self.0.code.into());
-        error.insert("message".to_owned(), self.0.message.as_str().into());
-        if let Some(details) = &self.0.details {
-            error.insert("details".to_owned(), details.clone());
+        let more = self.0.has_more.then(faults::more);
+        error.insert("message".to_owned(), self.message(more.as_ref()).into());
+        if let Some(details) = self.details(more.as_ref()) {
+            error.insert("details".to_owned(), details);
         }
         let request_id = self.0.request_id.as_deref().unwrap_or(request_id);
         error.insert("request_id".to_owned(), request_id.into());
         serde_json::json!({ "error": error })
     }
 
+    fn message(&self, more: Option<&FieldFault>) -> String {
+        let told = |fault: &FieldFault| format!("{} {}", fault.field, fault.message);
+        let own = Some(self.0.message.clone()).filter(|message| !message.is_empty());
+        let lines = self.0.faults.iter().map(told).chain(own).chain(more.map(told));
+        lines.collect::<Vec<String>>().join("; ")
+    }
+
+    fn details(&self, more: Option<&FieldFault>) -> Option<Value> {
+        let told = |fault: &FieldFault| json!(fault);
+        let own = match &self.0.details {
+            Some(Value::Array(own)) => own.as_slice(),
+            None if !self.0.faults.is_empty() => &[],
+            own => return own.clone(),
+        };
+        let lines = self.0.faults.iter().map(told).chain(own.iter().cloned()).chain(more.map(told));
+        Some(lines.collect())
+    }
+
     /// The id of the action that failed, when it had one of its own.
     pub(crate) fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
+}
+
+/// A fault as it is told.
+fn document_fault(fault: &Fault) -> Value {
+    let mut told = json!(fault);
+    for (name, value) in told.as_object_mut().into_iter().flatten() {
+        if let Value::String(text) = value {
+            *text = if matches!(name.as_str(), "path" | "entry") { faults::place(text) } else { faults::text(text) };
+        }
+    }
+    told
 }
 
 impl IntoResponse for ApiError {
@@ -153,8 +209,13 @@ impl IntoResponse for ApiError {
 
 impl From<InvalidRequest> for ApiError {
     fn from(invalid: InvalidRequest) -> Self {
-        let details = serde_json::to_value(&invalid.0).ok();
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", invalid.to_string()).with_details(details)
+        let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid_request", "");
+        error.0.has_more = invalid.0.len() > MAX_FAULTS;
+        let told = invalid.0.into_iter().take(MAX_FAULTS);
+        error.0.faults = told
+            .map(|fault| FieldFault { field: faults::place(&fault.field), message: faults::text(&fault.message) })
+            .collect();
+        error
     }
 }
 
@@ -162,8 +223,7 @@ impl From<Faults> for ApiError {
     fn from(faults: Faults) -> Self {
         let count = faults.0.len();
         let noun = if count == 1 { "fault" } else { "faults" };
-        let message = format!("the fleet document has {count} {noun}");
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message).with_details(serde_json::to_value(faults).ok())
+        Self::of_document(&faults, &format!("the fleet document has {count} {noun}"))
     }
 }
 
@@ -261,8 +321,7 @@ impl From<EditError> for ApiError {
             }
             EditError::Outdated { current, .. } => Self::outdated(told, current),
             EditError::SecretElsewhere(..) => Self::new(StatusCode::CONFLICT, "conflict", told),
-            EditError::Faults(faults) => Self::new(StatusCode::BAD_REQUEST, "invalid_request", told)
-                .with_details(serde_json::to_value(faults).ok()),
+            EditError::Faults(faults) => Self::of_document(&faults, &told),
             EditError::Publish(error) => error.into(),
         }
     }

@@ -1,21 +1,22 @@
 //! What a caller gives with a request: path, query, headers and body. An endpoint takes from it what it knows;
 //! what is wrong with that, and what nobody took, is told all at once.
 
+use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
-use relay_control::actions::FieldFault;
 use relay_control::fleet_document::{Faults, FleetDocument};
 
 use crate::body::{self, Members};
 use crate::error::{ApiError, ApiResult};
+use crate::faults::FieldFaults;
 use crate::json;
 use crate::query::Query;
 use crate::state::AdminState;
 
-/// A request that is being read. Whether anything in it is good is known by [`Input::finish`] and its kin.
+/// A request that is being read; a body is a fault. Whether anything in it is good is known by [`Input::finish`] and its kin.
 pub(crate) struct Input {
     path: Vec<String>,
     /// The parameters of the query.
@@ -24,31 +25,51 @@ pub(crate) struct Input {
     bytes: Bytes,
     /// The body once it is being read as a JSON object.
     members: Option<Members>,
-    /// Of path and headers.
-    faults: Vec<FieldFault>,
+    /// Of path and headers, and of a body where none is taken.
+    faults: FieldFaults,
 }
+
+/// An [`Input`] of an endpoint that takes a body.
+pub(crate) struct WithBody(pub(crate) Input);
 
 impl FromRequest<AdminState> for Input {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AdminState) -> ApiResult<Self> {
+        let (mut input, body) = Self::without_body(request, state).await;
+        if body::is_something(body).await? {
+            input.faults.push("body", "must be empty; this endpoint takes no body");
+        }
+        Ok(input)
+    }
+}
+
+impl FromRequest<AdminState> for WithBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AdminState) -> ApiResult<Self> {
+        let (mut input, body) = Input::without_body(request, state).await;
+        input.bytes = body::whole(body).await?;
+        Ok(Self(input))
+    }
+}
+
+impl Input {
+    async fn without_body(request: Request, state: &AdminState) -> (Self, Body) {
         let (mut parts, body) = request.into_parts();
-        let mut faults = Vec::new();
+        let mut faults = FieldFaults::default();
         let path = match RawPathParams::from_request_parts(&mut parts, state).await {
             Ok(segments) => segments.iter().map(|(_, segment)| segment.to_owned()).collect(),
             Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {
-                faults.push(FieldFault { field: "path".to_owned(), message: "is not UTF-8".to_owned() });
+                faults.push("path", "is not UTF-8");
                 Vec::new()
             }
             Err(_) => Vec::new(),
         };
         let query = Query::read(&parts.uri);
-        let bytes = body::whole(body).await?;
-        Ok(Self { path, query, headers: parts.headers, bytes, members: None, faults })
+        (Self { path, query, headers: parts.headers, bytes: Bytes::new(), members: None, faults }, body)
     }
-}
 
-impl Input {
     /// The segment of the path that names a thing, percent-decoded.
     pub(crate) fn id(&self) -> String {
         let [id] = self.segments();
@@ -77,17 +98,16 @@ impl Input {
         name: &HeaderName,
         parse: impl FnOnce(&HeaderMap) -> Result<T, &'static str>,
     ) -> Option<T> {
-        let fault = |message: &str| FieldFault { field: name.to_string(), message: message.to_owned() };
-        parse(&self.headers).map_err(|message| self.faults.push(fault(message))).ok()
+        parse(&self.headers).map_err(|message| self.faults.push(name.as_str(), message)).ok()
     }
 
     /// All faults.
     pub(crate) fn finish(mut self) -> ApiResult<()> {
         self.body();
         let Self { mut faults, query, members, .. } = self;
-        faults.extend(query.faults());
-        faults.extend(members.into_iter().flat_map(Members::faults));
-        if faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(faults)) }
+        faults.append(query.faults());
+        faults.append(members.map(Members::faults).unwrap_or_default());
+        if faults.len() == 0 { Ok(()) } else { Err(ApiError::invalid(faults.into_vec())) }
     }
 
     /// All faults, or what was read; it is there unless there is a fault.

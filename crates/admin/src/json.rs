@@ -1,12 +1,15 @@
 //! JSON of a body, and what `serde_json` passes over: members that are given twice, of which the last would count
 //! silently.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// The value, and the place of each member that is given again: `slow[0].host_id`.
+use crate::faults::{self, MAX_FAULTS};
+
+/// The value, and the place of each member that is given again: `slow[0].host_id`; of so many, as long, as are told.
 ///
 /// # Errors
 /// It is not JSON.
@@ -23,6 +26,13 @@ struct Noted {
     /// Where the reading is.
     place: String,
     twice: Vec<String>,
+}
+
+impl Noted {
+    /// Whether it is told that there are more of them.
+    fn is_full(&self) -> bool {
+        self.twice.len() > MAX_FAULTS
+    }
 }
 
 /// Builds what `Value` itself would, numbers and order alike.
@@ -82,15 +92,15 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let (noted, mut read) = (self.0, Map::new());
+        let (noted, mut read, mut again) = (self.0, Map::new(), HashSet::new());
         let outside = noted.place.len();
         while let Some(name) = members.next_key::<String>()? {
             if outside > 0 {
                 noted.place.push('.');
             }
             noted.place.push_str(&name);
-            if read.contains_key(&name) && noted.twice.last() != Some(&noted.place) {
-                noted.twice.push(noted.place.clone());
+            if !noted.is_full() && read.contains_key(&name) && again.insert(name.clone()) {
+                noted.twice.push(faults::place(&noted.place));
             }
             let value = members.next_value_seed(Node(noted))?;
             noted.place.truncate(outside);
@@ -108,6 +118,18 @@ mod tests {
     fn what_is_given_twice_is_named_with_its_place() {
         let text = br#"{"a": 1, "b": [{"c": {"d": 1, "d": 2, "d": 3}}, {"c": 1}], "e": {"a": 1}, "a": 2, "b": []}"#;
         assert_eq!(read(text).unwrap().1, ["b[0].c.d", "a", "b"]);
+    }
+
+    #[test]
+    fn each_is_named_once_and_no_more_than_are_told() {
+        let name = "n".repeat(100_000);
+        let again = r#""b": 1, "c": 1, "#.repeat(1000);
+        let (_, twice) = read(format!("{{\"{name}\": {{{again} \"d\": 1}}}}").as_bytes()).unwrap();
+        let cut = format!("{}…", &name[..200]);
+        assert_eq!(twice, [cut.clone(), cut]);
+        let many: Vec<String> = (0..1000).map(|n| format!("\"{n}\": 1, \"{n}\": 2")).collect();
+        let (_, twice) = read(format!("{{{}}}", many.join(", ")).as_bytes()).unwrap();
+        assert_eq!(twice.len(), MAX_FAULTS + 1);
     }
 
     #[test]

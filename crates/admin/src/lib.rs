@@ -10,6 +10,7 @@ mod caller;
 mod conditions;
 mod endpoints;
 mod error;
+mod faults;
 mod input;
 mod json;
 mod middleware;

@@ -5,10 +5,11 @@
 use std::str::FromStr;
 
 use http::Uri;
-use relay_control::actions::FieldFault;
 use relay_control::page::PageRequest;
 use relay_domain::Timestamp;
 use utoipa::IntoParams;
+
+use crate::faults::FieldFaults;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
@@ -29,12 +30,12 @@ pub(crate) struct PageQuery {
 pub(crate) struct Query {
     left: Vec<(String, String)>,
     known: Vec<&'static str>,
-    faults: Vec<FieldFault>,
+    faults: FieldFaults,
 }
 
 impl Query {
     pub(crate) fn read(uri: &Uri) -> Self {
-        let mut read = Self { left: Vec::new(), known: Vec::new(), faults: Vec::new() };
+        let mut read = Self { left: Vec::new(), known: Vec::new(), faults: FieldFaults::default() };
         match axum::extract::Query::try_from_uri(uri) {
             Ok(axum::extract::Query(pairs)) => read.left = pairs,
             Err(_) => read.fault("query", "cannot be read"),
@@ -44,7 +45,7 @@ impl Query {
 
     /// Notes a fault.
     pub(crate) fn fault(&mut self, field: &str, message: impl Into<String>) {
-        self.faults.push(FieldFault { field: field.to_owned(), message: message.into() });
+        self.faults.push(field, &message.into());
     }
 
     /// A parameter's text.
@@ -124,7 +125,7 @@ impl Query {
     }
 
     /// All faults; what was not taken is one.
-    pub(crate) fn faults(mut self) -> Vec<FieldFault> {
+    pub(crate) fn faults(mut self) -> FieldFaults {
         let known = if self.known.is_empty() { "nothing".to_owned() } else { self.known.join(", ") };
         for (name, _) in std::mem::take(&mut self.left) {
             self.fault(&name, format!("is unknown; known here: {known}"));

@@ -96,7 +96,7 @@ own! {
 /// The responses that are referred to by name.
 pub(crate) fn shared() -> Value {
     json!({
-        "BadRequest": error("The input has faults; `details` has all of them"),
+        "BadRequest": error("The input has faults; `details` has all of them, or the first hundred and one line more"),
         "Unauthorized": error("No admin token, or one that is not known"),
         "Forbidden": error("The token's role is not enough"),
         "NotFound": error("There is no such thing"),

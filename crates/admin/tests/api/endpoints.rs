@@ -156,7 +156,8 @@ async fn what_an_endpoint_does_not_know_is_refused_by_name() {
         let details = answer.json()["error"]["details"].clone();
         let names = details.as_array().cloned().unwrap_or_default();
         let names = |field: &str| names.iter().any(|fault| fault[field] == "nonsense");
-        assert!(names("field") || names("path"), "{method} {path}: {}", answer.text);
+        let takes_none = answer.error().2.contains("this endpoint takes no body");
+        assert!(names("field") || names("path") || takes_none, "{method} {path}: {}", answer.text);
         let answer = server.send(ADMIN, method.clone(), &path, "[1]").await;
         assert_eq!(answer.status, 400, "{method} {path}: {}", answer.text);
     }

@@ -20,6 +20,7 @@ mod host_models;
 mod hosts;
 mod key_quotas;
 mod keys;
+mod large_input;
 mod lists;
 mod managed;
 mod notifications;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::{HostFailed, NotFound};
 use crate::state::AdminState;
 
@@ -33,7 +33,7 @@ pub(crate) struct HostBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Json<AskedFor>> {
     let body = input.body();
     let host = body.text("host_id");

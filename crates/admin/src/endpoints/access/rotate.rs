@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Operator;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::NotFound;
 use crate::state::AdminState;
 
@@ -37,7 +37,7 @@ pub(crate) struct RotateAccessBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Json<Rotation>> {
     let body = input.body();
     let (host, user) = (body.parsed("host_id", HostId::new), body.text("subscription_user"));

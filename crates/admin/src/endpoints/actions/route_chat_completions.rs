@@ -8,7 +8,7 @@ use relay_control::actions::{ForwardRequest, Routed};
 use super::answer;
 use crate::caller::{CallId, Operator};
 use crate::error::{ApiError, ApiResult};
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::{HostFailed, NotFound};
 use crate::state::AdminState;
 
@@ -32,7 +32,7 @@ pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
     CallId(id): CallId,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Response> {
     let body = input.raw_body();
     let request = input.finish_beside(ForwardRequest::parse(&body, "model", &id))?;

@@ -8,7 +8,7 @@ use relay_control::publication::Applied;
 use crate::caller::Admin;
 use crate::conditions::IfMatchHeader;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::{Conflict, Outdated};
 use crate::state::AdminState;
 
@@ -29,7 +29,7 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Json<Applied>> {
     let expected = input.if_match();
     let document = input.finish_document(|document| state.control.check(document))?;

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::window::{WindowQuery, window};
 use crate::caller::Operator;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::progress::Wanted;
 use crate::state::AdminState;
 
@@ -41,7 +41,7 @@ pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
     wanted: Wanted,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Response> {
     let window = window(&mut input.query, state.control.now());
     let replay = input.query.flag("replay").unwrap_or(true);

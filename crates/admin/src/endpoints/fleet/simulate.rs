@@ -15,7 +15,7 @@ use super::window::{WindowQuery, window};
 use crate::body::Members;
 use crate::caller::Operator;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::NotFound;
 use crate::progress::Wanted;
 use crate::state::AdminState;
@@ -64,7 +64,7 @@ pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(_): Operator,
     wanted: Wanted,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Response> {
     let window = window(&mut input.query, state.control.now());
     let troubles = troubles(input.body());

@@ -10,7 +10,7 @@ use relay_control::view::schema::Group;
 use crate::caller::Admin;
 use crate::endpoints::entries::create;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::Conflict;
 use crate::state::AdminState;
 
@@ -27,6 +27,10 @@ use crate::state::AdminState;
     responses((status = 201, description = "The group", body = Group), (status = 200, description = "With `dry_run`: what would change", body = Planned), Conflict),
     extensions(("x-role" = json!("admin"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, Admin(access): Admin, input: Input) -> ApiResult<Response> {
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    Admin(access): Admin,
+    WithBody(input): WithBody,
+) -> ApiResult<Response> {
     create(&state, Noun::Group, &access, input).await
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Operator;
 use crate::error::{ApiError, ApiResult};
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::NotFound;
 use crate::state::AdminState;
 
@@ -41,7 +41,7 @@ pub(crate) struct ClearBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Json<ClearedView>> {
     let body = input.body();
     let (route, host) = (body.text("route_id"), body.text("host_id"));

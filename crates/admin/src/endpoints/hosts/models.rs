@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Admin;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::{Conflict, HostFailed, NotFound};
 use crate::state::AdminState;
 
@@ -45,7 +45,7 @@ pub(crate) struct ModelsBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Json<ModelSync>> {
     let id = input.id();
     let body = input.body();

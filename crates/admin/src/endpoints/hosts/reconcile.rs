@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Operator;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::{Conflict, HostFailed, NotFound};
 use crate::state::AdminState;
 
@@ -33,7 +33,7 @@ pub(crate) struct ReconcileBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Json<Reconciled>> {
     let id = input.id();
     let body = input.body();

@@ -11,7 +11,7 @@ use relay_control::publication::Planned;
 use crate::caller::Admin;
 use crate::endpoints::entries::planned;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::bodies::NewKeyBody;
 use crate::openapi::responses::Conflict;
 use crate::state::AdminState;
@@ -32,7 +32,7 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Response> {
     let fields = input.body().rest();
     if let Some(planned) = planned(&state.control, input, &[Edit::create(Noun::Key, fields.clone())])? {

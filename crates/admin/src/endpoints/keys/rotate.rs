@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Admin;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::{Conflict, NotFound};
 use crate::state::AdminState;
 
@@ -36,7 +36,7 @@ pub(crate) struct RotateBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Json<IssuedKey>> {
     let id = input.id();
     let body = input.body();

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::caller::Operator;
 use crate::conditions::tagged;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::{Conflict, NotFound};
 use crate::state::AdminState;
 
@@ -46,7 +46,7 @@ pub(crate) struct ResourceBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Operator(access): Operator,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Response> {
     let body = input.body();
     let host = body.required("host_id", HostId::new);

@@ -9,7 +9,7 @@ use crate::caller::Admin;
 use crate::conditions::IfMatchHeader;
 use crate::endpoints::entries::update;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::bodies::{Changed, RoutePatch};
 use crate::openapi::responses::{Conflict, NotFound, Outdated};
 use crate::state::AdminState;
@@ -28,6 +28,10 @@ use crate::state::AdminState;
     responses((status = 200, description = "The route; with `dry_run` what would change", body = Changed<Route>), NotFound, Conflict, Outdated),
     extensions(("x-role" = json!("admin"))),
 )]
-pub(crate) async fn handle(State(state): State<AdminState>, Admin(access): Admin, input: Input) -> ApiResult<Response> {
+pub(crate) async fn handle(
+    State(state): State<AdminState>,
+    Admin(access): Admin,
+    WithBody(input): WithBody,
+) -> ApiResult<Response> {
     update(&state, Noun::Route, &access, input).await
 }

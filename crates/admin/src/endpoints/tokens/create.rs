@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::caller::Admin;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::Conflict;
 use crate::state::AdminState;
 
@@ -42,7 +42,7 @@ pub(crate) struct TokenBody {
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<(StatusCode, Json<IssuedToken>)> {
     let body = input.body();
     let label = body.required("label", |text| label_of(text).map(str::to_owned));

@@ -10,7 +10,7 @@ use relay_control::notifications::schema::{Channel, ChannelSettings};
 use crate::caller::Admin;
 use crate::conditions::tagged;
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::responses::Conflict;
 use crate::state::AdminState;
 
@@ -27,7 +27,7 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Response> {
     let settings = input.body().rest();
     input.finish_beside(check(settings.clone()))?;

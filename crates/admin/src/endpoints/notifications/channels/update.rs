@@ -9,7 +9,7 @@ use relay_control::notifications::schema::Channel;
 use crate::caller::Admin;
 use crate::conditions::{IfMatchHeader, tagged};
 use crate::error::ApiResult;
-use crate::input::Input;
+use crate::input::WithBody;
 use crate::openapi::bodies::ChannelPatch;
 use crate::openapi::responses::{NotFound, Outdated};
 use crate::state::AdminState;
@@ -30,7 +30,7 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
-    mut input: Input,
+    WithBody(mut input): WithBody,
 ) -> ApiResult<Response> {
     let id = input.id();
     let expected = input.if_match();
