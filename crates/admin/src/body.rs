@@ -83,6 +83,8 @@ pub(crate) struct Members {
     place: String,
     /// Whether there was one.
     pub(crate) is_there: bool,
+    /// Whether there was something else: nothing is known of its members then.
+    is_unreadable: bool,
     left: Fields,
     known: Vec<String>,
     faults: FieldFaults,
@@ -100,10 +102,15 @@ impl Members {
                 (read.is_there, read.left) = (true, members);
                 read.refuse_repeated(&twice);
             }
-            Ok(_) => read.fault("body", NO_OBJECT),
-            Err(error) => read.fault("body", &format!("is not JSON ({error})")),
+            Ok(_) => read.refuse(NO_OBJECT),
+            Err(error) => read.refuse(&format!("is not JSON ({error})")),
         }
         read
+    }
+
+    fn refuse(&mut self, message: &str) {
+        self.fault("body", message);
+        self.is_unreadable = true;
     }
 
     /// Those of a body that is read elsewhere.
@@ -126,8 +133,11 @@ impl Members {
         std::mem::take(&mut self.left)
     }
 
-    /// Notes a fault.
+    /// Notes a fault; of a body that cannot be read that is all there is to say.
     pub(crate) fn fault(&mut self, name: &str, message: &str) {
+        if self.is_unreadable {
+            return;
+        }
         self.faults.push(&format!("{}{name}", self.place), message);
     }
 
