@@ -14,6 +14,9 @@ use crate::faults::FieldFaults;
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
 
+/// Of a cursor.
+pub(crate) const NOT_OF_THIS_LIST: &str = "is not one that this list returned";
+
 /// Which page of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -120,7 +123,14 @@ impl Query {
             Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
             _ => Err(format!("must be a number from 1 to {MAX_LIMIT}")),
         });
-        let cursor = self.parsed("cursor", |text| text.parse().map_err(|_| "is not one that this list returned"));
+        let cursor = self.parsed("cursor", |text| {
+            // Ids are never below zero, and no cursor has a sign.
+            if text.starts_with(['-', '+']) {
+                Err(NOT_OF_THIS_LIST)
+            } else {
+                text.parse().map_err(|_| NOT_OF_THIS_LIST)
+            }
+        });
         PageRequest { limit: limit.unwrap_or(DEFAULT_LIMIT), cursor }
     }
 

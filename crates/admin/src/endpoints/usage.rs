@@ -4,14 +4,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use relay_control::usage::{Dimension, RollupFilter, UnknownDimension, UsageQuery, UsageReport};
+use relay_control::page::PageRequest;
+use relay_control::usage::{Dimension, RollupFilter, UnknownDimension, UsageKey, UsageQuery, UsageReport};
 use relay_domain::{Period, Timestamp};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Viewer;
 use crate::error::ApiResult;
 use crate::input::Input;
-use crate::query::PageQuery;
+use crate::query::{NOT_OF_THIS_LIST, PageQuery, Query};
 use crate::state::AdminState;
 
 /// What is added up.
@@ -83,7 +84,7 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, mut input
         }
         None
     } else {
-        Some(query.page())
+        Some(page(query, &by))
     };
     let filter = RollupFilter {
         consumer: query.text("consumer"),
@@ -98,6 +99,16 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, mut input
         return Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], report.to_csv(&by)).into_response());
     }
     Ok(Json(report).into_response())
+}
+
+/// A cursor has a value for each of the things that the lines differ in.
+fn page(query: &mut Query, by: &[Dimension]) -> PageRequest<UsageKey> {
+    let page: PageRequest<UsageKey> = query.page();
+    let values = Dimension::ALL.iter().filter(|dimension| by.contains(dimension)).count();
+    if page.cursor.as_ref().is_some_and(|cursor| cursor.0.len() != values) {
+        query.fault("cursor", NOT_OF_THIS_LIST);
+    }
+    page
 }
 
 fn dimensions(text: &str) -> Result<Vec<Dimension>, UnknownDimension> {

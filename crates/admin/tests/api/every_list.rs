@@ -177,7 +177,9 @@ async fn a_cursor_of_no_list_is_told_with_what_else_is_wrong() {
         let told = "limit must be a number from 1 to 500; cursor is not one that this list returned; ";
         assert!(answer.error().2.starts_with(told), "{path}: {}", answer.text);
         assert!(answer.error().2.contains("lost is unknown"), "{path}: {}", answer.text);
-        let foreign = server.get(&format!("{path}{mark}cursor=7b7d")).await;
-        assert_eq!(foreign.error().2, "cursor is not one that this list returned", "{path}");
+        for foreign in ["7b7d", "-1", "%2B1"] {
+            let answer = server.get(&format!("{path}{mark}cursor={foreign}")).await;
+            assert_eq!(answer.error().2, "cursor is not one that this list returned", "{path}: {foreign}");
+        }
     }
 }

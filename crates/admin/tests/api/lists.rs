@@ -103,6 +103,11 @@ async fn unknown_and_bad_parameters_are_refused_by_name() {
     check("/api/v1/bindings?cursor=zz", "cursor is not one that this list returned").await;
     check("/api/v1/generations?cursor=zz", "cursor is not one that this list returned").await;
     check("/api/v1/decisions?cursor=zz", "cursor is not one that this list returned").await;
+    // ["gpt"]
+    check("/api/v1/usage?cursor=5b22677074225d", "cursor is not one that this list returned").await;
+    check("/api/v1/usage?by=group,host&cursor=5b22677074225d", "cursor is not one that this list returned").await;
+    server.get("/api/v1/usage?by=group&cursor=5b22677074225d").await.ok();
+    server.get("/api/v1/usage?by=group,group&cursor=5b22677074225d").await.ok();
     check("/api/v1/decisions?from=yesterday", "from must be a time such as 2026-10-01T12:00:00Z").await;
     check("/api/v1/managed-resources?type=room", "type must be group, user, subscription or key").await;
 }
