@@ -47,9 +47,10 @@ impl Limiter {
 
 impl Window {
     fn carry(&mut self, now: u64) -> Vec<CarriedBucket> {
-        let buckets = self.counted(now);
-        buckets
-            .map(|(first, last, amount)| CarriedBucket { first_age: now - first, last_age: now - last, amount })
+        // Requests go on meanwhile: one may have been counted since `now` was read.
+        let age = |at: u64| now.saturating_sub(at);
+        self.counted(now)
+            .map(|(first, last, amount)| CarriedBucket { first_age: age(first), last_age: age(last), amount })
             .collect()
     }
 
@@ -91,6 +92,18 @@ mod tests {
         assert!(after.admit(&limits, 0, at(20)).is_ok());
         assert!(after.admit(&limits, 0, at(49)).is_err());
         assert!(after.admit(&limits, 0, at(50)).is_ok());
+    }
+
+    #[test]
+    fn what_was_counted_since_the_time_was_read_is_carried_as_new() {
+        let limits = Limits { rpm: Some(1), ..Limits::default() };
+        let mut before = Limiter::default();
+        assert!(before.admit(&limits, 0, at(1)).is_ok());
+        let carried = before.carry(at(0));
+        let mut after = Limiter::default();
+        after.take_over(&carried, 0, at(1));
+        assert!(after.admit(&limits, 0, at(60)).is_err());
+        assert!(after.admit(&limits, 0, at(61)).is_ok());
     }
 
     #[test]

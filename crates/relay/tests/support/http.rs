@@ -54,11 +54,7 @@ impl Answer {
                 }
                 true
             }
-            Some(Err(error)) => {
-                println!("the body broke off: {error}");
-                false
-            }
-            None => false,
+            Some(Err(_)) | None => false,
         }
     }
 
