@@ -22,5 +22,5 @@ mod serve;
 mod state;
 
 pub use routes::router;
-pub use serve::serve;
+pub use serve::{Changes, serve};
 pub use state::{KEEP_ALIVE, Process, Scrape, Unready};

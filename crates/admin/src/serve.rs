@@ -34,9 +34,29 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept: out of file descriptors is not over at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// For how long a change waits for a processor that nobody else wants.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// Posted and answered with what an upstream says: they are clients' requests, and change nothing.
 const ACTIONS: [&str; 3] =
     ["/api/v1/resolve-route", "/api/v1/proxy-route-chat-completions", "/api/v1/route-chat-completions"];
+
+/// Where changes are carried out: a replay of the log or an apply takes a processor for as long as hundreds of looks.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// On threads that get what others leave of the processors.
+    pub leisurely: Handle,
+    /// On others, where that is nothing: an operator may have to change something for that very reason.
+    pub at_once: Handle,
+}
+
+impl Changes {
+    /// Where a change that comes now is carried out.
+    async fn place(&self) -> &Handle {
+        let answered = tokio::time::timeout(PATIENCE, self.leisurely.spawn(std::future::ready(())));
+        if answered.await.is_ok() { &self.leisurely } else { &self.at_once }
+    }
+}
 
 /// Serves until `shutdown` is over, then lets requests in flight end. Each request is told
 /// its peer's address, as [`ConnectInfo`]. What changes something or weighs a change is carried out on `changes`, so that
@@ -46,7 +66,7 @@ const ACTIONS: [&str; 3] =
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    changes: Handle,
+    changes: Changes,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let mut http = http1::Builder::new();
@@ -80,12 +100,13 @@ pub async fn serve(
     graceful.shutdown().await;
 }
 
-async fn answer(mut router: Router, changes: Handle, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(mut router: Router, changes: Changes, request: Request<Incoming>) -> Result<Response, Infallible> {
     if matches!(*request.method(), Method::GET | Method::HEAD) || ACTIONS.contains(&request.uri().path()) {
         return router.call(request).await;
     }
     // Ends with its connection, as it would here.
-    match AbortOnDropHandle::new(changes.spawn(async move { router.call(request).await })).await {
+    let change = changes.place().await.spawn(async move { router.call(request).await });
+    match AbortOnDropHandle::new(change).await {
         Ok(answer) => answer,
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

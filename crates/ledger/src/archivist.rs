@@ -1,11 +1,15 @@
-//! The filing thread: follows the writer, checkpoints, deletes journals, and applies retention.
+//! The filing threads: they follow the writer, checkpoint, delete journals, and apply retention.
+//!
+//! There are two, of which one works at a time. A second's rows take a processor for tens of milliseconds, and a
+//! request that met that would be the slowest of a hundred. So what files every day has the least standing that there is, and gets
+//! what others leave. When somebody waits for the rows, or they have waited for long, the other one takes over (ADR 0022).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::day::Day;
 use crate::filing::{FilingError, Segment};
 use crate::journal::{HEADER_BYTES, WriterId};
-use crate::progress::{Chunk, FILE_EVERY, Progress, Round, count};
+use crate::progress::{Chunk, FILE_EVERY, Pace, Progress, Round, count};
 use crate::retention::retain;
 
 /// How often retention looks.
@@ -35,8 +39,7 @@ pub(crate) struct Archivist {
     pub(crate) opened_at: Timestamp,
     pub(crate) started: Instant,
     pub(crate) progress: Arc<Progress>,
-    /// Held until everything is filed.
-    pub(crate) lock: File,
+    pub(crate) desk: Mutex<Desk>,
 }
 
 /// How far a journal file is filed.
@@ -46,16 +49,22 @@ struct Followed {
 }
 
 impl Followed {
-    /// Files a transaction's worth of the records up to `end`.
-    fn file_some(&mut self, end: u64, segment: &mut Segment, buffer: &mut Vec<u8>) -> Result<(), FilingError> {
+    /// Files a transaction's worth of the records up to `end`, or what there is of it before `is_enough`.
+    fn file_some(
+        &mut self,
+        end: u64,
+        segment: &mut Segment,
+        buffer: &mut Vec<u8>,
+        is_enough: &impl Fn() -> bool,
+    ) -> Result<(), FilingError> {
         let enough = end.min(self.filed + TRANSACTION_BYTES);
         let mut at_once = READ_BYTES;
-        while self.filed < enough {
+        while self.filed < enough && !is_enough() {
             let left = (end - self.filed) as usize;
             buffer.resize(at_once.min(left), 0);
             self.file.read_exact_at(buffer, self.filed)?;
-            let consumed = segment.take_in(buffer, true)?;
-            if consumed == 0 && at_once >= left {
+            let consumed = segment.take_in(buffer, true, is_enough)?;
+            if consumed == 0 && at_once >= left && !is_enough() {
                 return Err(FilingError::Chain { expected: segment.meta().link.entry + 1 });
             }
             // A record longer than what was read: twice as much next time.
@@ -67,8 +76,9 @@ impl Followed {
     }
 }
 
+/// What whoever files has before them.
 #[derive(Default)]
-struct Desk {
+pub(crate) struct Desk {
     segments: BTreeMap<Day, Segment>,
     followed: BTreeMap<(Day, u32), Followed>,
     buffer: Vec<u8>,
@@ -78,9 +88,18 @@ struct Desk {
     discarded: BTreeSet<(Day, u32)>,
     /// Segments that were open when filing failed: their roll-ups may be behind.
     reopen: BTreeSet<Day>,
+    /// The last round failed.
+    failing: bool,
 }
 
 impl Desk {
+    /// After a failed transaction: it leaves counts that were never committed.
+    fn clear(&mut self) {
+        let open = std::mem::take(&mut self.segments);
+        let reopen = std::mem::take(&mut self.reopen).into_iter().chain(open.into_keys()).collect();
+        *self = Self { reopen, failing: self.failing, ..Self::default() };
+    }
+
     /// Whether some roll-ups lack filed rows.
     fn is_behind(&self) -> bool {
         self.segments.values().any(Segment::is_behind)
@@ -88,56 +107,66 @@ impl Desk {
 }
 
 impl Archivist {
-    /// Files until the writer has ended and everything is filed.
-    pub(crate) fn run(self) {
-        let mut desk = Desk::default();
+    /// Files, and applies retention, with what others leave of the processors, until the writer has ended.
+    pub(crate) fn file_leisurely(&self) {
         let mut filed = false;
-        let mut failing = false;
         let mut retained = Instant::now();
         loop {
-            let longest = if desk.is_behind() { FILE_EVERY } else { RETENTION_EVERY };
-            let round = self.progress.next_round(filed, longest);
-            match self.file_round(&mut desk, &round) {
-                Ok(rows) => {
-                    filed = rows > 0;
-                    if std::mem::take(&mut failing) {
-                        tracing::info!("decisions are filed again");
-                        self.progress.recovered();
-                    }
-                    self.progress.filed.notify_waiters();
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut failing, true) {
-                        tracing::error!(%error, "decisions stay in the journal: they cannot be filed");
-                    }
-                    self.progress.failed(&error);
-                    // A failed transaction leaves counts that were never committed.
-                    desk = Desk {
-                        reopen: desk.reopen.into_iter().chain(desk.segments.into_keys()).collect(),
-                        ..Desk::default()
-                    };
-                    filed = false;
-                    if round.last {
-                        break;
-                    }
-                    self.progress.back_off(PAUSE_AFTER_FAILURE);
-                    self.progress.retry();
-                    continue;
-                }
-            }
-            if round.last {
-                break;
-            }
+            let longest = if self.desk().is_behind() { FILE_EVERY } else { RETENTION_EVERY };
+            self.progress.wait_leisurely(filed, longest);
+            let desk = self.desk();
+            let Some(round) = self.progress.begin_round(Pace::Leisurely) else { break };
+            filed = self.file(desk, &round, Pace::Leisurely).unwrap_or_default() > 0;
             if retained.elapsed() >= RETENTION_EVERY {
                 retained = Instant::now();
+                let _desk = self.desk();
                 self.retain();
             }
         }
-        drop(desk);
-        drop(self.lock);
     }
 
-    fn file_round(&self, desk: &mut Desk, round: &Round) -> Result<u64, FilingError> {
+    /// Files what is needed or overdue, until the writer has ended and everything is filed.
+    pub(crate) fn file_at_once(&self) {
+        loop {
+            self.progress.wait_for_need();
+            let desk = self.progress.take_over(|| self.desk());
+            let Some(round) = self.progress.begin_round(Pace::AtOnce) else { continue };
+            let done = self.file(desk, &round, Pace::AtOnce);
+            if round.last {
+                break;
+            }
+            if done.is_err() {
+                self.progress.back_off(PAUSE_AFTER_FAILURE);
+            }
+        }
+        *self.desk() = Desk::default();
+    }
+
+    /// Files a round, and tells how it went: the rows that were filed.
+    fn file(&self, mut desk: MutexGuard<'_, Desk>, round: &Round, pace: Pace) -> Result<u64, FilingError> {
+        let done = self.file_round(&mut desk, round, pace);
+        match &done {
+            Ok(_) => {
+                if std::mem::take(&mut desk.failing) {
+                    tracing::info!("decisions are filed again");
+                    self.progress.recovered();
+                }
+                self.progress.filed.notify_waiters();
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut desk.failing, true) {
+                    tracing::error!(%error, "decisions stay in the journal: they cannot be filed");
+                }
+                self.progress.failed(error);
+                desk.clear();
+                self.progress.retry();
+            }
+        }
+        done
+    }
+
+    fn file_round(&self, desk: &mut Desk, round: &Round, pace: Pace) -> Result<u64, FilingError> {
+        let is_enough = || pace == Pace::Leisurely && self.progress.is_taken_over();
         let mut rows = 0;
         desk.discarded.clear();
         while let Some(day) = desk.reopen.first().copied() {
@@ -148,7 +177,11 @@ impl Archivist {
             if desk.discarded.contains(&(chunk.day, chunk.number)) {
                 continue;
             }
-            rows += self.file_chunk(desk, *chunk)?;
+            rows += self.file_chunk(desk, *chunk, &is_enough)?;
+            if is_enough() {
+                // The rest is in the round of whoever takes over.
+                return Ok(rows);
+            }
             if chunk.sealed {
                 // At once, also when many wait: what SQLite's write-ahead log holds stays small.
                 self.discard(desk, chunk.day, round)?;
@@ -161,10 +194,11 @@ impl Archivist {
             let counters = &self.progress.counters;
             counters.rolled.store(counters.filed.load(Ordering::SeqCst), Ordering::SeqCst);
         }
+        self.progress.end_round();
         Ok(rows)
     }
 
-    fn file_chunk(&self, desk: &mut Desk, chunk: Chunk) -> Result<u64, FilingError> {
+    fn file_chunk(&self, desk: &mut Desk, chunk: Chunk, is_enough: &impl Fn() -> bool) -> Result<u64, FilingError> {
         let Desk { segments, followed, buffer, .. } = desk;
         let followed = match followed.entry((chunk.day, chunk.number)) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
@@ -184,9 +218,9 @@ impl Archivist {
         };
         let before = segment.meta().link.entry;
         let mut rows = 0;
-        while followed.filed < chunk.end {
+        while followed.filed < chunk.end && !is_enough() {
             segment.in_transaction(|segment| {
-                followed.file_some(chunk.end, segment, buffer)?;
+                followed.file_some(chunk.end, segment, buffer, is_enough)?;
                 segment.complete()
             })?;
             self.progress.ended.tell(chunk.day, segment.take_ended());
@@ -224,6 +258,10 @@ impl Archivist {
             desk.segments.remove(&day);
         }
         Ok(())
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn retain(&self) {

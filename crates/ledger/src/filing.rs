@@ -129,16 +129,22 @@ impl Segment {
     /// Files the records at the head of `bytes` in one transaction, and returns how many bytes those were.
     pub(crate) fn file(&mut self, bytes: &[u8], trusted: bool) -> Result<usize, FilingError> {
         self.in_transaction(|segment| {
-            let consumed = segment.take_in(bytes, trusted)?;
+            let consumed = segment.take_in(bytes, trusted, &|| false)?;
             segment.complete()?;
             Ok(consumed)
         })
     }
 
-    /// Files the records at the head of `bytes` in the transaction that has begun, and returns how many bytes those were.
+    /// Files the records at the head of `bytes` in the transaction that has begun, until `is_enough`, and returns how many
+    /// bytes those were.
     ///
     /// With `trusted`, the hashes are taken as they are: the writer of this very process made them.
-    pub(crate) fn take_in(&mut self, bytes: &[u8], trusted: bool) -> Result<usize, FilingError> {
+    pub(crate) fn take_in(
+        &mut self,
+        bytes: &[u8],
+        trusted: bool,
+        is_enough: &impl Fn() -> bool,
+    ) -> Result<usize, FilingError> {
         let mut inserts = [
             self.connection.prepare_cached(&Kind::Intent.insert())?,
             self.connection.prepare_cached(&Kind::Outcome.insert())?,
@@ -165,6 +171,9 @@ impl Segment {
             if entry.is_multiple_of(ROWS_AT_A_STRETCH) {
                 // Requests go first: on a busy machine one would wait behind the whole round.
                 std::thread::yield_now();
+                if is_enough() {
+                    break;
+                }
             }
         }
         Ok(consumed)

@@ -45,6 +45,9 @@ pub struct LedgerOptions {
     pub retention: Duration,
     /// Bytes that journals may still take; stands in for a full disk in tests.
     pub capacity: Option<Capacity>,
+    /// Called first by the thread that files every day: to leave the processors to whoever else wants them. What it is
+    /// kept from for long, another thread does.
+    pub step_aside: fn(),
 }
 
 impl LedgerOptions {
@@ -57,6 +60,7 @@ impl LedgerOptions {
             stall_limit: Duration::from_secs(1),
             retention: Duration::from_hours(30 * 24),
             capacity: None,
+            step_aside: || (),
         }
     }
 }
@@ -257,21 +261,33 @@ impl Ledger {
             give_up_after: options.stall_limit,
             capacity: options.capacity,
         };
-        let archivist = Archivist {
+        let archivist = Arc::new(Archivist {
             dir: dir.clone(),
             writer,
             retention: options.retention,
             opened_at: now,
             started: Instant::now(),
             progress: Arc::clone(&progress),
-            lock,
-        };
+            desk: Mutex::default(),
+        });
+        let (at_once, step_aside) = (Arc::clone(&archivist), options.step_aside);
         let writing = Arc::new(Writing::new(start, Arc::clone(&queue), Arc::clone(&progress)));
         let standing_by = Arc::clone(&writing);
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads = vec![
             named("log-writer").spawn(move || standing_by.stand_by()).map_err(io(&dir))?,
-            named("log-filing").spawn(move || archivist.run()).map_err(io(&dir))?,
+            named("log-filing")
+                .spawn(move || {
+                    step_aside();
+                    archivist.file_leisurely();
+                })
+                .map_err(io(&dir))?,
+            named("log-filing-now")
+                .spawn(move || {
+                    at_once.file_at_once();
+                    drop(lock);
+                })
+                .map_err(io(&dir))?,
         ];
         let adoption = if beside.is_empty() {
             None

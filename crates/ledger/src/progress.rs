@@ -1,6 +1,6 @@
-//! How far the journal is written, for filing to follow; and both threads' counters.
+//! How far the journal is written, for filing to follow; and the threads' counters.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,17 @@ use crate::tail::Announcer;
 pub(crate) const FILE_EVERY: Duration = Duration::from_secs(1);
 /// Unfiled bytes at which filing does not wait.
 const FILE_AT_ONCE: u64 = 8 << 20;
+/// For how long rows may wait for a processor that nobody else wants.
+const OVERDUE: Duration = Duration::from_secs(3);
+
+/// How a thread goes about filing (ADR 0022).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Where nobody else wants the processor: the everyday way.
+    Leisurely,
+    /// Because somebody waits for the rows, because they are overdue, and at the end.
+    AtOnce,
+}
 
 /// A journal file, and how far it holds acknowledged rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,16 +48,29 @@ struct State {
     unfiled_since: Option<Instant>,
     /// The same of those that the running round files.
     filing_since: Option<Instant>,
+    /// The thread that files leisurely waits for a row.
     asleep: bool,
     hurry: bool,
     writer_done: bool,
+}
+
+impl State {
+    /// When the oldest row was written that is not filed.
+    fn oldest(&self) -> Option<Instant> {
+        self.filing_since.or(self.unfiled_since)
+    }
 }
 
 /// Shared by the writer, filing, and the handle.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     state: Mutex<State>,
+    /// For the thread that files leisurely.
     wake: Condvar,
+    /// For the one that files at once.
+    alarm: Condvar,
+    /// The latter wants to take over: the former ends what it does.
+    taking_over: AtomicBool,
     pub(crate) counters: Counters,
     failing: Mutex<Option<Failure>>,
     pub(crate) filed: Notify,
@@ -88,7 +112,8 @@ impl Progress {
     /// Tells how far a file is written, by `added` bytes more than before.
     pub(crate) fn wrote(&self, chunk: Chunk, added: u64) {
         let mut state = self.lock();
-        if added > 0 && state.unfiled_since.is_none() {
+        let is_first = added > 0 && state.unfiled_since.is_none();
+        if is_first {
             state.unfiled_since = Some(Instant::now());
         }
         state.unfiled_bytes += added;
@@ -96,12 +121,15 @@ impl Progress {
             Some(known) => *known = chunk,
             None => state.chunks.push(chunk),
         }
-        if state.asleep && added > 0
-            || state.unfiled_bytes >= FILE_AT_ONCE && state.unfiled_bytes - added < FILE_AT_ONCE
-        {
-            state.asleep = false;
-            drop(state);
+        let is_enough = state.unfiled_bytes >= FILE_AT_ONCE && state.unfiled_bytes - added < FILE_AT_ONCE;
+        let wake = added > 0 && std::mem::take(&mut state.asleep) || is_enough;
+        drop(state);
+        if wake {
             self.wake.notify_one();
+        }
+        if is_first {
+            // It sees to it that these do not wait for long.
+            self.alarm.notify_one();
         }
     }
 
@@ -113,61 +141,94 @@ impl Progress {
     pub(crate) fn writer_done(&self) {
         self.lock().writer_done = true;
         self.wake.notify_all();
+        self.alarm.notify_all();
     }
 
     /// Has everything written so far filed at once.
     pub(crate) fn hurry(&self) {
         self.lock().hurry = true;
-        self.wake.notify_all();
+        self.alarm.notify_all();
     }
 
-    /// Waits for something to file, at most `longest`; after a round that `filed`, no sooner than [`FILE_EVERY`].
-    pub(crate) fn next_round(&self, filed: bool, longest: Duration) -> Round {
+    /// Waits until there may be something to file leisurely, at most `longest`; after a round that `filed`, no sooner
+    /// than [`FILE_EVERY`].
+    pub(crate) fn wait_leisurely(&self, filed: bool, longest: Duration) {
         let mut state = self.lock();
-        state.filing_since = None;
         if filed {
             state = self
                 .wake
-                .wait_timeout_while(state, FILE_EVERY, |state| {
-                    !state.writer_done && !state.hurry && state.unfiled_bytes < FILE_AT_ONCE
-                })
+                .wait_timeout_while(state, FILE_EVERY, |state| !state.writer_done && state.unfiled_bytes < FILE_AT_ONCE)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        if state.unfiled_bytes == 0 && !state.writer_done {
-            state.asleep = true;
-            state = self
-                .wake
-                .wait_timeout_while(state, longest, |state| {
-                    state.unfiled_bytes == 0 && !state.writer_done && !state.hurry
-                })
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+        state.asleep = state.unfiled_bytes == 0;
+        let waited =
+            self.wake.wait_timeout_while(state, longest, |state| state.unfiled_bytes == 0 && !state.writer_done);
+        waited.unwrap_or_else(PoisonError::into_inner).0.asleep = false;
+    }
+
+    /// Waits until something must be filed at once.
+    pub(crate) fn wait_for_need(&self) {
+        let mut state = self.lock();
+        while !state.hurry && !state.writer_done {
+            let left = state.oldest().map(|since| OVERDUE.saturating_sub(since.elapsed()));
+            state = match left {
+                Some(Duration::ZERO) => return,
+                Some(left) => self.alarm.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.alarm.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
-        state.asleep = false;
+    }
+
+    /// Takes up what there is to file; whoever does that has the desk. What files leisurely gets nothing after the writer's end.
+    pub(crate) fn begin_round(&self, pace: Pace) -> Option<Round> {
+        let mut state = self.lock();
+        if pace == Pace::Leisurely && state.writer_done {
+            return None;
+        }
         state.unfiled_bytes = 0;
-        state.filing_since = state.unfiled_since.take();
-        Round { chunks: state.chunks.clone(), hurry: std::mem::take(&mut state.hurry), last: state.writer_done }
+        state.filing_since = state.oldest();
+        state.unfiled_since = None;
+        let hurry = pace == Pace::AtOnce && std::mem::take(&mut state.hurry);
+        Some(Round { chunks: state.chunks.clone(), hurry, last: state.writer_done })
+    }
+
+    /// Ends a round that has filed all that it took up.
+    pub(crate) fn end_round(&self) {
+        self.lock().filing_since = None;
+    }
+
+    /// Waits with `wait` for what the thread that files leisurely has in its hands, which it lays down soon.
+    pub(crate) fn take_over<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.taking_over.store(true, Ordering::Relaxed);
+        let taken = wait();
+        self.taking_over.store(false, Ordering::Relaxed);
+        taken
+    }
+
+    /// Whether what files leisurely is to lay down what it has in its hands.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        self.taking_over.load(Ordering::Relaxed)
     }
 
     /// Waits before filing is tried again.
     pub(crate) fn back_off(&self, pause: Duration) {
         let state = self.lock();
-        let waited = self.wake.wait_timeout_while(state, pause, |state| !state.writer_done);
+        let waited = self.alarm.wait_timeout_while(state, pause, |state| !state.writer_done);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Has the next round look at everything again, after one that failed.
     pub(crate) fn retry(&self) {
         let mut state = self.lock();
-        state.hurry = true;
         state.unfiled_since = state.filing_since.take().or(state.unfiled_since);
+        drop(state);
+        self.hurry();
     }
 
     /// The age of the oldest row that is written and not filed; zero when there is none.
     pub(crate) fn lag(&self) -> Duration {
-        let state = self.lock();
-        state.filing_since.or(state.unfiled_since).map(|since| since.elapsed()).unwrap_or_default()
+        self.lock().oldest().map(|since| since.elapsed()).unwrap_or_default()
     }
 
     /// Notes that writing fails.
@@ -204,22 +265,67 @@ pub(crate) fn count(counter: &AtomicU64, by: u64) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn rows_lag_from_their_writing_until_a_round_has_filed_them() {
+    fn with_a_row() -> Progress {
         let progress = Progress::default();
         let chunk = Chunk { day: Day::of(jiff::Timestamp::UNIX_EPOCH), number: 1, end: 10, sealed: false };
-        assert_eq!(progress.lag(), Duration::ZERO);
         progress.wrote(chunk, 10);
+        progress
+    }
+
+    #[test]
+    fn rows_lag_from_their_writing_until_a_round_has_filed_them() {
+        assert_eq!(Progress::default().lag(), Duration::ZERO);
+        let progress = with_a_row();
         let written = Instant::now();
-        progress.next_round(false, Duration::ZERO);
-        let at_least = written.elapsed();
-        assert!(progress.lag() >= at_least, "while they are being filed");
+        let lags = |when: &str| {
+            let at_least = written.elapsed();
+            assert!(progress.lag() >= at_least, "{when}");
+        };
+        progress.begin_round(Pace::Leisurely).unwrap();
+        lags("while they are being filed");
         progress.retry();
-        progress.next_round(false, Duration::ZERO);
-        let at_least = written.elapsed();
-        assert!(progress.lag() >= at_least, "after a round that failed, from the first writing on");
-        progress.writer_done();
-        progress.next_round(true, Duration::ZERO);
+        progress.begin_round(Pace::AtOnce).unwrap();
+        lags("after a round that failed, from the first writing on");
+        progress.end_round();
         assert_eq!(progress.lag(), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_taken_over_is_as_old_as_it_was() {
+        let progress = with_a_row();
+        let written = Instant::now();
+        progress.begin_round(Pace::Leisurely).unwrap();
+        progress.wrote(Chunk { day: Day::of(jiff::Timestamp::UNIX_EPOCH), number: 1, end: 20, sealed: false }, 10);
+        assert_eq!(progress.begin_round(Pace::AtOnce).unwrap().chunks[0].end, 20);
+        let at_least = written.elapsed();
+        assert!(progress.lag() >= at_least);
+    }
+
+    #[test]
+    fn rows_that_wait_for_long_are_filed_at_once() {
+        let progress = with_a_row();
+        progress.begin_round(Pace::Leisurely).unwrap();
+        // Nobody ends that round: its thread gets no processor.
+        progress.wait_for_need();
+        assert!(progress.lag() >= OVERDUE);
+    }
+
+    #[test]
+    fn what_somebody_waits_for_is_filed_at_once() {
+        let progress = with_a_row();
+        progress.hurry();
+        progress.wait_for_need();
+        assert!(progress.lag() < OVERDUE, "it did not wait until they were overdue");
+        assert!(progress.begin_round(Pace::AtOnce).unwrap().hurry);
+    }
+
+    #[test]
+    fn the_last_round_is_not_done_leisurely() {
+        let progress = with_a_row();
+        progress.writer_done();
+        progress.wait_leisurely(true, Duration::from_hours(1));
+        assert!(progress.begin_round(Pace::Leisurely).is_none());
+        progress.wait_for_need();
+        assert!(progress.begin_round(Pace::AtOnce).unwrap().last);
     }
 }

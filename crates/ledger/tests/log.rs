@@ -1,7 +1,10 @@
 //! What is written is what is read; and who may write.
 
+use std::sync::Mutex;
+use std::sync::mpsc::Receiver;
+
 use jiff::ToSpan as _;
-use relay_ledger::{Filter, Ledger, LedgerOptions, LedgerReader, OpenError, Verdict};
+use relay_ledger::{Filter, Ledger, LedgerOptions, LedgerReader, OpenError, Verdict, verify};
 
 mod support;
 use support::{intent, noon, open, outcome, write};
@@ -139,7 +142,7 @@ async fn a_reader_in_the_way_of_a_checkpoint_delays_only_the_journals_deletion()
     reader.execute_batch("COMMIT").expect("ends");
     drop(reader);
     ledger.close().await;
-    let report = relay_ledger::verify(&log).expect("verifies");
+    let report = verify(&log).expect("verifies");
     assert!(report.is_clean(), "{report:?}");
     assert_eq!((report.rows, report.interrupted_count), (4, 0));
     // Whatever was left behind is the next start's to file and delete.
@@ -149,4 +152,59 @@ async fn a_reader_in_the_way_of_a_checkpoint_delays_only_the_journals_deletion()
         .filter(|entry| entry.as_ref().expect("is read").path().extension().is_some_and(|end| end == "journal"))
         .count();
     assert_eq!(journals, 0);
+}
+
+/// Two threads file in turns: the one that leaves processors to others, and the one that takes over for whoever waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_waits_for_rows_takes_filing_over_and_each_row_is_filed_once() {
+    const WRITERS: usize = 3;
+    const EACH: usize = 3_000;
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ledger = open(dir.path());
+    let writers = (0..WRITERS).map(|writer| {
+        let ledger = ledger.clone();
+        tokio::spawn(async move {
+            for n in 0..EACH {
+                let id = format!("r-{writer}-{n}");
+                write(&ledger, &id, noon(), Verdict::Complete).await;
+                if n % 50 == 0 {
+                    ledger.settle().await;
+                    assert!(ledger.reader().get(&id).expect("reads").is_some(), "{id} is listed at once");
+                }
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    for writer in writers {
+        writer.await.expect("writes");
+    }
+    ledger.close().await;
+    let report = verify(&dir.path().join("log")).expect("verifies");
+    assert!(report.is_clean(), "{report:?}");
+    let rows: u64 = report.segments.iter().map(|segment| segment.outcomes).sum();
+    assert_eq!(rows, (WRITERS * EACH) as u64);
+}
+
+/// What the thread that files every day waits for, which gets no processor until then.
+static STARVED: Mutex<Option<Receiver<()>>> = Mutex::new(None);
+
+#[tokio::test]
+async fn rows_are_filed_though_the_thread_that_steps_aside_gets_no_processor() {
+    let (starve, starved) = std::sync::mpsc::channel::<()>();
+    *STARVED.lock().expect("is not poisoned") = Some(starved);
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let step_aside = || {
+        let until = STARVED.lock().expect("is not poisoned").take();
+        until.map(|until| until.recv());
+    };
+    let ledger = Ledger::open(LedgerOptions { step_aside, ..LedgerOptions::new(dir.path().join("log")) }, noon());
+    let ledger = ledger.expect("opens");
+    let mut filed = ledger.follow();
+    let ticket = write(&ledger, "r-1", noon(), Verdict::Complete).await;
+    ledger.outcome_written(ticket.reference()).await;
+    // Nobody asks for it.
+    filed.next().await.expect("is open").expect("misses none");
+    assert_eq!(ledger.reader().get("r-1").expect("reads").expect("is there").verdict, "complete");
+    drop(starve);
+    ledger.close().await;
 }

@@ -1,12 +1,18 @@
-//! Three runtimes: one that serves clients, one for whoever looks, and one for what changes something. The later ones
+//! Runtimes: one that serves clients, one for whoever looks, and two for what changes something. The later ones
 //! step back when processors are short.
 //!
 //! Applying a fleet of ten thousand routes, a look through the log, a page of the console each take a processor for
 //! milliseconds. On the runtime that serves clients their requests would wait behind it; on threads of equal standing
 //! they would share the processor with it. So the admin API, the console and the rounds run on threads that the system
 //! lets go after those, and so do the threads that they start. What publishes a generation, or replays the log against one,
-//! takes a hundred times as long as a list: it steps back further, behind whoever looks (ADR 0018).
+//! takes a hundred times as long as a list: it gets what everybody else leaves, or, where that is nothing, stands behind
+//! whoever looks (ADR 0018, ADR 0022).
 
+use relay_admin::Changes;
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+    thread_schedule_policy,
+};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// How far looking steps back: it gets a third of what a thread of the gateway does where both want the
@@ -26,6 +32,7 @@ const THREADS: usize = 2;
 pub(crate) struct Runtimes {
     gateway: Runtime,
     background: Runtime,
+    leisurely_changes: Runtime,
     changes: Runtime,
 }
 
@@ -35,7 +42,7 @@ pub(crate) struct Aside {
     /// For whoever looks, and for the rounds.
     pub(crate) background: Handle,
     /// For what changes something, or weighs a change.
-    pub(crate) changes: Handle,
+    pub(crate) changes: Changes,
 }
 
 impl Runtimes {
@@ -46,23 +53,35 @@ impl Runtimes {
     pub(crate) fn start() -> std::io::Result<Self> {
         // Of the process, not of the thread that starts another: those have stepped back already.
         let standing = rustix::process::getpriority_process(None)?;
-        let aside = |name: &str, steps: i32| {
-            Builder::new_multi_thread()
-                .worker_threads(THREADS)
-                .thread_name(name)
-                .on_thread_start(move || step_back(standing + steps))
-                .enable_all()
-                .build()
-        };
-        let (background, changes) = (aside("background", LOOKING)?, aside("changes", CHANGING)?);
-        Ok(Self { gateway: Runtime::new()?, background, changes })
+        let behind = |steps: i32| move || step_back(standing + steps);
+        Ok(Self {
+            background: aside("background", behind(LOOKING))?,
+            leisurely_changes: aside("changes", move || {
+                if !step_aside() {
+                    step_back(standing + CHANGING);
+                }
+            })?,
+            changes: aside("changes-now", behind(CHANGING))?,
+            gateway: Runtime::new()?,
+        })
     }
 
     /// Runs `work` on the gateway's runtime; it is given the others.
     pub(crate) fn run<T>(self, work: impl AsyncFnOnce(Aside) -> T) -> T {
-        let aside = Aside { background: self.background.handle().clone(), changes: self.changes.handle().clone() };
+        let changes =
+            Changes { leisurely: self.leisurely_changes.handle().clone(), at_once: self.changes.handle().clone() };
+        let aside = Aside { background: self.background.handle().clone(), changes };
         self.gateway.block_on(work(aside))
     }
+}
+
+fn aside(name: &str, on_thread_start: impl Fn() + Send + Sync + 'static) -> std::io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name(name)
+        .on_thread_start(on_thread_start)
+        .enable_all()
+        .build()
 }
 
 /// Lowers the standing of the calling thread. Linux keeps one for each thread.
@@ -71,4 +90,16 @@ fn step_back(standing: i32) {
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), lowered) {
         tracing::debug!(%error, "a thread of the background keeps its priority");
     }
+}
+
+/// Has the calling thread leave the processors to whoever else wants them; `false` where the system does not allow that.
+pub(crate) fn step_aside() -> bool {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    // That it keeps its nice value, where it may not go back to the usual one, counts for nothing then.
+    let set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+    let is_idle = thread_schedule_policy() == Ok(idle);
+    if !is_idle {
+        tracing::debug!(?set, "a thread that should step aside keeps its standing");
+    }
+    is_idle
 }

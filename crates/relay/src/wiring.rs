@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use relay_admin::{Process, Unready};
+use relay_admin::{Changes, Process, Unready};
 use relay_bindings::{BindingStore, DEFAULT_CAPACITY, FlushError, MemoryBindings, SqliteBindings};
 use relay_console::StatusPage;
 use relay_control::fleet_document::{FleetDocument, ProcessSecrets, SecretResolver};
@@ -30,7 +30,6 @@ use relay_store::{Keyring, MasterKey, NewAuditEntry, Role, SqliteStore, Store, g
 use relay_traces::Exporter;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat;
@@ -420,7 +419,7 @@ pub(crate) fn serve_admin(
     server: &Server,
     addresses: Addresses,
     listener: TcpListener,
-    changes: Handle,
+    changes: Changes,
     draining: CancellationToken,
     cancelled: CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -446,7 +445,7 @@ pub(crate) fn serve_admin(
 pub(crate) fn serve_status(
     server: &Server,
     listener: TcpListener,
-    changes: Handle,
+    changes: Changes,
     cancelled: CancellationToken,
 ) -> Option<impl Future<Output = ()> + Send + 'static> {
     let page = relay_console::status_router(Arc::clone(&server.control), status_page(server)?);

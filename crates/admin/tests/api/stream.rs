@@ -9,11 +9,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use relay_testkit::FakeHost;
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Server, VIEWER, process, tiers};
+use crate::support::{Server, VIEWER, here, process, tiers};
 
 /// Longest wait for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -187,8 +186,7 @@ async fn another(server: &Server, keep_alive: Duration, ending: &CancellationTok
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let process = relay_admin::Process { keep_alive, ..process(&server.unready) };
     let router = relay_admin::router(Arc::clone(&server.control), process, ending.clone());
-    let served =
-        tokio::spawn(relay_admin::serve(listener, router, Handle::current(), ending.clone().cancelled_owned()));
+    let served = tokio::spawn(relay_admin::serve(listener, router, here(), ending.clone().cancelled_owned()));
     let request = Request::get(format!("{url}{PATH}")).header("authorization", format!("Bearer {VIEWER}"));
     let response = server.open(request.body(Full::default()).expect("a request")).await;
     let mut events = Events { body: response.into_body(), buffer: String::new() };

@@ -91,6 +91,11 @@ pub(crate) fn start_of_time() -> Timestamp {
     "2026-11-01T12:00:00Z".parse().expect("a time")
 }
 
+/// Changes are carried out where everything else is.
+pub(crate) fn here() -> relay_admin::Changes {
+    relay_admin::Changes { leisurely: Handle::current(), at_once: Handle::current() }
+}
+
 /// A process that is unready for these reasons.
 pub(crate) fn process(unready: &Arc<Mutex<Vec<String>>>) -> relay_admin::Process {
     let told = Arc::clone(unready);
@@ -191,7 +196,7 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let router = relay_admin::router(Arc::clone(&control), process(&unready), CancellationToken::new());
-        tokio::spawn(relay_admin::serve(listener, router, Handle::current(), std::future::pending()));
+        tokio::spawn(relay_admin::serve(listener, router, here(), std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self {
             url,

@@ -10,6 +10,7 @@ use relay_health::BreakerSettings;
 use relay_ledger::LedgerOptions;
 
 use crate::config::{Config, OnStall, ProbeMode};
+use crate::runtimes;
 
 pub(super) fn ledger(config: &Config) -> LedgerOptions {
     LedgerOptions {
@@ -17,6 +18,9 @@ pub(super) fn ledger(config: &Config) -> LedgerOptions {
         on_stall: match config.log.on_stall {
             OnStall::Refuse => relay_ledger::OnStall::Refuse,
             OnStall::Continue => relay_ledger::OnStall::Continue,
+        },
+        step_aside: || {
+            runtimes::step_aside();
         },
         ..LedgerOptions::new(config.log_dir())
     }

@@ -53,8 +53,11 @@ pub async fn open_sqlite(path: &Path, keyring: Arc<Keyring>) -> Result<SqliteSto
     Ok(SqliteStore { writer, readers, keyring })
 }
 
+/// Opens all of its connections now and keeps them: each has a thread, which would inherit the standing of whoever
+/// happened to need one more.
 fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None)
+    let options = SqlitePoolOptions::new().max_connections(connections).min_connections(connections);
+    options.acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None)
 }
 
 async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), OpenError> {
