@@ -276,6 +276,11 @@ async fn the_fleet_that_a_change_would_make_is_checked_whole() {
     let both = patch(&server, "keys/only", &json!({"key_id": "x", "secret": "y", "logical_groups": []})).await;
     let paths: Vec<String> = faults(&both).into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["key_id", "secret", "logical_groups"]);
+    let items = json!({"models": ["gpt", 5, "g*t"], "budgets": ["x", 5]});
+    let items = faults(&patch(&server, "keys/only", &items).await);
+    let paths: Vec<&str> = items.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["models[1]", "models", "budgets[0]", "budgets[1]"]);
+    assert_eq!(items[0].1, "models[1] is a number, not a string");
     let nameless = server.post("/api/v1/groups", &json!({"failback": 5})).await;
     let paths: Vec<String> = faults(&nameless).into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["logical_group_id", "failback"]);

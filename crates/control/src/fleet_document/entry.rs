@@ -124,15 +124,22 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// An array of trimmed strings.
+    /// The trimmed strings of an array; what else is in it is noted item by item, and does not keep these from being
+    /// checked.
     pub(super) fn texts(&mut self, field: &'static str) -> Option<Vec<String>> {
         let value = self.value(field)?;
-        let items = value.as_array().map(Vec::as_slice);
-        let texts = items.and_then(|items| items.iter().map(|item| Some(item.as_str()?.trim().to_owned())).collect());
-        if texts.is_none() {
+        let Value::Array(items) = value else {
             self.wrong_type(field, value, Expected::Texts);
+            return None;
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match item {
+                Value::String(text) => texts.push(text.trim().to_owned()),
+                other => self.wrong_type(&format!("{field}[{index}]"), other, Expected::TextItem),
+            }
         }
-        texts
+        Some(texts)
     }
 
     /// A table inside this one.
@@ -145,7 +152,7 @@ impl<'a> Entry<'a> {
         Some(Entry::new(self.faults, format!("{}.{field}", self.path), self.label.clone(), fields))
     }
 
-    /// An array of tables inside this one, each handed to `read`.
+    /// An array of tables such as the example inside this one, each handed to `read`.
     pub(super) fn tables(&mut self, field: &'static str, example: &'static str, mut read: impl FnMut(Entry<'_>)) {
         let Some(value) = self.value(field) else { return };
         let Value::Array(items) = value else {
@@ -153,7 +160,7 @@ impl<'a> Entry<'a> {
         };
         for (index, item) in items.iter().enumerate() {
             let Value::Object(fields) = item else {
-                self.wrong_type(field, value, Expected::Tables(example));
+                self.wrong_type(&format!("{field}[{index}]"), item, Expected::TableItem(example));
                 continue;
             };
             read(Entry::new(self.faults, format!("{}.{field}[{index}]", self.path), self.label.clone(), fields));

@@ -92,12 +92,12 @@ fn secret(
 
 fn groups(entry: &mut Entry<'_>, declared: &Declared<'_>) -> Option<Vec<GroupId>> {
     const FIELD: &str = "logical_groups";
-    if entry.value(FIELD).is_none() {
+    let Some(value) = entry.value(FIELD) else {
         entry.fault(FIELD, Wrong::Missing("[\"…\"]"));
         return None;
-    }
+    };
     let names = entry.texts(FIELD)?;
-    if names.is_empty() {
+    if value.as_array().is_some_and(Vec::is_empty) {
         entry.fault(FIELD, Wrong::NoGroup);
     }
     let mut groups: Vec<GroupId> = Vec::with_capacity(names.len());

@@ -29,7 +29,7 @@ pub(super) fn read(entry: &mut Entry<'_>) -> Limits {
 fn budgets(entry: &mut Entry<'_>) -> Vec<Budget> {
     let mut budgets: Vec<Budget> = Vec::new();
     let mut repeated = Vec::new();
-    entry.tables("budgets", "[{ money = \"25.00\", period = \"month\" }]", |mut table| {
+    entry.tables("budgets", "{ money = \"25.00\", period = \"month\" }", |mut table| {
         if let Some(budget) = budget(&mut table) {
             let same = |other: &Budget| {
                 std::mem::discriminant(&other.amount) == std::mem::discriminant(&budget.amount)

@@ -228,6 +228,56 @@ fn wrong_types_are_named() {
     assert_eq!(read_new(&single).expect_err("a fault").0[0].message(), "key is a table, not an array of tables");
 }
 
+/// What is told of the key when these lines stand in it.
+fn told_of_key(lines: &str) -> Vec<String> {
+    let text = FLEET.replace("logical_groups = [\"gpt\"]\n", lines);
+    let faults = read_new(&text).expect_err("faults").0;
+    faults.iter().map(|fault| format!("{}: {}; {}", fault.path, fault.message(), fault.remedy())).collect()
+}
+
+#[test]
+fn wrong_items_of_a_list_are_named_one_by_one() {
+    let text = "write it as \"…\", or remove it";
+    let table = "write it as { money = \"25.00\", period = \"month\" }, or remove it";
+    let groups = "logical_groups = [\"gpt\"]\n";
+    let budget = "{ tokens = 1, period = \"day\" }";
+    assert_eq!(
+        told_of_key(&format!("{groups}budgets = [\"x\", {budget}, 5]\n")),
+        [
+            format!("key[0].budgets[0]: budgets[0] is a string, not a table; {table}"),
+            format!("key[0].budgets[2]: budgets[2] is a number, not a table; {table}"),
+        ]
+    );
+    assert_eq!(
+        told_of_key(&format!("{groups}models = [\"gpt-5\", 5]\nallowed_ips = [[], {{}}]\n")),
+        [
+            format!("key[0].models[1]: models[1] is a number, not a string; {text}"),
+            format!("key[0].allowed_ips[0]: allowed_ips[0] is an array, not a string; {text}"),
+            format!("key[0].allowed_ips[1]: allowed_ips[1] is a table, not a string; {text}"),
+        ]
+    );
+    let list = "write it as budgets = [{ money = \"25.00\", period = \"month\" }]";
+    let whole = format!("key[0].budgets: budgets is a string, not an array of tables; {list}");
+    assert_eq!(told_of_key(&format!("{groups}budgets = \"x\"\n")), [whole]);
+}
+
+#[test]
+fn a_wrong_item_of_a_list_hides_no_other_fault() {
+    let told = |lines: &str| told_of_key(lines).iter().map(|line| line[..line.find(';').unwrap()].to_owned()).collect();
+    let told: Vec<String> = told("logical_groups = [5, \"gtp\"]\nmodels = [true, \"a*b\"]\n");
+    assert_eq!(
+        told,
+        [
+            "key[0].logical_groups[0]: logical_groups[0] is a number, not a string",
+            "key[0].logical_groups: logical_groups names \"gtp\", which is no group of this document, did you mean \"gpt\"?",
+            "key[0].models[0]: models[0] is true or false, not a string",
+            "key[0].models: models names \"a*b\", which may have one * only, at its end",
+        ]
+    );
+    let only = told_of_key("logical_groups = [5]\n");
+    assert_eq!(only.len(), 1, "a list with a wrong item is not empty: {only:?}");
+}
+
 #[test]
 fn missing_and_empty_fields_are_named() {
     fault("key_id = \"team-a\"\n", "", "key[0].key_id", "key #1", "key_id is missing");

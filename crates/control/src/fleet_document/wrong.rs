@@ -121,10 +121,14 @@ pub enum Expected {
     Span(Duration),
     /// Strings.
     Texts,
+    /// An item of a list of strings.
+    TextItem,
     /// A table such as this.
     Table(&'static str),
-    /// Tables such as these.
+    /// Tables such as this.
     Tables(&'static str),
+    /// An item of a list of tables such as this.
+    TableItem(&'static str),
     /// A secret or a reference to one.
     Secret,
 }
@@ -134,8 +138,8 @@ impl Expected {
         match self {
             Self::Document => "an object",
             Self::Section | Self::Tables(_) => "an array of tables",
-            Self::Entry(_) | Self::Table(_) => "a table",
-            Self::Text => "a string",
+            Self::Entry(_) | Self::Table(_) | Self::TableItem(_) => "a table",
+            Self::Text | Self::TextItem => "a string",
             Self::Flag(_) => "true or false",
             Self::Whole => "a whole number",
             Self::Decimal => "a decimal number",
@@ -157,7 +161,11 @@ impl Expected {
             Self::Decimal => format!("write it as {field} = \"0.85\""),
             Self::Span(default) => format!("write it as {field} = \"{}\"", humantime::format_duration(*default)),
             Self::Texts => format!("write it as {field} = [\"…\"]"),
-            Self::Table(example) | Self::Tables(example) => format!("write it as {field} = {example}"),
+            // An item has no name to write it after.
+            Self::TextItem => "write it as \"…\", or remove it".to_owned(),
+            Self::Table(example) => format!("write it as {field} = {example}"),
+            Self::Tables(example) => format!("write it as {field} = [{example}]"),
+            Self::TableItem(example) => format!("write it as {example}, or remove it"),
             Self::Secret => format!("write {field} = {{ env = \"NAME\" }} or {field} = {{ file = \"path\" }}"),
         }
     }

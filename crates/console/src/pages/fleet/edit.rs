@@ -232,7 +232,8 @@ async fn look_first(
     }
 }
 
-fn is_of(name: &str, path: &str) -> bool {
+/// Whether what is wrong at `path` stands at the input `name`: a list is entered as one, as some tables are.
+pub(crate) fn is_of(name: &str, path: &str) -> bool {
     let path = path.split('[').next().unwrap_or(path);
     name == path || name.split('.').next() == Some(path)
 }
@@ -390,4 +391,25 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
         .map(|noun| render(&EditPage::new(noun, &visit, &Shown::entry(None), &known)));
     let once = render(&super::issued::sample(language));
     [render(&full), once].into_iter().chain(new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_stands_at_the_input_of_its_field_wherever_in_the_value_it_is() {
+        for (noun, path, input) in [
+            (Noun::Key, "models", "models"),
+            (Noun::Key, "models[1]", "models"),
+            (Noun::Key, "logical_groups[0]", "logical_groups"),
+            (Noun::Key, "budgets[1]", "budgets"),
+            (Noun::Group, "budgets[1].money", "budgets"),
+            (Noun::Group, "limits.rpm", "limits.rpm"),
+            (Noun::Host, "login", "login.email"),
+        ] {
+            let found = specs(noun).iter().find(|spec| is_of(spec.path, path)).map(|spec| spec.path);
+            assert_eq!(found, Some(input), "{path}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ words! {
         too_large => "Enter a smaller number." / "数值过大，请改小。";
         span => "Enter a duration of up to a year, such as 30s or 1h." / "请填写不超过一年的时长，例如 30s 或 1h。";
         time => "Enter a time with its zone, such as 2027-01-31T00:00:00Z." / "请填写带时区的时间，例如 2027-01-31T00:00:00Z。";
+        list => "Enter words, with commas between them." / "请填写文字，多项之间用逗号分隔。";
         budgets => "Enter one budget on each line, as in the examples." / "请按示例填写，每行一项额度。";
         two_budgets => "Enter one budget of money, and one of tokens, for each period at most." / "每个周期最多填写一项金额额度和一项 token 额度。";
         choose(words) => "Choose one of {words}." / "请从以下取值中选择：{words}。";
@@ -65,7 +66,10 @@ pub(crate) fn at_field(language: Language, fault: &Fault) -> String {
         Wrong::Decimal(_, DecimalError::TooLarge) => t.too_large().to_owned(),
         Wrong::Type(_, Expected::Span(_)) | Wrong::Span(..) => t.span().to_owned(),
         Wrong::Time(_) => t.time().to_owned(),
-        Wrong::Type(_, Expected::Tables(_)) | Wrong::TokensAndMoney | Wrong::NoAmount => t.budgets().to_owned(),
+        Wrong::Type(_, Expected::Texts | Expected::TextItem) => t.list().to_owned(),
+        Wrong::Type(_, Expected::Tables(_) | Expected::TableItem(_)) | Wrong::TokensAndMoney | Wrong::NoAmount => {
+            t.budgets().to_owned()
+        }
         Wrong::TwoBudgets(_) => t.two_budgets().to_owned(),
         Wrong::Choice(_, _, words) => t.choose(enumerated(language, words)),
         Wrong::Id(_, IdError::TooLong, _) => t.long_id(MAX_ID_BYTES),
@@ -97,7 +101,6 @@ pub(crate) fn at_field(language: Language, fault: &Fault) -> String {
             | Expected::Entry(_)
             | Expected::Text
             | Expected::Flag(_)
-            | Expected::Texts
             | Expected::Table(_)
             | Expected::Secret,
         )
@@ -119,4 +122,26 @@ pub(crate) fn at_field(language: Language, fault: &Fault) -> String {
 /// There is one of this name already.
 pub(crate) fn taken(language: Language, id: &str) -> String {
     ToldWords(language).taken(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_item_of_a_list_is_said_as_the_list_is_entered() {
+        let said = |expected: Expected| {
+            let wrong = Wrong::Type("a number", expected);
+            let fault = Fault { path: "models[1]".to_owned(), entry: "key \"a\"".to_owned(), wrong };
+            [Language::English, Language::Chinese].map(|language| at_field(language, &fault))
+        };
+        let list = ["Enter words, with commas between them.", "请填写文字，多项之间用逗号分隔。"];
+        assert_eq!(
+            (said(Expected::TextItem), said(Expected::Texts)),
+            (list.map(str::to_owned), list.map(str::to_owned))
+        );
+        let budgets = said(Expected::TableItem("{ … }"));
+        assert_eq!(budgets, said(Expected::Tables("{ … }")));
+        assert!(budgets[0].contains("budget") && budgets[1].contains("额度"), "{budgets:?}");
+    }
 }

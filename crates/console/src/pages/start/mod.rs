@@ -17,7 +17,7 @@ use relay_control::edit::EditError;
 use relay_control::status::FleetCounts;
 
 use self::steps::{Step, StepLink, links};
-use super::fleet::edit::Input;
+use super::fleet::edit::{Input, is_of};
 use super::fleet::told;
 use crate::fault::PageResult;
 use crate::faults;
@@ -109,7 +109,7 @@ impl StepPage {
     fn mark(&mut self, field: &str, told: String) {
         // What is wrong with a route itself was entered among the other models: those of the list are the host's own.
         let field = if matches!(field, "public_model" | "route_id") { "others" } else { field };
-        match self.inputs.iter_mut().chain(&mut self.more).find(|input| input.name == field) {
+        match self.inputs.iter_mut().chain(&mut self.more).find(|input| is_of(input.name, field)) {
             Some(input) if input.faults.contains(&told) => {}
             Some(input) => input.faults.push(told),
             None => self.fail(vec![told]),
