@@ -112,9 +112,9 @@ impl ApiError {
 
     /// 400 with the faults of a document.
     fn of_document(faults: &Faults, message: &str) -> Self {
-        let told: Vec<Value> = faults.0.iter().take(MAX_FAULTS).map(document_fault).collect();
+        let told: Vec<Value> = faults.kept().iter().take(MAX_FAULTS).map(document_fault).collect();
         let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid_request", faults::text(message));
-        error.0.has_more = faults.0.len() > told.len();
+        error.0.has_more = faults.count() > told.len();
         error.with_details(Some(told.into()))
     }
 
@@ -221,7 +221,7 @@ impl From<InvalidRequest> for ApiError {
 
 impl From<Faults> for ApiError {
     fn from(faults: Faults) -> Self {
-        let count = faults.0.len();
+        let count = faults.count();
         let noun = if count == 1 { "fault" } else { "faults" };
         Self::of_document(&faults, &format!("the fleet document has {count} {noun}"))
     }

@@ -51,6 +51,16 @@ async fn a_hundred_of_many_faults_are_told() {
     for path in ["/hosts", "/apply", "/plan", "/resolve-route", "/notifications/channels", "/simulate?lost=1"] {
         is_capped(&server.send(ADMIN, Method::POST, &format!("/api/v1{path}"), body.clone()).await);
     }
+    let body = format!("{{{}}}", members(5_000));
+    for (path, told) in [
+        ("/apply", "the fleet document has 5000 faults; "),
+        ("/plan", "the fleet document has 5000 faults; "),
+        ("/groups", "the change has 5001 faults; "),
+    ] {
+        let answer = server.send(ADMIN, Method::POST, &format!("/api/v1{path}"), body.clone()).await;
+        is_capped(&answer);
+        assert!(answer.error().2.starts_with(told), "{path}: {}", answer.error().2);
+    }
     let slow = vec!["{}"; 1_000].join(", ");
     is_capped(&server.send(ADMIN, Method::POST, "/api/v1/simulate", format!("{{\"slow\": [{slow}]}}")).await);
     let query = (0..1_000).map(|n| format!("q{n}=0")).collect::<Vec<_>>().join("&");

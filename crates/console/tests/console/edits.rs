@@ -79,6 +79,25 @@ async fn faults_stand_at_their_fields_and_what_was_entered_stays() {
 }
 
 #[tokio::test]
+async fn of_very_many_faults_the_first_are_told_and_the_rest_is_counted() {
+    let console = Console::with_fleet(FLEET).await;
+    let mut browser = console.logged_in(ADMIN).await;
+    let many = (0..2_500).map(|n| format!("no-{n}")).collect::<Vec<_>>().join(",");
+    let fields = [("key_id", "b"), ("logical_groups", many.as_str())];
+    for (language, told) in [
+        ("en", "Faults beside these: 1,500. They are told once these are corrected."),
+        ("zh", "另有 1,500 处问题，更正以上问题后再列出。"),
+    ] {
+        browser.post("/preferences", &[("language", language)]).await;
+        for form in ["/keys/new", "/start/key"] {
+            let answer = browser.submit(form, form, &fields).await.text;
+            assert!(answer.contains(told), "{form}: {answer}");
+            assert!(answer.contains("“no-999”") && !answer.contains("“no-1000”"), "{form}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_change_over_somebody_elses_is_refused() {
     let console = Console::with_fleet(FLEET).await;
     let mut browser = console.logged_in(ADMIN).await;

@@ -13,7 +13,7 @@ use crate::view::Fields;
 /// The fleet in force with edits laid over it; not checked yet, but for what only an edit can get wrong.
 pub(super) struct Edited {
     document: FleetDocument,
-    faults: Vec<Fault>,
+    faults: Faults,
     /// Where entries stand, by noun and id: one edit may be of hundreds among ten thousand. Made when it is asked for, and
     /// dropped when entries have moved.
     places: HashMap<Noun, HashMap<String, usize>>,
@@ -29,7 +29,7 @@ impl Edited {
         edits: &[Edit],
         entry: impl Fn(&Edit) -> Option<Entry>,
     ) -> Result<Self, EditError> {
-        let mut edited = Self { document: written(&in_force.fleet), faults: Vec::new(), places: HashMap::new() };
+        let mut edited = Self { document: written(&in_force.fleet), faults: Faults::default(), places: HashMap::new() };
         for edit in edits {
             match &edit.act {
                 Act::Create(fields) => edited.create(edit, fields)?,
@@ -47,11 +47,11 @@ impl Edited {
     pub(super) fn read(self, edits: &[Edit], reading: &Reading<'_>) -> Result<ReadFleet, EditError> {
         let mut faults = self.faults;
         match fleet_document::read_complete(&self.document, reading) {
-            Ok(read) if faults.is_empty() => return Ok(read),
+            Ok(read) if faults.count() == 0 => return Ok(read),
             Ok(_) => {}
-            Err(Faults(more)) => faults.extend(more.into_iter().map(|fault| retold(fault, &self.document, edits))),
+            Err(more) => faults.append(more.map(|fault| retold(fault, &self.document, edits))),
         }
-        Err(Faults(faults).into())
+        Err(faults.into())
     }
 
     fn create(&mut self, edit: &Edit, fields: &Fields) -> Result<(), EditError> {
@@ -84,8 +84,8 @@ impl Edited {
         }
         for (field, wrong) in fixed {
             if patch.shift_remove(field).is_some() {
-                let entry = format!("{} \"{}\"", edit.noun, edit.id);
-                self.faults.push(Fault { path: field.to_owned(), entry, wrong });
+                let entry = || format!("{} \"{}\"", edit.noun, edit.id);
+                self.faults.note(|| Fault { path: field.to_owned(), entry: entry(), wrong });
             }
         }
     }

@@ -75,8 +75,8 @@ fn told(by: &[EntryName]) -> String {
 }
 
 fn faults_told(faults: &Faults) -> String {
-    match faults.0.as_slice() {
+    match faults.kept() {
         [fault] => format!("{}: {}", fault.entry, fault.message()),
-        faults => format!("the change has {} faults", faults.len()),
+        _ => format!("the change has {} faults", faults.count()),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Expected, Fault, Nearest, Wrong};
+use super::{Expected, Fault, Faults, Nearest, Wrong};
 use crate::suggest::nearest;
 
 /// Suggestions cost a comparison with every candidate; a document with more
@@ -17,7 +17,7 @@ const LONGEST_SPAN: Duration = Duration::from_hours(24 * 366);
 
 /// One table of the document, being read.
 pub(super) struct Entry<'a> {
-    faults: &'a mut Vec<Fault>,
+    faults: &'a mut Faults,
     path: String,
     label: String,
     fields: &'a Map<String, Value>,
@@ -25,13 +25,14 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn new(faults: &'a mut Vec<Fault>, path: String, label: String, fields: &'a Map<String, Value>) -> Self {
+    pub(super) fn new(faults: &'a mut Faults, path: String, label: String, fields: &'a Map<String, Value>) -> Self {
         Self { faults, path, label, fields, known: Vec::new() }
     }
 
     /// Notes a fault of a field.
     pub(super) fn fault(&mut self, field: &str, wrong: Wrong) {
-        self.faults.push(Fault { path: format!("{}.{field}", self.path), entry: self.label.clone(), wrong });
+        let Self { faults, path, label, .. } = self;
+        faults.note(|| Fault { path: format!("{path}.{field}"), entry: label.clone(), wrong });
     }
 
     /// The value of a field; `null` is the same as absent.
@@ -169,20 +170,25 @@ impl<'a> Entry<'a> {
 
     /// What was probably meant by a word.
     pub(super) fn nearest<'c>(&self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Nearest {
-        if self.faults.len() > SUGGESTIONS_UP_TO {
-            return None;
-        }
-        nearest(word, candidates).map(str::to_owned)
+        suggestion(self.faults, word, candidates)
     }
 
     /// Notes every field that nobody asked for. Call it last.
     pub(super) fn refuse_unknown(mut self) {
-        let fields = self.fields;
-        for field in fields.keys().filter(|field| !self.known.contains(&field.as_str())).cloned().collect::<Vec<_>>() {
-            let nearest = self.nearest(&field, self.known.iter().copied());
-            self.fault(&field, Wrong::UnknownField(field.clone(), nearest, self.known.clone()));
+        let known = std::mem::take(&mut self.known);
+        for field in self.fields.keys().filter(|field| !known.contains(&field.as_str())) {
+            let nearest = self.nearest(field, known.iter().copied());
+            self.fault(field, Wrong::UnknownField(field.clone(), nearest, known.clone()));
         }
     }
+}
+
+/// What was probably meant by a word, unless there are very many faults already.
+pub(super) fn suggestion<'c>(faults: &Faults, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Nearest {
+    if faults.count() > SUGGESTIONS_UP_TO {
+        return None;
+    }
+    nearest(word, candidates).map(str::to_owned)
 }
 
 /// The type of a value, in an operator's words.

@@ -24,14 +24,15 @@ mod toml;
 mod written;
 mod wrong;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use relay_domain::{ConsumerKey, Fleet, Host, HostKind, IdError, KeyHash, KeyOrigin, Secret, Timestamp};
 use serde_json::{Map, Value};
 
-use entry::Entry;
 pub(crate) use entry::type_name;
+use entry::{Entry, suggestion};
 pub use export::export;
 pub use fault::{DocumentFault, Fault, Faults};
 pub(crate) use finding::warnings;
@@ -45,6 +46,9 @@ pub use wrong::{Expected, Nearest, Wrong};
 /// The four arrays of a document, with the id field of each.
 const SECTIONS: [(&str, &str); 4] =
     [("host", "host_id"), ("group", "logical_group_id"), ("route", "route_id"), ("key", "key_id")];
+
+/// Characters of an id that faults tell; as many as the API tells of a name.
+const MAX_LABEL: usize = 200;
 
 /// A document that is well-formed TOML or JSON; its content is not checked yet.
 ///
@@ -183,7 +187,7 @@ fn read_beside<'a>(
     reading: &Reading<'_>,
     kept: impl IntoIterator<Item = &'a ConsumerKey>,
 ) -> Result<ReadFleet, Faults> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::default();
     let hosts = section(&document.0, "host", &mut faults);
     let groups = section(&document.0, "group", &mut faults);
     let routes = section(&document.0, "route", &mut faults);
@@ -211,8 +215,8 @@ fn read_beside<'a>(
         }
     });
     carry_keys(kept, &declared, &mut seen, &mut fleet.keys, &mut faults);
-    if !faults.is_empty() {
-        return Err(Faults(faults));
+    if faults.count() > 0 {
+        return Err(faults);
     }
     let findings = lint::findings(&fleet, reading.now);
     Ok(ReadFleet { fleet, generated, findings })
@@ -224,15 +228,15 @@ fn carry_keys<'a>(
     declared: &Declared<'_>,
     seen: &mut key::Seen,
     keys: &mut Vec<ConsumerKey>,
-    faults: &mut Vec<Fault>,
+    faults: &mut Faults,
 ) {
     let named: HashSet<&str> = keys.iter().map(|key| key.id.as_str()).collect();
     let kept = kept.into_iter().filter(|key| !named.contains(key.id.as_str()));
     let kept: Vec<ConsumerKey> = kept.cloned().collect();
     for key in &kept {
         let mut fault = |wrong| {
-            let entry = format!("key \"{}\", made over the API", key.id);
-            faults.push(Fault { path: "key".to_owned(), entry, wrong });
+            let entry = || format!("key \"{}\", made over the API", key.id);
+            faults.note(|| Fault { path: "key".to_owned(), entry: entry(), wrong });
         };
         for group in key.groups.iter().filter(|group| !declared.groups.contains(group.as_str())) {
             fault(Wrong::GroupOfKeptKey(group.to_string()));
@@ -255,12 +259,12 @@ impl HostFacts {
 type Table<'a> = (usize, &'a Map<String, Value>);
 
 /// The tables of one array; what is no table is noted.
-fn section<'a>(document: &'a Map<String, Value>, name: &'static str, faults: &mut Vec<Fault>) -> Vec<Table<'a>> {
+fn section<'a>(document: &'a Map<String, Value>, name: &'static str, faults: &mut Faults) -> Vec<Table<'a>> {
     let items = match document.get(name) {
         None | Some(Value::Null) => return Vec::new(),
         Some(Value::Array(items)) => items,
         Some(other) => {
-            faults.push(Fault {
+            faults.note(|| Fault {
                 path: name.to_owned(),
                 entry: "fleet document".to_owned(),
                 wrong: Wrong::Type(type_name(other), Expected::Section),
@@ -272,7 +276,7 @@ fn section<'a>(document: &'a Map<String, Value>, name: &'static str, faults: &mu
     for (index, item) in items.iter().enumerate() {
         match item {
             Value::Object(fields) => tables.push((index, fields)),
-            other => faults.push(Fault {
+            other => faults.note(|| Fault {
                 path: format!("{name}[{index}]"),
                 entry: format!("{name} #{}", index + 1),
                 wrong: Wrong::Type(type_name(other), Expected::Entry(name)),
@@ -283,17 +287,12 @@ fn section<'a>(document: &'a Map<String, Value>, name: &'static str, faults: &mu
 }
 
 /// Reads each table of a section, noting ids that were used before.
-fn for_each<'a>(
-    section: usize,
-    tables: &[Table<'a>],
-    faults: &mut Vec<Fault>,
-    mut read: impl for<'f> FnMut(Entry<'f>),
-) {
+fn for_each<'a>(section: usize, tables: &[Table<'a>], faults: &mut Faults, mut read: impl for<'f> FnMut(Entry<'f>)) {
     let (noun, id_field) = SECTIONS[section];
     let mut ids = HashSet::new();
     for (index, fields) in tables {
         let id = id_text(fields, id_field);
-        let label = id.map_or_else(|| format!("{noun} #{}", index + 1), |id| format!("{noun} \"{id}\""));
+        let label = id.map_or_else(|| format!("{noun} #{}", index + 1), |id| format!("{noun} \"{}\"", label_of(id)));
         let mut entry = Entry::new(faults, format!("{noun}[{index}]"), label, fields);
         if let Some(id) = id.filter(|id| !ids.insert(*id)) {
             entry.fault(id_field, Wrong::DuplicateId(noun, id.to_owned()));
@@ -302,15 +301,23 @@ fn for_each<'a>(
     }
 }
 
-fn refuse_unknown_sections(document: &Map<String, Value>, faults: &mut Vec<Fault>) {
+fn refuse_unknown_sections(document: &Map<String, Value>, faults: &mut Faults) {
     let names = SECTIONS.map(|(name, _)| name);
     for name in document.keys().filter(|name| !names.contains(&name.as_str())) {
-        let nearest = crate::suggest::nearest(name, names).map(str::to_owned);
-        faults.push(Fault {
+        let nearest = suggestion(faults, name, names);
+        faults.note(|| Fault {
             path: name.clone(),
             entry: "fleet document".to_owned(),
             wrong: Wrong::UnknownSection(name.clone(), nearest),
         });
+    }
+}
+
+/// An id as faults name its entry: each of them has it, and an id of a megabyte is one, too, until it is read.
+fn label_of(id: &str) -> Cow<'_, str> {
+    match id.char_indices().nth(MAX_LABEL) {
+        Some((end, _)) => format!("{}…", &id[..end]).into(),
+        None => id.into(),
     }
 }
 
@@ -338,5 +345,5 @@ fn nearest_id<T>(text: &str, parse: impl Fn(&str) -> Result<T, IdError>) -> Opti
 }
 
 fn whole_document_fault(path: String, wrong: Wrong) -> Faults {
-    Faults(vec![Fault { path, entry: "fleet document".to_owned(), wrong }])
+    Fault { path, entry: "fleet document".to_owned(), wrong }.into()
 }

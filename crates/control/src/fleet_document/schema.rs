@@ -345,7 +345,7 @@ mod tests {
             generate_key: &|| Secret::new("sk-made"),
             now: Timestamp::UNIX_EPOCH,
         };
-        let faults = read(&FleetDocument::from_json(document).unwrap(), &reading).unwrap_err().0;
+        let faults = read(&FleetDocument::from_json(document).unwrap(), &reading).unwrap_err().into_kept();
         faults.into_iter().find(|fault| fault.path == path).expect("it has a fault").remedy()
     }
 

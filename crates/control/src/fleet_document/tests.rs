@@ -88,7 +88,7 @@ logical_groups = ["gpt"]
 #[track_caller]
 fn fault(old: &str, new: &str, path: &str, entry: &str, message: &str) {
     assert!(FLEET.contains(old), "{old}");
-    let faults = read_new(&FLEET.replace(old, new)).expect_err("a fault").0;
+    let faults = read_new(&FLEET.replace(old, new)).expect_err("a fault").into_kept();
     let found: Vec<_> = faults.iter().map(|f| (f.path.as_str(), f.entry.as_str(), f.message())).collect();
     assert_eq!(found, [(path, entry, message.to_owned())]);
     assert!(!faults[0].remedy().is_empty());
@@ -189,7 +189,42 @@ fn all_faults_are_reported_at_once() {
         .replace("logical_groups = [\"gpt\"]", "logical_groups = [\"gtp\"]\ncolour = 3");
     let faults = read_new(&format!("{text}\n[[gruop]]\nx = 1\n")).expect_err("faults");
     insta::assert_snapshot!(faults.to_string());
-    insta::assert_json_snapshot!(faults);
+    insta::assert_json_snapshot!(faults.kept());
+}
+
+/// Reads a document of JSON.
+fn faults_of(document: Value) -> Faults {
+    let (current, resolver) = (Fleet::default(), words());
+    let generate_key = || Secret::new("rk-generated");
+    let now = Timestamp::UNIX_EPOCH;
+    let reading = Reading { current: &current, resolver: &resolver, hash_key: &hash, generate_key: &generate_key, now };
+    read(&FleetDocument::from_json(document).expect("an object"), &reading).expect_err("faults")
+}
+
+#[test]
+fn of_very_many_faults_a_thousand_are_kept_and_all_are_counted() {
+    let unknown = |count: usize| (0..count).map(|n| (format!("f{n}"), json!(0))).collect::<Map<_, _>>();
+    let mut group = unknown(200_000);
+    group.insert("logical_group_id".to_owned(), json!("gpt"));
+    let faults = faults_of(json!({ "group": [group] }));
+    assert_eq!((faults.kept().len(), faults.count(), faults.not_kept()), (1_000, 200_000, 199_000));
+    assert_eq!((faults.kept()[0].path.as_str(), faults.kept()[999].path.as_str()), ("group[0].f0", "group[0].f999"));
+    let told = faults.to_string();
+    assert!(told.starts_with("the fleet document has 200000 faults\n- group \"gpt\" (group[0].f0): "), "{told:.200}");
+    assert!(told.ends_with("\n- and 199000 more, which are told once these are mended"));
+    assert_eq!(told.lines().count(), 1_002);
+    assert_eq!(faults_of(Value::Object(unknown(200_000))).count(), 200_000, "sections");
+    assert_eq!(faults_of(json!({ "route": vec![0; 200_000] })).count(), 200_000, "entries");
+    let lists = json!({ "key": [{ "key_id": "a", "logical_groups": vec![0; 100_000], "budgets": vec![0; 100_000] }] });
+    assert_eq!(faults_of(lists).count(), 200_000, "items");
+}
+
+#[test]
+fn each_fault_of_an_entry_tells_the_beginning_of_its_id() {
+    let id = "é".repeat(1_000_000);
+    let faults = faults_of(json!({ "group": [{ "logical_group_id": id, "colour": 1, "sticky": { "color": 2 } }] }));
+    let label = format!("group \"{}…\"", "é".repeat(200));
+    assert!(faults.count() == 3 && faults.kept().iter().all(|fault| fault.entry == label));
 }
 
 #[test]
@@ -225,13 +260,16 @@ fn wrong_types_are_named() {
     fault("[\"gpt\"]", "\"gpt\"", "key[0].logical_groups", KEY, groups);
     fault("{ env = \"TEAM_A_KEY\" }", "5", "key[0].secret", KEY, "secret is a number, not a secret");
     let single = FLEET.replace("[[key]]", "[key]");
-    assert_eq!(read_new(&single).expect_err("a fault").0[0].message(), "key is a table, not an array of tables");
+    assert_eq!(
+        read_new(&single).expect_err("a fault").into_kept()[0].message(),
+        "key is a table, not an array of tables"
+    );
 }
 
 /// What is told of the key when these lines stand in it.
 fn told_of_key(lines: &str) -> Vec<String> {
     let text = FLEET.replace("logical_groups = [\"gpt\"]\n", lines);
-    let faults = read_new(&text).expect_err("faults").0;
+    let faults = read_new(&text).expect_err("faults").into_kept();
     faults.iter().map(|fault| format!("{}: {}; {}", fault.path, fault.message(), fault.remedy())).collect()
 }
 
@@ -315,7 +353,7 @@ fn references_must_resolve() {
 
 #[test]
 fn an_entry_with_other_faults_still_counts_as_declared() {
-    let faults = read_new(&FLEET.replace("https://tokyo-1", "ftp://tokyo-1")).expect_err("a fault").0;
+    let faults = read_new(&FLEET.replace("https://tokyo-1", "ftp://tokyo-1")).expect_err("a fault").into_kept();
     assert_eq!(faults.len(), 1, "{faults:#?}");
 }
 
@@ -490,7 +528,7 @@ fn json_and_toml_are_the_same_document() {
 
 #[test]
 fn broken_toml_is_located() {
-    let fault = &read_new("[[host]]\nhost_id = \n").expect_err("a fault").0[0];
+    let fault = &read_new("[[host]]\nhost_id = \n").expect_err("a fault").into_kept()[0];
     assert!(fault.path.starts_with("line 2, column"), "{fault}");
 }
 
@@ -524,7 +562,7 @@ fn the_documented_example_is_legal_and_without_a_warning() {
 fn limits_and_money_are_exact_or_refused() {
     let fault = |field: &str, expected: &str| {
         let text = FLEET.replace("[[key]]", &format!("[[key]]\n{field}"));
-        let faults = read_new(&text).expect_err("a fault").0;
+        let faults = read_new(&text).expect_err("a fault").into_kept();
         assert!(faults.iter().any(|fault| fault.to_string().contains(expected)), "{faults:#?}");
     };
     fault("budgets = [{ money = 1.5, period = \"day\" }]", "so that it stays exact");

@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_number_beyond_64_bits_is_a_fault_with_its_place() {
-        let Faults(faults) = parse("[[route]]\npriority = 9223372036854775808\n").unwrap_err();
+        let faults = parse("[[route]]\npriority = 9223372036854775808\n").unwrap_err().into_kept();
         assert_eq!(
             (faults[0].path.as_str(), faults[0].message().as_str()),
             ("line 2, column 12", "is not TOML: the number is too large")

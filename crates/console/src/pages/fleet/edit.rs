@@ -208,7 +208,8 @@ async fn look_first(
             Some(Ok(page(&form)))
         }
         Err(EditError::Faults(faults)) => {
-            for fault in faults.0 {
+            let more = told::more(visit.preferences.language, &faults);
+            for fault in faults.into_kept() {
                 let told = told::at_field(visit.preferences.language, &fault);
                 // The path of a table's field, as the form has it, or else of the table.
                 let input = form.inputs.iter_mut().find(|input| is_of(input.name, &fault.path));
@@ -217,6 +218,7 @@ async fn look_first(
                     None => form.faults.push(faults::of_entry(visit.preferences.language, &fault.entry, &told)),
                 }
             }
+            form.faults.extend(more);
             Some(Ok(unprocessable(&form)))
         }
         Err(EditError::Exists { id, .. }) => {

@@ -1,7 +1,7 @@
 //! What is wrong with a field of an entry, as its form says it: of the value that was entered, in the form's words.
 //! A fleet file's fault names the field and what to write there, which a form shows itself.
 
-use relay_control::fleet_document::{Expected, Fault, Wrong};
+use relay_control::fleet_document::{Expected, Fault, Faults, Wrong};
 use relay_domain::id::MAX_ID_BYTES;
 use relay_domain::{BaseUrlError, DecimalError, IdError, ModelPatternError};
 
@@ -43,6 +43,7 @@ words! {
         no_gateway_key(host) => "Host “{host}” has no gateway key; give it one, or choose another key to send." / "主机 “{host}” 没有网关 key，请为其填写，或选择其他 key。";
         no_admin_access(host) => "Host “{host}” has no admin key or login of a sub2api host; give it one, or choose another key to send." / "主机 “{host}” 没有 sub2api 主机的管理 key 或登录账号，请为其填写，或选择其他 key。";
         shared(key) => "Key “{key}” has the same secret; enter another one." / "key “{key}” 使用了相同的密钥，请换一个。";
+        more(number) => "Faults beside these: {number}. They are told once these are corrected." / "另有 {number} 处问题，更正以上问题后再列出。";
         unsendable => "Enter one word of visible ASCII characters." / "请填写由可见 ASCII 字符组成的一个词。";
     }
 }
@@ -117,6 +118,12 @@ pub(crate) fn at_field(language: Language, fault: &Fault) -> String {
         | Wrong::NothingKept
         | Wrong::NoKeptKey => fault.to_string(),
     }
+}
+
+/// How many faults there are beside those that are kept; none when that is all of them.
+pub(crate) fn more(language: Language, faults: &Faults) -> Option<String> {
+    let more = i64::try_from(faults.not_kept()).unwrap_or(i64::MAX);
+    (more > 0).then(|| ToldWords(language).more(Format(language).number(more)))
 }
 
 /// There is one of this name already.

@@ -92,12 +92,16 @@ impl StepPage {
         let language = self.shell.language;
         match error {
             EditError::Faults(found) => {
-                for mut fault in found.0 {
+                let more = told::more(language, &found);
+                for mut fault in found.into_kept() {
                     // Of several new routes each is named before its field: `route[r-1].public_model`.
                     if let Some((_, field)) = fault.path.rsplit_once("].") {
                         fault.path = field.to_owned();
                     }
                     self.mark(&fault.path, told::at_field(language, &fault));
+                }
+                if let Some(more) = more {
+                    self.fail(vec![more]);
                 }
             }
             EditError::Exists { noun, id } => self.mark(noun.id_field(), told::taken(language, &id)),
