@@ -49,7 +49,7 @@ pub(crate) struct FaultPage {
     pub(crate) shell: Shell,
     pub(crate) status: u16,
     pub(crate) title: &'static str,
-    pub(crate) why: String,
+    pub(crate) why: Vec<String>,
 }
 
 /// Outermost.

@@ -5,10 +5,12 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use relay_control::access::Role;
 use relay_control::explain::ExplainError;
+use relay_control::fleet_document::Faults;
 use relay_control::page::QueryError;
 use relay_control::records::StoreError;
 
 use crate::faults;
+use crate::pages::fleet::told;
 use crate::terms;
 use crate::words::{Language, words};
 
@@ -29,6 +31,8 @@ pub(crate) enum Fault {
     Parameter(&'static str),
     /// A use case refused, in its own words.
     Refused(StatusCode, String),
+    /// What was asked for would leave the fleet with faults, and there is no form to say them at.
+    Faulty(Faults),
     /// The store or the log cannot be read, in its own words.
     Unavailable(String),
 }
@@ -62,22 +66,25 @@ impl Fault {
             Self::Forbidden(_) | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::UnreadableForm | Self::Parameter(_) => StatusCode::BAD_REQUEST,
             Self::Refused(status, _) => *status,
+            Self::Faulty(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    /// Title and reason.
-    pub(crate) fn told(&self, language: Language) -> (&'static str, String) {
+    /// Title and reasons.
+    pub(crate) fn told(&self, language: Language) -> (&'static str, Vec<String>) {
         let words = FaultWords(language);
-        match self {
+        let (title, why) = match self {
             Self::LogIn(_) | Self::NotFound => (words.not_found(), words.not_found_why().to_owned()),
             Self::Forbidden(role) => (words.forbidden(), words.forbidden_why(terms::role(language, role.as_str()))),
             Self::ForeignForm => (words.foreign_form(), words.foreign_form_why().to_owned()),
             Self::UnreadableForm => (words.unreadable_form(), words.unreadable_form_why().to_owned()),
             Self::Parameter(name) => (words.parameter(), words.parameter_why(name)),
             Self::Refused(_, why) => (words.refused(), faults::said(language, why)),
+            Self::Faulty(faults) => return (words.refused(), told::by_entry(language, faults)),
             Self::Unavailable(why) => (words.unavailable(), faults::said(language, why)),
-        }
+        };
+        (title, vec![why])
     }
 }
 

@@ -4,6 +4,7 @@
 use askama::Template;
 use relay_control::access::{Access, Role};
 use relay_control::decisions::Decision;
+use relay_control::fleet_document::{self, Wrong};
 use relay_control::sessions::Session;
 use relay_domain::Timestamp;
 use relay_ledger::{DecisionAttempt, DecisionCandidate, DecisionUsage};
@@ -153,7 +154,10 @@ pub(crate) fn decisions() -> Vec<Decision> {
 }
 
 fn faults(language: Language) -> Vec<String> {
+    let wrong = Wrong::NoSuch("group", HOSTILE.into(), Some(HOSTILE.into()));
+    let of_document = fleet_document::Fault { path: HOSTILE.into(), entry: HOSTILE.into(), wrong };
     let faults = [
+        Fault::Faulty(of_document.into()),
         Fault::NotFound,
         Fault::Forbidden(Role::Operator),
         Fault::ForeignForm,

@@ -210,12 +210,11 @@ async fn look_first(
         Err(EditError::Faults(faults)) => {
             let more = told::more(visit.preferences.language, &faults);
             for fault in faults.into_kept() {
-                let told = told::at_field(visit.preferences.language, &fault);
                 // The path of a table's field, as the form has it, or else of the table.
                 let input = form.inputs.iter_mut().find(|input| is_of(input.name, &fault.path));
                 match input {
-                    Some(input) => input.faults.push(told),
-                    None => form.faults.push(faults::of_entry(visit.preferences.language, &fault.entry, &told)),
+                    Some(input) => input.faults.push(told::at_field(visit.preferences.language, &fault)),
+                    None => form.faults.push(told::at_entry(visit.preferences.language, &fault)),
                 }
             }
             form.faults.extend(more);
@@ -259,7 +258,7 @@ pub(crate) fn fault(error: EditError) -> Fault {
     match error {
         EditError::Unknown { .. } => Fault::NotFound,
         EditError::Publish(PublishError::Store(error)) => error.into(),
-        EditError::Faults(faults) => Fault::Refused(StatusCode::UNPROCESSABLE_ENTITY, faults.to_string()),
+        EditError::Faults(faults) => Fault::Faulty(faults),
         error => Fault::Refused(StatusCode::CONFLICT, error.to_string()),
     }
 }
@@ -397,7 +396,52 @@ pub(crate) fn samples(language: Language) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use relay_control::fleet_document::{Faults, FleetDocument, NoSecrets, Reading, read};
+    use relay_domain::{Fleet, KeyHash, Secret, Timestamp};
+    use serde_json::json;
+
     use super::*;
+
+    /// What is wrong with this fleet.
+    fn faults(document: serde_json::Value) -> Faults {
+        let reading = Reading {
+            current: &Fleet::default(),
+            resolver: &NoSecrets,
+            hash_key: &|_: &Secret| KeyHash([0; 32]),
+            generate_key: &|| Secret::new("k"),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        read(&FleetDocument::from_json(document).unwrap(), &reading).unwrap_err()
+    }
+
+    #[test]
+    fn an_act_without_a_form_tells_faults_in_the_language_of_the_page() {
+        let route = json!({
+            "route_id": "r", "logical_group_id": "gone", "public_model": "gpt-5", "shadow_host_id": "h",
+            "credential": "caller",
+        });
+        let host = json!({ "host_id": "h", "kind": "openai", "base_url": "https://h.example" });
+        let key = json!({ "key_id": "k", "secret": "k", "logical_groups": ["gone"] });
+        let found = faults(json!({ "host": [host], "route": [route], "key": [key] }));
+        let fault = fault(EditError::Faults(found));
+        assert_eq!(fault.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let told = |language| fault.told(language);
+        let english = ["route \"r\"", "key \"k\""]
+            .map(|entry| format!("{entry}: There is no group “gone”; choose one that exists."));
+        assert_eq!(told(Language::English), ("This cannot be done", english.into()));
+        let chinese =
+            ["路由 “r”", "使用方 key “k”"].map(|entry| format!("{entry}：没有名为 “gone” 的分组，请从已有的中选择。"));
+        assert_eq!(told(Language::Chinese), ("无法完成该操作", chinese.into()));
+    }
+
+    #[test]
+    fn of_an_act_with_very_many_faults_the_rest_is_counted() {
+        let fault = fault(EditError::Faults(faults(json!({ "route": vec![json!({}); 1_000] }))));
+        for (language, more) in [(Language::English, "Faults beside these: "), (Language::Chinese, "另有 ")] {
+            let (_, lines) = fault.told(language);
+            assert!(lines.len() == 1_001 && lines[1_000].starts_with(more), "{:?}", lines.last());
+        }
+    }
 
     #[test]
     fn a_fault_stands_at_the_input_of_its_field_wherever_in_the_value_it_is() {

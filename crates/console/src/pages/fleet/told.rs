@@ -5,6 +5,7 @@ use relay_control::fleet_document::{Expected, Fault, Faults, Wrong};
 use relay_domain::id::MAX_ID_BYTES;
 use relay_domain::{BaseUrlError, DecimalError, IdError, ModelPatternError};
 
+use crate::faults;
 use crate::format::Format;
 use crate::terms;
 use crate::words::{Language, enumerated, words};
@@ -118,6 +119,16 @@ pub(crate) fn at_field(language: Language, fault: &Fault) -> String {
         | Wrong::NothingKept
         | Wrong::NoKeptKey => fault.to_string(),
     }
+}
+
+/// A fault where no field shows it, with the entry that has it.
+pub(crate) fn at_entry(language: Language, fault: &Fault) -> String {
+    faults::of_entry(language, &fault.entry, &at_field(language, fault))
+}
+
+/// Faults of an act without a form, a line each.
+pub(crate) fn by_entry(language: Language, faults: &Faults) -> Vec<String> {
+    faults.kept().iter().map(|fault| at_entry(language, fault)).chain(more(language, faults)).collect()
 }
 
 /// How many faults there are beside those that are kept; none when that is all of them.
