@@ -55,13 +55,14 @@ impl Runtimes {
         let standing = rustix::process::getpriority_process(None)?;
         let behind = |steps: i32| move || step_back(standing + steps);
         Ok(Self {
-            background: aside("background", behind(LOOKING))?,
-            leisurely_changes: aside("changes", move || {
+            background: aside("background", THREADS, behind(LOOKING))?,
+            leisurely_changes: aside("changes", THREADS, move || {
                 if !step_aside() {
                     step_back(standing + CHANGING);
                 }
             })?,
-            changes: aside("changes-now", behind(CHANGING))?,
+            // Seldom needed: one change after the other will do.
+            changes: aside("changes-now", 1, behind(CHANGING))?,
             gateway: Runtime::new()?,
         })
     }
@@ -75,9 +76,9 @@ impl Runtimes {
     }
 }
 
-fn aside(name: &str, on_thread_start: impl Fn() + Send + Sync + 'static) -> std::io::Result<Runtime> {
+fn aside(name: &str, threads: usize, on_thread_start: impl Fn() + Send + Sync + 'static) -> std::io::Result<Runtime> {
     Builder::new_multi_thread()
-        .worker_threads(THREADS)
+        .worker_threads(threads)
         .thread_name(name)
         .on_thread_start(on_thread_start)
         .enable_all()

@@ -107,6 +107,16 @@ struct Chunk<'a> {
     model: Option<&'a RawValue>,
 }
 
+/// An answer in one piece: whether its candidates say anything is nobody's question.
+#[derive(Deserialize)]
+struct Whole<'a> {
+    error: Option<IgnoredAny>,
+    #[serde(borrow, rename = "usageMetadata")]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow, rename = "modelVersion")]
+    model: Option<&'a RawValue>,
+}
+
 /// A prompt that is blocked has no candidates.
 #[derive(Deserialize)]
 struct PromptFeedback {
@@ -183,14 +193,15 @@ fn read_whole(body: &[u8]) -> Option<Said<'_>> {
     if body.trim_ascii_start().starts_with(b"[") {
         return read_array(body);
     }
-    let chunk: Chunk<'_> = object(body)?;
-    Some(chunk.said(if chunk.error.is_some() { Meaning::Error } else { Meaning::Output }))
+    let whole: Whole<'_> = object(body)?;
+    let meaning = if whole.error.is_some() { Meaning::Error } else { Meaning::Output };
+    Some(Said { model: whole.model, counts: whole.usage.and_then(read_usage), ..Said::plain(meaning) })
 }
 
 /// A stream in one piece, or an error wrapped in a list.
 fn read_array(body: &[u8]) -> Option<Said<'_>> {
     let elements: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
-    let chunks: Vec<Chunk<'_>> =
+    let chunks: Vec<Whole<'_>> =
         elements.iter().map(|element| object(element.get().as_bytes())).collect::<Option<_>>()?;
     let meaning = if chunks.iter().any(|chunk| chunk.error.is_some()) { Meaning::Error } else { Meaning::Output };
     let mut models = chunks.iter().filter_map(|chunk| chunk.model);
