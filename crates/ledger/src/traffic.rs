@@ -9,12 +9,19 @@
 //!
 //! Statements are short ([`STRETCH`]): a reader that stays on an old state
 //! keeps the server from deleting journals.
+//!
+//! What the system has let go of comes from the disk page by page, since rows lie between pages of indexes: a million took a
+//! quarter of a minute. So others look at what comes next meanwhile ([`ahead`]): a disk answers many as fast as one.
+
+mod ahead;
 
 use std::ops::ControlFlow;
+use std::thread;
 
 use jiff::Timestamp;
 use rusqlite::Row;
 
+use self::ahead::Ahead;
 use crate::day::Day;
 use crate::decision::timestamp;
 use crate::reader::{DISORDER, LedgerReader, Opened, ReadError};
@@ -101,6 +108,14 @@ pub struct Traffic {
     is_capped: bool,
 }
 
+/// What one statement reads: sequence numbers of a day.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    day: Day,
+    from: u64,
+    to: u64,
+}
+
 impl LedgerReader {
     /// Finds the decisions of a window. What is filed later is not among them, so that a second look at the
     /// same [`Traffic`] sees the same. Blocks.
@@ -151,29 +166,41 @@ impl Traffic {
     /// # Errors
     /// See [`ReadError`].
     pub fn each(&self, mut visit: impl FnMut(&Passage<'_>) -> ControlFlow<()>) -> Result<(), ReadError> {
-        for (day, first, last) in &self.stretches {
-            // Retention may have been faster.
-            let Some(segment) = self.reader.segment(*day)? else { continue };
-            let mut from = *first;
-            let mut flow = ControlFlow::Continue(());
-            while from < *last && flow.is_continue() {
-                let to = (from + STRETCH).min(*last);
-                flow = self.stretch(&segment, from, to, &mut visit)?;
-                from = to;
+        let parts: Vec<Part> = self.parts().collect();
+        thread::scope(|scope| {
+            let mut ahead = Ahead::start(scope, &self.reader, &parts);
+            for parts in parts.chunk_by(|a, b| a.day == b.day) {
+                // Retention may have been faster.
+                let Some(segment) = self.reader.segment(parts[0].day)? else { continue };
+                let mut flow = ControlFlow::Continue(());
+                for part in parts {
+                    ahead.advance();
+                    flow = self.part(&segment, part, &mut visit)?;
+                    if flow.is_break() {
+                        break;
+                    }
+                }
+                self.reader.put_back(segment);
+                if flow.is_break() {
+                    break;
+                }
             }
-            self.reader.put_back(segment);
-            if flow.is_break() {
-                break;
-            }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
-    fn stretch(
+    /// All of it in pieces for a statement each.
+    fn parts(&self) -> impl Iterator<Item = Part> {
+        self.stretches.iter().flat_map(|&(day, first, last)| {
+            let starts = (first..last).step_by(STRETCH as usize);
+            starts.map(move |from| Part { day, from, to: (from + STRETCH).min(last) })
+        })
+    }
+
+    fn part(
         &self,
         segment: &Opened,
-        from: u64,
-        to: u64,
+        &Part { from, to, .. }: &Part,
         visit: &mut impl FnMut(&Passage<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ReadError> {
         let mut intents = segment.connection.prepare_cached(INTENTS)?;

@@ -118,3 +118,29 @@ async fn timings_are_of_the_span_and_the_filter_and_never_more_than_asked_for() 
     assert_eq!(count(hour(-1), hour(1), &of("nowhere"), 100), 0);
     assert_eq!(count(hour(100), hour(101), &all, 100), 0);
 }
+
+/// More than one statement reads, so that others look ahead of the walk.
+#[tokio::test]
+async fn a_long_walk_passes_each_once_and_may_end_anywhere() {
+    const REQUESTS: u64 = 40_000;
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    for number in 0..REQUESTS {
+        let ticket = ledger.intent(intent(&format!("r-{number}"), noon())).await.expect("works");
+        ledger.outcome(ticket.reference(), outcome(Verdict::Complete, noon()));
+    }
+    close(ledger).await;
+    let reader = LedgerReader::open(dir.path().join("log"));
+    let all: Vec<(u64, bool)> = (1..=REQUESTS).map(|seq| (seq, true)).collect();
+    assert!(seen(&reader, ALL) == all);
+    for last in [1, 20_000] {
+        let mut left = last;
+        let traffic = reader.traffic(ALL).expect("reads");
+        let walk = traffic.each(|_| {
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        walk.expect("reads");
+        assert_eq!(left, 0);
+    }
+}
