@@ -53,7 +53,8 @@ impl HostCell {
 
     /// The routes that lead to it, in the newest generation.
     pub(crate) fn lead_to(&self, routes: Vec<Weak<RouteCell>>) {
-        *self.routes.lock().unwrap_or_else(PoisonError::into_inner) = routes;
+        // Those before are dropped when the lock is open again: a request may want it.
+        let _before = std::mem::replace(&mut *self.routes.lock().unwrap_or_else(PoisonError::into_inner), routes);
     }
 
     /// Whether there is nothing to tell of it.

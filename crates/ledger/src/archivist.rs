@@ -22,6 +22,8 @@ use crate::retention::retain;
 
 /// How often retention looks.
 const RETENTION_EVERY: Duration = Duration::from_hours(1);
+/// How often roll-ups are looked after when nothing is written.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// Bytes read at once, unless a record is longer: they stay in a processor's cache until they are filed.
 const READ_BYTES: usize = 256 << 10;
 /// Bytes filed in one transaction, more or less. The pages of the indexes over consumers and routes
@@ -107,29 +109,29 @@ impl Desk {
 }
 
 impl Archivist {
-    /// Files, and applies retention, with what others leave of the processors, until the writer has ended.
+    /// Files with what others leave of the processors, until the writer has ended.
     pub(crate) fn file_leisurely(&self) {
         let mut filed = false;
-        let mut retained = Instant::now();
         loop {
-            let longest = if self.desk().is_behind() { FILE_EVERY } else { RETENTION_EVERY };
+            let longest = if self.desk().is_behind() { FILE_EVERY } else { LOOK_EVERY };
             self.progress.wait_leisurely(filed, longest);
             let desk = self.desk();
             let Some(round) = self.progress.begin_round(Pace::Leisurely) else { break };
-            filed = self.file(desk, &round, Pace::Leisurely).unwrap_or_default() > 0;
-            if retained.elapsed() >= RETENTION_EVERY {
-                retained = Instant::now();
-                let _desk = self.desk();
-                self.retain();
-            }
+            // After a failure there is a pause too; the other thread tries again meanwhile.
+            filed = self.file(desk, &round, Pace::Leisurely).map_or(true, |rows| rows > 0);
         }
     }
 
-    /// Files what is needed or overdue, until the writer has ended and everything is filed.
+    /// Files what is needed or overdue, and applies retention, until the writer has ended and everything is filed.
     pub(crate) fn file_at_once(&self) {
+        let mut retained = Instant::now();
         loop {
-            self.progress.wait_for_need();
+            self.progress.wait_for_need(RETENTION_EVERY.saturating_sub(retained.elapsed()));
             let desk = self.progress.take_over(|| self.desk());
+            if retained.elapsed() >= RETENTION_EVERY {
+                retained = Instant::now();
+                self.retain();
+            }
             let Some(round) = self.progress.begin_round(Pace::AtOnce) else { continue };
             let done = self.file(desk, &round, Pace::AtOnce);
             if round.last {
@@ -146,13 +148,7 @@ impl Archivist {
     fn file(&self, mut desk: MutexGuard<'_, Desk>, round: &Round, pace: Pace) -> Result<u64, FilingError> {
         let done = self.file_round(&mut desk, round, pace);
         match &done {
-            Ok(_) => {
-                if std::mem::take(&mut desk.failing) {
-                    tracing::info!("decisions are filed again");
-                    self.progress.recovered();
-                }
-                self.progress.filed.notify_waiters();
-            }
+            Ok(_) => self.progress.filed.notify_waiters(),
             Err(error) => {
                 if !std::mem::replace(&mut desk.failing, true) {
                     tracing::error!(%error, "decisions stay in the journal: they cannot be filed");
@@ -179,7 +175,7 @@ impl Archivist {
             }
             rows += self.file_chunk(desk, *chunk, &is_enough)?;
             if is_enough() {
-                // The rest is in the round of whoever takes over.
+                // The rest, with what is to be done after it, is in the round of whoever takes over.
                 return Ok(rows);
             }
             if chunk.sealed {
@@ -187,12 +183,19 @@ impl Archivist {
                 self.discard(desk, chunk.day, round)?;
             }
         }
+        if is_enough() {
+            return Ok(rows);
+        }
         if rows == 0 || round.hurry || round.last {
             desk.segments.values_mut().try_for_each(Segment::roll_up)?;
         }
         if !desk.is_behind() {
             let counters = &self.progress.counters;
             counters.rolled.store(counters.filed.load(Ordering::SeqCst), Ordering::SeqCst);
+        }
+        if std::mem::take(&mut desk.failing) {
+            tracing::info!("decisions are filed again");
+            self.progress.recovered();
         }
         self.progress.end_round();
         Ok(rows)

@@ -161,22 +161,25 @@ impl Progress {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        state.asleep = state.unfiled_bytes == 0;
-        let waited =
-            self.wake.wait_timeout_while(state, longest, |state| state.unfiled_bytes == 0 && !state.writer_done);
+        let waited = self.wake.wait_timeout_while(state, longest, |state| {
+            // Each time anew: what it was woken for may have been filed at once before it got a processor.
+            state.asleep = state.unfiled_bytes == 0;
+            state.asleep && !state.writer_done
+        });
         waited.unwrap_or_else(PoisonError::into_inner).0.asleep = false;
     }
 
-    /// Waits until something must be filed at once.
-    pub(crate) fn wait_for_need(&self) {
+    /// Waits until something must be filed at once, at most `longest`.
+    pub(crate) fn wait_for_need(&self, longest: Duration) {
+        let began = Instant::now();
         let mut state = self.lock();
         while !state.hurry && !state.writer_done {
-            let left = state.oldest().map(|since| OVERDUE.saturating_sub(since.elapsed()));
-            state = match left {
-                Some(Duration::ZERO) => return,
-                Some(left) => self.alarm.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.alarm.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            let until_overdue = state.oldest().map_or(longest, |since| OVERDUE.saturating_sub(since.elapsed()));
+            let left = until_overdue.min(longest.saturating_sub(began.elapsed()));
+            if left.is_zero() {
+                return;
+            }
+            state = self.alarm.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -265,11 +268,40 @@ pub(crate) fn count(counter: &AtomicU64, by: u64) {
 mod tests {
     use super::*;
 
+    /// Longer than any test.
+    const A_DAY: Duration = Duration::from_hours(24);
+
+    fn write_a_row(progress: &Progress, end: u64) {
+        let chunk = Chunk { day: Day::of(jiff::Timestamp::UNIX_EPOCH), number: 1, end, sealed: false };
+        progress.wrote(chunk, 10);
+    }
+
     fn with_a_row() -> Progress {
         let progress = Progress::default();
-        let chunk = Chunk { day: Day::of(jiff::Timestamp::UNIX_EPOCH), number: 1, end: 10, sealed: false };
-        progress.wrote(chunk, 10);
+        write_a_row(&progress, 10);
         progress
+    }
+
+    #[test]
+    fn who_was_woken_for_rows_that_are_filed_by_now_is_woken_again() {
+        let progress = Progress::default();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| progress.wait_leisurely(false, A_DAY));
+            for end in 1..=1_000 {
+                // The thread that waits may see any of these, or none.
+                write_a_row(&progress, 10 * end);
+                progress.begin_round(Pace::AtOnce).unwrap();
+                progress.end_round();
+            }
+            while !waiting.is_finished() {
+                // Whoever waits is asleep by the state, once it has looked; then a row is enough.
+                let asleep = progress.lock().asleep;
+                if asleep {
+                    write_a_row(&progress, 20_000);
+                }
+                std::thread::yield_now();
+            }
+        });
     }
 
     #[test]
@@ -295,7 +327,7 @@ mod tests {
         let progress = with_a_row();
         let written = Instant::now();
         progress.begin_round(Pace::Leisurely).unwrap();
-        progress.wrote(Chunk { day: Day::of(jiff::Timestamp::UNIX_EPOCH), number: 1, end: 20, sealed: false }, 10);
+        write_a_row(&progress, 20);
         assert_eq!(progress.begin_round(Pace::AtOnce).unwrap().chunks[0].end, 20);
         let at_least = written.elapsed();
         assert!(progress.lag() >= at_least);
@@ -306,7 +338,7 @@ mod tests {
         let progress = with_a_row();
         progress.begin_round(Pace::Leisurely).unwrap();
         // Nobody ends that round: its thread gets no processor.
-        progress.wait_for_need();
+        progress.wait_for_need(A_DAY);
         assert!(progress.lag() >= OVERDUE);
     }
 
@@ -314,7 +346,7 @@ mod tests {
     fn what_somebody_waits_for_is_filed_at_once() {
         let progress = with_a_row();
         progress.hurry();
-        progress.wait_for_need();
+        progress.wait_for_need(A_DAY);
         assert!(progress.lag() < OVERDUE, "it did not wait until they were overdue");
         assert!(progress.begin_round(Pace::AtOnce).unwrap().hurry);
     }
@@ -323,9 +355,9 @@ mod tests {
     fn the_last_round_is_not_done_leisurely() {
         let progress = with_a_row();
         progress.writer_done();
-        progress.wait_leisurely(true, Duration::from_hours(1));
+        progress.wait_leisurely(true, A_DAY);
         assert!(progress.begin_round(Pace::Leisurely).is_none());
-        progress.wait_for_need();
+        progress.wait_for_need(A_DAY);
         assert!(progress.begin_round(Pace::AtOnce).unwrap().last);
     }
 }

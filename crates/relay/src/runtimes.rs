@@ -55,14 +55,13 @@ impl Runtimes {
         let standing = rustix::process::getpriority_process(None)?;
         let behind = |steps: i32| move || step_back(standing + steps);
         Ok(Self {
-            background: aside("background", THREADS, behind(LOOKING))?,
-            leisurely_changes: aside("changes", THREADS, move || {
+            background: aside("background", behind(LOOKING))?,
+            leisurely_changes: aside("changes", move || {
                 if !step_aside() {
                     step_back(standing + CHANGING);
                 }
             })?,
-            // Seldom needed: one change after the other will do.
-            changes: aside("changes-now", 1, behind(CHANGING))?,
+            changes: aside("changes-now", behind(CHANGING))?,
             gateway: Runtime::new()?,
         })
     }
@@ -76,9 +75,9 @@ impl Runtimes {
     }
 }
 
-fn aside(name: &str, threads: usize, on_thread_start: impl Fn() + Send + Sync + 'static) -> std::io::Result<Runtime> {
+fn aside(name: &str, on_thread_start: impl Fn() + Send + Sync + 'static) -> std::io::Result<Runtime> {
     Builder::new_multi_thread()
-        .worker_threads(threads)
+        .worker_threads(THREADS)
         .thread_name(name)
         .on_thread_start(on_thread_start)
         .enable_all()

@@ -22,7 +22,7 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection before the store counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Reads are short and few; more connections would only cost memory.
-const READERS: u32 = 2;
+const READERS: u32 = 3;
 
 const CANARY_OWNER: &str = "keyring/canary";
 const CANARY: &str = "relay-manager";
