@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -37,6 +37,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// For how long a change waits for a processor that nobody else wants.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// For how long the first third of an apply may wait for one: then the rest is carried out at once, to be in force
+/// within a second.
+const SLOW: Duration = Duration::from_millis(250);
+
 /// Posted and answered with what an upstream says: they are clients' requests, and change nothing.
 const ACTIONS: [&str; 3] =
     ["/api/v1/resolve-route", "/api/v1/proxy-route-chat-completions", "/api/v1/route-chat-completions"];
@@ -48,6 +52,30 @@ pub struct Changes {
     pub leisurely: Handle,
     /// On others, where that is nothing: an operator may have to change something for that very reason.
     pub at_once: Handle,
+}
+
+/// A change that is being carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun {
+    at_once: Handle,
+    since: Instant,
+}
+
+impl Begun {
+    /// Carries out what is left of it: here, or where it is faster, when it has been slow so far.
+    pub(crate) async fn go_on<T: Send + 'static>(self, rest: impl Future<Output = T> + Send + 'static) -> T {
+        if self.since.elapsed() < SLOW {
+            return rest.await;
+        }
+        match AbortOnDropHandle::new(self.at_once.spawn(rest)).await {
+            Ok(done) => done,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The server ends, and this request with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
 }
 
 impl Changes {
@@ -100,10 +128,11 @@ pub async fn serve(
     graceful.shutdown().await;
 }
 
-async fn answer(mut router: Router, changes: Changes, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(mut router: Router, changes: Changes, mut request: Request<Incoming>) -> Result<Response, Infallible> {
     if matches!(*request.method(), Method::GET | Method::HEAD) || ACTIONS.contains(&request.uri().path()) {
         return router.call(request).await;
     }
+    request.extensions_mut().insert(Begun { at_once: changes.at_once.clone(), since: Instant::now() });
     // Ends with its connection, as it would here.
     let change = changes.place().await.spawn(async move { router.call(request).await });
     match AbortOnDropHandle::new(change).await {
@@ -123,6 +152,23 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 tracing::warn!(%error, "the admin API cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_slow_so_far_goes_on_where_it_is_faster() {
+        let named = |name| tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name(name).build();
+        let (leisurely, at_once) = (named("leisurely").expect("a runtime"), named("at-once").expect("a runtime"));
+        let long_ago = Instant::now().checked_sub(SLOW).expect("the machine has run for longer");
+        for (since, expected) in [(Instant::now(), "leisurely"), (long_ago, "at-once")] {
+            let begun = Begun { at_once: at_once.handle().clone(), since };
+            let place = leisurely.spawn(begun.go_on(async { std::thread::current().name().map(str::to_owned) }));
+            assert_eq!(leisurely.block_on(place).expect("ends").as_deref(), Some(expected));
         }
     }
 }

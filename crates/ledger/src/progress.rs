@@ -51,10 +51,22 @@ struct State {
     /// The thread that files leisurely waits for a row.
     asleep: bool,
     hurry: bool,
+    /// When somebody last waited for rows.
+    hurried: Option<Instant>,
     writer_done: bool,
 }
 
 impl State {
+    /// Whether filing does not wait for the next second.
+    fn is_pressing(&self) -> bool {
+        self.writer_done || self.unfiled_bytes >= FILE_AT_ONCE
+    }
+
+    /// Whether somebody waits for rows all the time: each time all are filed at once.
+    fn is_hurried(&self) -> bool {
+        self.hurried.is_some_and(|at| at.elapsed() < FILE_EVERY)
+    }
+
     /// When the oldest row was written that is not filed.
     fn oldest(&self) -> Option<Instant> {
         self.filing_since.or(self.unfiled_since)
@@ -146,7 +158,9 @@ impl Progress {
 
     /// Has everything written so far filed at once.
     pub(crate) fn hurry(&self) {
-        self.lock().hurry = true;
+        let mut state = self.lock();
+        (state.hurry, state.hurried) = (true, Some(Instant::now()));
+        drop(state);
         self.alarm.notify_all();
     }
 
@@ -154,19 +168,28 @@ impl Progress {
     /// than [`FILE_EVERY`].
     pub(crate) fn wait_leisurely(&self, filed: bool, longest: Duration) {
         let mut state = self.lock();
-        if filed {
-            state = self
-                .wake
-                .wait_timeout_while(state, FILE_EVERY, |state| !state.writer_done && state.unfiled_bytes < FILE_AT_ONCE)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+        let mut pauses = filed;
+        loop {
+            if pauses {
+                state = self
+                    .wake
+                    .wait_timeout_while(state, FILE_EVERY, |state| !state.is_pressing())
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+            }
+            let waited = self.wake.wait_timeout_while(state, longest, |state| {
+                // Each time anew: what it was woken for may have been filed at once before it got a processor.
+                state.asleep = state.unfiled_bytes == 0;
+                state.asleep && !state.writer_done
+            });
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.asleep = false;
+            // Who waits for rows all the time has them filed at once, and would wait for this thread to lay them down.
+            pauses = state.is_hurried() && !state.is_pressing();
+            if !pauses {
+                return;
+            }
         }
-        let waited = self.wake.wait_timeout_while(state, longest, |state| {
-            // Each time anew: what it was woken for may have been filed at once before it got a processor.
-            state.asleep = state.unfiled_bytes == 0;
-            state.asleep && !state.writer_done
-        });
-        waited.unwrap_or_else(PoisonError::into_inner).0.asleep = false;
     }
 
     /// Waits until something must be filed at once, at most `longest`.

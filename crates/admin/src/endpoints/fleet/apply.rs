@@ -1,7 +1,7 @@
 //! `POST /api/v1/apply`: publishes a fleet document; with `If-Match: "<generation>"` only over that generation.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use relay_control::fleet_document::schema::FleetFile;
 use relay_control::publication::Applied;
 
@@ -10,6 +10,7 @@ use crate::conditions::IfMatchHeader;
 use crate::error::ApiResult;
 use crate::input::WithBody;
 use crate::openapi::responses::{Conflict, Outdated};
+use crate::serve::Begun;
 use crate::state::AdminState;
 
 /// Publishes a fleet document.
@@ -29,9 +30,15 @@ use crate::state::AdminState;
 pub(crate) async fn handle(
     State(state): State<AdminState>,
     Admin(access): Admin,
+    begun: Option<Extension<Begun>>,
     WithBody(mut input): WithBody,
 ) -> ApiResult<Json<Applied>> {
     let expected = input.if_match();
     let document = input.finish_document(|document| state.control.check(document))?;
-    Ok(Json(state.control.apply_expecting(&expected, &document, &access.actor).await?))
+    let apply = async move { state.control.apply_expecting(&expected, &document, &access.actor).await };
+    let applied = match begun {
+        Some(Extension(begun)) => begun.go_on(apply).await,
+        None => apply.await,
+    };
+    Ok(Json(applied?))
 }
