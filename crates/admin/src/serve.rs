@@ -67,13 +67,10 @@ impl Begun {
         if self.since.elapsed() < SLOW {
             return rest.await;
         }
-        match AbortOnDropHandle::new(self.at_once.spawn(rest)).await {
-            Ok(done) => done,
-            Err(ended) => match ended.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The server ends, and this request with it.
-                Err(_) => std::future::pending().await,
-            },
+        match carried_out(&self.at_once, rest).await {
+            Some(done) => done,
+            // The server ends, and this request with it.
+            None => std::future::pending().await,
         }
     }
 }
@@ -134,12 +131,18 @@ async fn answer(mut router: Router, changes: Changes, mut request: Request<Incom
     }
     request.extensions_mut().insert(Begun { at_once: changes.at_once.clone(), since: Instant::now() });
     // Ends with its connection, as it would here.
-    let change = changes.place().await.spawn(async move { router.call(request).await });
-    match AbortOnDropHandle::new(change).await {
-        Ok(answer) => answer,
+    let answer = carried_out(changes.place().await, async move { router.call(request).await }).await;
+    answer.unwrap_or_else(|| Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()))
+}
+
+/// Has `work` done on the threads of `place`; `None` when those have ended. Dropping the future ends the work, and what
+/// panics there panics here.
+async fn carried_out<T: Send + 'static>(place: &Handle, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    match AbortOnDropHandle::new(place.spawn(work)).await {
+        Ok(done) => Some(done),
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+            Err(_) => None,
         },
     }
 }

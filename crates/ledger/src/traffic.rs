@@ -10,8 +10,8 @@
 //! Statements are short ([`STRETCH`]): a reader that stays on an old state
 //! keeps the server from deleting journals.
 //!
-//! What the system has let go of comes from the disk page by page, since rows lie between pages of indexes: a million took a
-//! quarter of a minute. So others look at what comes next meanwhile ([`ahead`]): a disk answers many as fast as one.
+//! What the system has let go of comes from the disk page by page, since rows lie between pages of indexes. So others
+//! look at what comes next meanwhile ([`ahead`]): a disk answers several at once faster than one after the other.
 
 mod ahead;
 
