@@ -15,7 +15,7 @@ use crate::archivist::Archivist;
 use crate::aside;
 use crate::filing::FilingError;
 use crate::handover::Adopting;
-use crate::journal::Capacity;
+use crate::options::{LedgerOptions, OnStall};
 use crate::progress::{Progress, count};
 use crate::queue::{Queue, Rejected, Slot, SlotState, Taken};
 use crate::reader::LedgerReader;
@@ -29,51 +29,6 @@ use crate::writer::{Start, Writing};
 /// How often the lock is tried: a verification running just now holds it for a moment.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
-
-/// How a log is kept.
-#[derive(Clone, Debug)]
-pub struct LedgerOptions {
-    /// Where the segments are: `<data_dir>/log`. Made when it is not there.
-    pub dir: PathBuf,
-    /// Intents that may wait for the disk at once.
-    pub queue: usize,
-    /// What becomes of a request that waited in vain.
-    pub on_stall: OnStall,
-    /// How long a request waits for a full queue or a failing disk.
-    pub stall_limit: Duration,
-    /// How long segments are kept.
-    pub retention: Duration,
-    /// Bytes that journals may still take; stands in for a full disk in tests.
-    pub capacity: Option<Capacity>,
-    /// Called first by the thread that files every day: to leave the processors to whoever else wants them. What it is
-    /// kept from for long, another thread does.
-    pub step_aside: fn(),
-}
-
-impl LedgerOptions {
-    /// The defaults of spec §2 and §7: 65,536 intents, refuse after 1 s, 30 days.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            queue: 65_536,
-            on_stall: OnStall::Refuse,
-            stall_limit: Duration::from_secs(1),
-            retention: Duration::from_hours(30 * 24),
-            capacity: None,
-            step_aside: || (),
-        }
-    }
-}
-
-/// What becomes of a request that the log kept waiting for too long (`log.on_stall`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnStall {
-    /// It is refused.
-    #[default]
-    Refuse,
-    /// It goes on, and is counted.
-    Continue,
-}
 
 /// The log did not take an intent in time: the request is to be refused with 503.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -36,6 +36,7 @@ mod journal;
 mod ledger;
 mod look;
 mod meta;
+mod options;
 mod pending;
 mod progress;
 mod queue;
@@ -56,8 +57,9 @@ mod writer;
 
 pub use decision::{Decision, DecisionAttempt, DecisionCandidate, DecisionUsage};
 pub use filter::Filter;
-pub use ledger::{IntentRef, Ledger, LedgerOptions, LedgerStats, OnStall, OpenError, SegmentError, Stalled, Ticket};
+pub use ledger::{IntentRef, Ledger, LedgerStats, OpenError, SegmentError, Stalled, Ticket};
 pub use look::{LogFiles, look};
+pub use options::{LedgerOptions, OnStall};
 pub use reader::{LedgerReader, ListCursor, NoListCursor, PATIENCE, Page, ReadError};
 pub use record::{AttemptRecord, CandidateRecord, Intent, Outcome, Usage, Verdict};
 pub use rollup::{Dimension, RollupSums, is_refusal};

@@ -4,7 +4,7 @@
 //! those by their sequence numbers, each follower its own filter. So nobody asks
 //! SQLite whether there is something new, and a follower costs nothing while
 //! nothing ends. What a follower cannot take in time it looks up from where it
-//! was ([`LedgerReader::ended_since`]), within bounds.
+//! was ([`LedgerReader::ended_since`](crate::LedgerReader::ended_since)), within bounds.
 
 use std::fmt;
 use std::str::FromStr;
