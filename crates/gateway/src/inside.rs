@@ -33,8 +33,8 @@ pub struct InsideCaller {
     pub scope: Option<Scope>,
 }
 
-/// A connection to be served. Its socket belongs to no runtime yet: who connects may be on another one than the
-/// gateway, whose own has to drive it (`docs/decisions/0018`).
+/// A connection to be served. Its socket belongs to no runtime yet: who connects is on another one than will drive it
+/// (`docs/decisions/0018`).
 pub(crate) type Entrant = (StdTcpStream, InsideCaller);
 
 /// Where connections from inside wait for [`Gateway::serve`].

@@ -32,6 +32,7 @@ mod headers;
 mod host_body;
 mod inside;
 mod intake;
+mod lanes;
 mod limit_fields;
 mod limits;
 mod listener;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,12 +11,14 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::client::{Client, ClientClocks, ConnectionHandle, Gone, Peer, Phase};
 use crate::error::{GatewayError, Interrupted};
+use crate::lanes::Lanes;
 use crate::request_id::RequestId;
 use crate::{Gateway, access_log, inside};
 
@@ -38,8 +41,10 @@ pub struct Shutdown {
 
 impl Gateway {
     /// Serves clients until `last_requests` or `stop_accepting` is cancelled, then waits until
-    /// every connection has ended. Dropping the future drops all of them.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+    /// every connection has ended. Each is driven by one of `lanes` all its life, or by the calling runtime if there are
+    /// none. Dropping the future accepts no more; connections end with their runtime.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, lanes: Vec<Handle>) {
+        let lanes = Lanes::of(lanes);
         let connections = TaskTracker::new();
         let open = Arc::new(OpenConnections::default());
         let Shutdown { last_requests, stop_accepting, end_now } = self.shutdown().clone();
@@ -49,14 +54,8 @@ impl Gateway {
                 biased;
                 () = last_requests.cancelled() => break,
                 () = stop_accepting.cancelled() => break,
-                (socket, caller) = inside::next(entered.as_mut()) => match TcpStream::from_std(socket) {
-                    Ok(socket) => (socket, Peer::Inside(caller)),
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot take a connection in from inside");
-                        continue;
-                    }
-                },
-                accepted = listener.accept() => match accepted {
+                (socket, caller) = inside::next(entered.as_mut()) => (socket, Peer::Inside(caller)),
+                accepted = accept(&listener) => match accepted {
                     Ok((socket, address)) => (socket, Peer::Address(address.ip())),
                     Err(error) => {
                         // Usually a full descriptor table: the next one may be closed soon.
@@ -67,7 +66,9 @@ impl Gateway {
                 },
             };
             if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-                connections.spawn(drive(Arc::clone(&self), socket, peer, open.enter(), place));
+                let (runtime, load) = lanes.emptiest();
+                let place = Place { _of_all: place, _of_lane: load };
+                connections.spawn_on(drive(Arc::clone(&self), socket, peer, open.enter(), place), runtime);
             } else {
                 self.meters.turned_away.increment();
                 connections.spawn(turn_away(socket));
@@ -88,6 +89,18 @@ impl Gateway {
             connections.wait().await;
         }
     }
+}
+
+/// A connection's socket belongs to no runtime yet.
+async fn accept(listener: &TcpListener) -> io::Result<(StdTcpStream, SocketAddr)> {
+    let (socket, address) = listener.accept().await?;
+    Ok((socket.into_std()?, address))
+}
+
+/// What a connection takes of the gateway, and of its lane.
+struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_lane: Arc<()>,
 }
 
 /// The connections that a shutdown has to tell.
@@ -126,13 +139,14 @@ impl Drop for Member {
 }
 
 /// Tells a client beyond the connection limit to come back.
-async fn turn_away(mut socket: TcpStream) {
+async fn turn_away(socket: StdTcpStream) {
     // A client that does not take even this has no claim to an explanation.
-    let told = tokio::time::timeout(TURNED_AWAY, explain(&mut socket)).await;
+    let told = tokio::time::timeout(TURNED_AWAY, explain(socket)).await;
     tracing::debug!(told = told.is_ok(), "turned a connection away at the limit");
 }
 
-async fn explain(socket: &mut TcpStream) -> io::Result<()> {
+async fn explain(socket: StdTcpStream) -> io::Result<()> {
+    let mut socket = TcpStream::from_std(socket)?;
     let message = "Too many connections; try again.";
     let body = GatewayError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message).body();
     let head = format!(
@@ -149,10 +163,17 @@ async fn explain(socket: &mut TcpStream) -> io::Result<()> {
 }
 
 /// Serves one client until its connection ends.
-async fn drive(gateway: Arc<Gateway>, socket: TcpStream, peer: Peer, member: Member, _place: OwnedSemaphorePermit) {
+async fn drive(gateway: Arc<Gateway>, socket: StdTcpStream, peer: Peer, member: Member, _place: Place) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    let socket = match TcpStream::from_std(socket) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::warn!(%error, "cannot serve a connection");
+            return;
+        }
+    };
     let options = gateway.options();
     let clocks = ClientClocks { head: options.head_limit, body: options.body_stall, stall: options.client_stall };
     let mut client = Client::new(socket, peer, member.handle.clone(), clocks);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Uri;
 use relay_http1::{ClientConnection, ReadError, ResponseHead, Rest};
+use tokio::runtime;
 
 use crate::client::SendError;
 use crate::connector::{BoxError, BoxFuture};
@@ -20,7 +21,7 @@ use crate::socket::Socket;
 /// well before, so that a request rarely meets one that is closing.
 const LONGEST_IDLE: Duration = Duration::from_secs(55);
 
-/// Idle connections kept for each host.
+/// Idle connections kept for each host by each runtime.
 const MOST_IDLE: usize = 1024;
 
 type Connection = Box<ClientConnection<Socket>>;
@@ -32,7 +33,8 @@ pub(crate) type Connect = dyn Fn(Uri) -> BoxFuture<Result<Socket, BoxError>> + S
 pub struct HostPool {
     uri: Uri,
     connect: Arc<Connect>,
-    idle: Mutex<Vec<Idle>>,
+    /// By the runtime that drives them: on another one, a request would be woken across processors.
+    idle: Mutex<Vec<(runtime::Id, Vec<Idle>)>>,
 }
 
 struct Idle {
@@ -98,35 +100,47 @@ impl HostPool {
 
     /// The connection used last, for it is the least likely to be closing.
     fn take_idle(&self) -> Option<Connection> {
+        let here = here()?;
         loop {
-            let mut idle = self.idle().pop()?.connection;
-            if idle.is_ready() {
-                return Some(idle);
+            let last = self.idle().iter_mut().find(|(home, _)| *home == here)?.1.pop()?;
+            let mut connection = last.connection;
+            if connection.is_ready() {
+                return Some(connection);
             }
         }
     }
 
     fn keep(&self, connection: Connection) {
+        let Some(here) = here() else { return };
+        let kept = Idle { connection, since: Instant::now() };
         let mut idle = self.idle();
-        if idle.len() < MOST_IDLE {
-            idle.push(Idle { connection, since: Instant::now() });
+        match idle.iter_mut().find(|(home, _)| *home == here) {
+            Some((_, those)) if those.len() < MOST_IDLE => those.push(kept),
+            Some(_) => {}
+            None => idle.push((here, vec![kept])),
         }
     }
 
     /// Closes what has been idle for long.
     fn drop_stale(&self) {
-        let mut idle = self.idle();
-        // They are in the order of their last use.
-        let fresh = idle.iter().position(|idle| idle.since.elapsed() < LONGEST_IDLE).unwrap_or(idle.len());
-        let stale: Vec<Idle> = idle.drain(..fresh).collect();
+        let mut stale: Vec<Idle> = Vec::new();
+        for (_, those) in self.idle().iter_mut() {
+            // They are in the order of their last use.
+            let fresh = those.iter().position(|idle| idle.since.elapsed() < LONGEST_IDLE).unwrap_or(those.len());
+            stale.extend(those.drain(..fresh));
+        }
         // Closing is left to after the lock.
-        drop(idle);
         drop(stale);
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(runtime::Id, Vec<Idle>)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The runtime that drives what the calling task does.
+fn here() -> Option<runtime::Id> {
+    runtime::Handle::try_current().ok().map(|runtime| runtime.id())
 }
 
 impl Answer {

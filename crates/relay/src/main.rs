@@ -65,18 +65,18 @@ fn serve(flags: ConfigFlags, output: Output) -> anyhow::Result<Exit> {
     let config = Config::load(flags)?;
     telemetry::start()?;
     prepare_process();
-    Runtimes::start()?.run(async |aside| {
+    Runtimes::start()?.run(async |handles| {
         let stop = signals::Stop::on_signals()?;
         let mut predecessor = Predecessor::from_env()?;
         let server = wiring::build(config, Given::from_env(), predecessor.as_mut(), output).await?;
-        serve::run(server, predecessor, stop, &aside, output).await
+        serve::run(server, predecessor, stop, &handles, output).await
     })
 }
 
 fn demo(output: Output) -> anyhow::Result<Exit> {
     telemetry::start_quietly()?;
     prepare_process();
-    Runtimes::start()?.run(async |aside| demo::run(&aside, output).await)
+    Runtimes::start()?.run(async |handles| demo::run(&handles, output).await)
 }
 
 fn ask(command: Command, output: Output) -> anyhow::Result<Exit> {

@@ -1,5 +1,8 @@
-//! Runtimes: one that serves clients, one for whoever looks, and two for what changes something. The later ones
+//! Runtimes: some that serve clients, one for whoever looks, and two for what changes something. The later ones
 //! step back when processors are short.
+//!
+//! Clients are served by one runtime of one thread for each processor: a connection stays on its thread, and no request
+//! is handed from one to the other (ADR 0023).
 //!
 //! Applying a fleet of ten thousand routes, a look through the log, a page of the console each take a processor for
 //! milliseconds. On the runtime that serves clients their requests would wait behind it; on threads of equal standing
@@ -30,15 +33,19 @@ const THREADS: usize = 2;
 
 /// The runtimes of a server.
 pub(crate) struct Runtimes {
-    gateway: Runtime,
+    /// Starts and ends the server, and accepts connections.
+    main: Runtime,
+    gateway: Vec<Runtime>,
     background: Runtime,
     leisurely_changes: Runtime,
     changes: Runtime,
 }
 
-/// Where everything goes that is no client's request.
+/// Where everything goes that is not of the calling runtime.
 #[derive(Clone, Debug)]
-pub(crate) struct Aside {
+pub(crate) struct Handles {
+    /// For clients' connections.
+    pub(crate) gateway: Vec<Handle>,
     /// For whoever looks, and for the rounds.
     pub(crate) background: Handle,
     /// For what changes something, or weighs a change.
@@ -53,31 +60,33 @@ impl Runtimes {
     pub(crate) fn start() -> std::io::Result<Self> {
         // Of the process, not of the thread that starts another: those have stepped back already.
         let standing = rustix::process::getpriority_process(None)?;
+        let processors = std::thread::available_parallelism()?.get();
         let behind = |steps: i32| move || step_back(standing + steps);
         Ok(Self {
-            background: aside("background", behind(LOOKING))?,
-            leisurely_changes: aside("changes", move || {
+            background: runtime("background", THREADS, behind(LOOKING))?,
+            leisurely_changes: runtime("changes", THREADS, move || {
                 if !step_aside() {
                     step_back(standing + CHANGING);
                 }
             })?,
-            changes: aside("changes-now", behind(CHANGING))?,
-            gateway: Runtime::new()?,
+            changes: runtime("changes-now", THREADS, behind(CHANGING))?,
+            gateway: (0..processors).map(|_| runtime("gateway", 1, || {})).collect::<Result<_, _>>()?,
+            main: Builder::new_current_thread().enable_all().build()?,
         })
     }
 
-    /// Runs `work` on the gateway's runtime; it is given the others.
-    pub(crate) fn run<T>(self, work: impl AsyncFnOnce(Aside) -> T) -> T {
-        let changes =
-            Changes { leisurely: self.leisurely_changes.handle().clone(), at_once: self.changes.handle().clone() };
-        let aside = Aside { background: self.background.handle().clone(), changes };
-        self.gateway.block_on(work(aside))
+    /// Runs `work` on the calling thread; it is given the others.
+    pub(crate) fn run<T>(self, work: impl AsyncFnOnce(Handles) -> T) -> T {
+        let handle = |runtime: &Runtime| runtime.handle().clone();
+        let changes = Changes { leisurely: handle(&self.leisurely_changes), at_once: handle(&self.changes) };
+        let gateway = self.gateway.iter().map(handle).collect();
+        self.main.block_on(work(Handles { gateway, background: handle(&self.background), changes }))
     }
 }
 
-fn aside(name: &str, on_thread_start: impl Fn() + Send + Sync + 'static) -> std::io::Result<Runtime> {
+fn runtime(name: &str, threads: usize, on_thread_start: impl Fn() + Send + Sync + 'static) -> std::io::Result<Runtime> {
     Builder::new_multi_thread()
-        .worker_threads(THREADS)
+        .worker_threads(threads)
         .thread_name(name)
         .on_thread_start(on_thread_start)
         .enable_all()

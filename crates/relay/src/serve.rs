@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::handover::{Inheritance, Predecessor, Successor};
 use crate::housekeeping;
 use crate::output::Output;
-use crate::runtimes::Aside;
+use crate::runtimes::Handles;
 use crate::signals::Stop;
 use crate::supervisor;
 use crate::wiring::{self, Server};
@@ -136,14 +136,14 @@ pub(crate) async fn run(
     server: Server,
     predecessor: Option<Predecessor>,
     stop: Stop,
-    aside: &Aside,
+    handles: &Handles,
     output: Output,
 ) -> anyhow::Result<Exit> {
     if let Some(fleet) = server.config.fleet.clone() {
         apply_file(&server, &fleet, output).await?;
     }
     let listeners = Listeners::inherit_or_bind(&server.config, predecessor.as_ref())?;
-    let running = start(server, listeners, predecessor, stop, aside).await?;
+    let running = start(server, listeners, predecessor, stop, handles).await?;
     running.announce(output)?;
     supervisor::ready();
     running.until_stopped().await?;
@@ -186,11 +186,11 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn start(server: &mut Server, aside: &Aside) -> Self {
+    fn start(server: &mut Server, handles: &Handles) -> Self {
         let cancelled = CancellationToken::new();
-        let housekeeping = aside.background.spawn(server.housekeeping().run(cancelled.clone()));
+        let housekeeping = handles.background.spawn(server.housekeeping().run(cancelled.clone()));
         let (worker, stopped) = (server.managed_worker.take(), cancelled.clone());
-        let managed = aside.background.spawn(async move {
+        let managed = handles.background.spawn(async move {
             if let Some(worker) = worker {
                 worker.run(stopped.cancelled_owned()).await;
             }
@@ -251,7 +251,7 @@ pub(crate) async fn start(
     listeners: Listeners,
     predecessor: Option<Predecessor>,
     stop: Stop,
-    aside: &Aside,
+    handles: &Handles,
 ) -> anyhow::Result<Running> {
     let end_admin = CancellationToken::new();
     let (gateway_at, admin_at) = (listeners.gateway.local_addr()?, listeners.admin.local_addr()?);
@@ -264,25 +264,25 @@ pub(crate) async fn start(
     };
     let gateway_listener = TcpListener::from_std(listeners.gateway)?;
     let in_background = |listener| {
-        let _entered = aside.background.enter();
+        let _entered = handles.background.enter();
         TcpListener::from_std(listener)
     };
     let admin_listener = in_background(listeners.admin)?;
     if predecessor.is_some() {
         server.take_health();
     }
-    let gateway = tokio::spawn(Arc::clone(&server.gateway).serve(gateway_listener));
+    let gateway = tokio::spawn(Arc::clone(&server.gateway).serve(gateway_listener, handles.gateway.clone()));
     let status_at = listeners.status.as_ref().map(StdTcpListener::local_addr).transpose()?;
     let addresses = Addresses { gateway: gateway_at, admin: admin_at, status: status_at };
-    let changes = aside.changes.clone();
+    let changes = handles.changes.clone();
     let (draining, cancelled) = (stop.orderly.clone(), end_admin.clone());
     let admin =
-        aside.background.spawn(wiring::serve_admin(&server, addresses, admin_listener, changes, draining, cancelled));
+        handles.background.spawn(wiring::serve_admin(&server, addresses, admin_listener, changes, draining, cancelled));
     let status = match (listeners.status, status_at) {
         (Some(listener), Some(address)) => {
             let page =
-                wiring::serve_status(&server, in_background(listener)?, aside.changes.clone(), end_admin.clone());
-            page.map(|page| Task { address, task: aside.background.spawn(page) })
+                wiring::serve_status(&server, in_background(listener)?, handles.changes.clone(), end_admin.clone());
+            page.map(|page| Task { address, task: handles.background.spawn(page) })
         }
         _ => None,
     };
@@ -290,9 +290,9 @@ pub(crate) async fn start(
         predecessor.relieve().await;
         server.take_limits();
     }
-    let rounds = Rounds::start(&mut server, aside);
+    let rounds = Rounds::start(&mut server, handles);
     let (exporter, stopped) = (server.exporter.take(), end_admin.clone());
-    let exporter = aside.background.spawn(async move {
+    let exporter = handles.background.spawn(async move {
         if let Some(exporter) = exporter {
             exporter.run(stopped.cancelled_owned()).await;
         }

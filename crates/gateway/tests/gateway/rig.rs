@@ -177,7 +177,7 @@ impl Setup {
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let address = listener.local_addr().expect("has an address");
-        let serving = tokio::spawn(Arc::clone(&gateway).serve(listener));
+        let serving = tokio::spawn(Arc::clone(&gateway).serve(listener, Vec::new()));
         Rig { hosts, gateway, address, clock, ledger, bindings, health, shutdown, fleet, serving, dir }
     }
 }

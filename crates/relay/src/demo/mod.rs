@@ -16,13 +16,13 @@ use crate::cli::Exit;
 use crate::client::Client;
 use crate::config::Config;
 use crate::output::Output;
-use crate::runtimes::Aside;
+use crate::runtimes::Handles;
 use crate::serve::{self, Listeners};
 use crate::signals::Stop;
 use crate::wiring::{self, Given};
 
 /// Runs until Ctrl-C.
-pub(crate) async fn run(aside: &Aside, output: Output) -> anyhow::Result<Exit> {
+pub(crate) async fn run(handles: &Handles, output: Output) -> anyhow::Result<Exit> {
     // Its hosts and its directory go with this process: nothing can follow it.
     let stop = Stop { restart: Arc::default(), ..Stop::on_signals()? };
     let directory = tempfile::Builder::new().prefix("relay-manager-demo-").tempdir();
@@ -37,7 +37,7 @@ pub(crate) async fn run(aside: &Aside, output: Output) -> anyhow::Result<Exit> {
     let consumer_key = relay_store::generate_consumer_key();
     let document = FleetDocument::from_toml(&fleet::document(&hosts, &consumer_key))?;
     server.control.apply(&document, "demo").await?;
-    let running = serve::start(server, listeners, None, stop, aside).await?;
+    let running = serve::start(server, listeners, None, stop, handles).await?;
 
     let client = Client::new(&format!("http://{}", running.admin()), admin_token.clone())?;
     let scene =
