@@ -14,6 +14,7 @@ use crate::buffers::Held;
 use crate::coding::{Coding, Takes};
 use crate::headers;
 use crate::host_body::{Broken, HostBody};
+use crate::lanes::reading;
 use crate::options::{MAX_ERROR_ANSWER, MAX_START_FRAMES, MAX_WHOLE_ANSWER};
 use crate::splice::{self, Edit};
 use crate::stream::{Relaying, Then, take_events};
@@ -215,7 +216,7 @@ async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>, mut held: Held) 
     }
     upstream.done();
     let body = body.finish();
-    let read = shown.dialect.whole(&body).ok_or(Unusable::Bad)?;
+    let read = reading(body.len(), || shown.dialect.whole(&body)).ok_or(Unusable::Bad)?;
     if read.meaning == Meaning::Error {
         return Err(Unusable::ErrorInStream(body));
     }

@@ -16,6 +16,7 @@ use crate::Gateway;
 use crate::buffers::Held;
 use crate::client::{Client, may_take};
 use crate::error::{GatewayError, Interrupted, overloaded};
+use crate::lanes::reading;
 use crate::surface::{Call, Envelope, EnvelopeError, Form, Request};
 
 /// A body of which enough is there.
@@ -66,7 +67,7 @@ impl Gateway {
         let content_type = head.fields.text("content-type").unwrap_or_default();
         let Some(form) = call.form(content_type) else {
             let body = client.body(limit, &mut held).await?;
-            let envelope = Request { call, body: &body }.read().map_err(GatewayError::from)?;
+            let envelope = reading(body.len(), || Request { call, body: &body }.read()).map_err(GatewayError::from)?;
             return Ok(Received { envelope, body, held, intake: None });
         };
         let mut form = form.map_err(unfinished)?;

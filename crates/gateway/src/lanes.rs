@@ -6,7 +6,16 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// A text of this length takes milliseconds to be read.
+const LONG: usize = 1024 * 1024;
+
+/// Reads a text of so many bytes. While that takes long, another thread goes on with the connections of this one.
+pub(crate) fn reading<T>(length: usize, read: impl FnOnce() -> T) -> T {
+    let may_leave = || Handle::try_current().is_ok_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if length >= LONG && may_leave() { tokio::task::block_in_place(read) } else { read() }
+}
 
 /// The runtimes among which connections are shared out.
 pub(crate) struct Lanes {
@@ -62,6 +71,17 @@ mod tests {
         assert_eq!(at, [0, 1, 2, 0, 1, 2].map(Some));
         drop(open.remove(4));
         assert_eq!(number(lanes.emptiest().0), Some(1), "where one has left");
+    }
+
+    #[test]
+    fn while_a_long_text_is_read_the_thread_s_other_connections_are_served() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("starts a runtime");
+        let served = runtime.block_on(runtime.spawn(async {
+            let (other, is_served) = std::sync::mpsc::channel();
+            tokio::spawn(async move { other.send(()) });
+            reading(LONG, || is_served.recv_timeout(relay_testkit::PATIENCE))
+        }));
+        assert_eq!(served.expect("is no panic"), Ok(()));
     }
 
     #[tokio::test]

@@ -417,6 +417,19 @@ async fn connections_are_used_again_on_both_sides() {
 }
 
 #[tokio::test]
+async fn each_thread_uses_the_connections_to_hosts_that_it_opened() {
+    let rig = Setup::hosts(1).threads(2).start().await;
+    let mut connections = [rig.connect().await, rig.connect().await, rig.connect().await, rig.connect().await];
+    for turn in 0..3 {
+        for connection in &mut connections {
+            let mut answer = connection.call(rig.chat(request(&format!("turn {turn}"), turn % 2 == 1))).await;
+            assert!(answer.text().await.contains("turn"));
+        }
+    }
+    assert_eq!((rig.calls(), rig.hosts[0].connections_accepted()), (vec![12], 2));
+}
+
+#[tokio::test]
 async fn requests_sent_at_once_on_one_connection_are_answered_in_order() {
     let rig = Setup::hosts(1).start().await;
     let mut wire = rig.wire().await;

@@ -22,6 +22,7 @@ use relay_testkit::{FakeHost, FakeHostBuilder, PATIENCE, Reply};
 use relay_traces::Settings;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::client::{Call, Connection, Wire};
@@ -59,6 +60,7 @@ pub(crate) struct Setup {
     connect_timeout: Duration,
     managed: Arc<dyn ManagedKeys>,
     tracing: Option<Settings>,
+    threads: usize,
 }
 
 impl Setup {
@@ -74,7 +76,13 @@ impl Setup {
             connect_timeout: ClientOptions::default().connect_timeout,
             managed: Arc::new(NoManagedKeys),
             tracing: None,
+            threads: 0,
         }
+    }
+
+    /// Clients are served by so many threads, not by the test's own.
+    pub(crate) fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// Spans go where these settings say.
@@ -177,8 +185,11 @@ impl Setup {
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let address = listener.local_addr().expect("has an address");
-        let serving = tokio::spawn(Arc::clone(&gateway).serve(listener, Vec::new()));
-        Rig { hosts, gateway, address, clock, ledger, bindings, health, shutdown, fleet, serving, dir }
+        let thread = || Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("starts a runtime");
+        let threads: Vec<_> = (0..self.threads).map(|_| thread()).collect();
+        let handles = threads.iter().map(|runtime| runtime.handle().clone()).collect();
+        let serving = tokio::spawn(Arc::clone(&gateway).serve(listener, handles));
+        Rig { hosts, gateway, address, clock, ledger, bindings, health, shutdown, fleet, serving, threads, dir }
     }
 }
 
@@ -194,12 +205,14 @@ pub(crate) struct Rig {
     pub(crate) shutdown: Shutdown,
     fleet: Fleet,
     serving: JoinHandle<()>,
+    threads: Vec<Runtime>,
     dir: TempDir,
 }
 
 impl Drop for Rig {
     fn drop(&mut self) {
         self.serving.abort();
+        self.threads.drain(..).for_each(Runtime::shutdown_background);
     }
 }
 
