@@ -14,6 +14,7 @@ mod certificate;
 pub mod client;
 mod connector;
 pub mod endpoint;
+mod idle;
 mod inspect;
 pub mod managed;
 pub mod pool;

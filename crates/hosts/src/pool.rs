@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::Uri;
@@ -15,14 +15,8 @@ use tokio::runtime;
 
 use crate::client::SendError;
 use crate::connector::{BoxError, BoxFuture};
+use crate::idle::Idle;
 use crate::socket::Socket;
-
-/// Hosts close idle connections after 120 s (sub2api-host-api.md §6); ours go
-/// well before, so that a request rarely meets one that is closing.
-const LONGEST_IDLE: Duration = Duration::from_secs(55);
-
-/// Idle connections kept for each host by each runtime.
-const MOST_IDLE: usize = 1024;
 
 type Connection = Box<ClientConnection<Socket>>;
 
@@ -33,13 +27,7 @@ pub(crate) type Connect = dyn Fn(Uri) -> BoxFuture<Result<Socket, BoxError>> + S
 pub struct HostPool {
     uri: Uri,
     connect: Arc<Connect>,
-    /// By the runtime that drives them: on another one, a request would be woken across processors.
-    idle: Mutex<Vec<(runtime::Id, Vec<Idle>)>>,
-}
-
-struct Idle {
-    connection: Connection,
-    since: Instant,
+    idle: Mutex<Idle<Connection>>,
 }
 
 /// A request ready to be sent; cheap to clone.
@@ -59,6 +47,8 @@ pub struct Answer {
     /// Status and fields.
     pub head: ResponseHead,
     connection: Connection,
+    /// Of the connection.
+    runtime: runtime::Id,
     pool: Arc<HostPool>,
 }
 
@@ -73,14 +63,15 @@ impl HostPool {
     ///
     /// A kept connection that turns out to be closed before a byte of an
     /// answer came is no failure: the request is sent once more, over a new
-    /// one (spec §5).
+    /// one (spec §5). To be called on a tokio runtime.
     ///
     /// # Errors
     /// See [`SendError`].
     pub async fn send(self: &Arc<Self>, request: RelayRequest) -> Result<Answer, SendError> {
-        if let Some(mut connection) = self.take_idle() {
+        let here = runtime::Handle::current().id();
+        if let Some((runtime, mut connection)) = self.take_idle(here) {
             match connection.send(request.head.clone(), request.body.clone(), request.rest.clone()).await {
-                Ok(head) => return Ok(self.answer(head, connection)),
+                Ok(head) => return Ok(self.answer(head, connection, runtime)),
                 Err(relay_http1::SendError::Broken(_)) if !connection.has_received() => {}
                 Err(error) => return Err(SendError::of_answer(error)),
             }
@@ -88,59 +79,35 @@ impl HostPool {
         let socket = (self.connect)(self.uri.clone()).await.map_err(SendError::of_connect)?;
         let mut connection = Box::new(ClientConnection::new(socket));
         match connection.send(request.head, request.body, request.rest).await {
-            Ok(head) => Ok(self.answer(head, connection)),
+            Ok(head) => Ok(self.answer(head, connection, here)),
             Err(error) if connection.bytes_sent() == 0 => Err(SendError::NotSent(error.into())),
             Err(error) => Err(SendError::of_answer(error)),
         }
     }
 
-    fn answer(self: &Arc<Self>, head: ResponseHead, connection: Connection) -> Answer {
-        Answer { head, connection, pool: Arc::clone(self) }
+    fn answer(self: &Arc<Self>, head: ResponseHead, connection: Connection, runtime: runtime::Id) -> Answer {
+        Answer { head, connection, runtime, pool: Arc::clone(self) }
     }
 
-    /// The connection used last, for it is the least likely to be closing.
-    fn take_idle(&self) -> Option<Connection> {
-        let here = here()?;
+    fn take_idle(&self, here: runtime::Id) -> Option<(runtime::Id, Connection)> {
         loop {
-            let last = self.idle().iter_mut().find(|(home, _)| *home == here)?.1.pop()?;
-            let mut connection = last.connection;
+            let (runtime, mut connection) = self.idle().take(here, Instant::now())?;
             if connection.is_ready() {
-                return Some(connection);
+                return Some((runtime, connection));
             }
-        }
-    }
-
-    fn keep(&self, connection: Connection) {
-        let Some(here) = here() else { return };
-        let kept = Idle { connection, since: Instant::now() };
-        let mut idle = self.idle();
-        match idle.iter_mut().find(|(home, _)| *home == here) {
-            Some((_, those)) if those.len() < MOST_IDLE => those.push(kept),
-            Some(_) => {}
-            None => idle.push((here, vec![kept])),
         }
     }
 
     /// Closes what has been idle for long.
     fn drop_stale(&self) {
-        let mut stale: Vec<Idle> = Vec::new();
-        for (_, those) in self.idle().iter_mut() {
-            // They are in the order of their last use.
-            let fresh = those.iter().position(|idle| idle.since.elapsed() < LONGEST_IDLE).unwrap_or(those.len());
-            stale.extend(those.drain(..fresh));
-        }
         // Closing is left to after the lock.
+        let stale = self.idle().stale(Instant::now());
         drop(stale);
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(runtime::Id, Vec<Idle>)>> {
+    fn idle(&self) -> MutexGuard<'_, Idle<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The runtime that drives what the calling task does.
-fn here() -> Option<runtime::Id> {
-    runtime::Handle::try_current().ok().map(|runtime| runtime.id())
 }
 
 impl Answer {
@@ -156,7 +123,7 @@ impl Answer {
     /// for another request, if it can be.
     pub fn done(self) {
         if self.connection.may_be_kept() {
-            self.pool.keep(self.connection);
+            self.pool.idle().keep(self.runtime, self.connection, Instant::now());
         }
     }
 }
