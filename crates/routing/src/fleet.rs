@@ -11,6 +11,7 @@ use relay_domain::{
 use rustc_hash::FxHashMap;
 
 use crate::Exclusion;
+use crate::keys_by_hash::KeysByHash;
 use crate::score::text_hash;
 
 /// A route of one snapshot; it means nothing in another.
@@ -166,7 +167,7 @@ pub struct Snapshot {
     /// Side by side: which one a request asks for is any of them.
     keys: Vec<ConsumerKey>,
     key_by_id: FxHashMap<KeyId, u32>,
-    key_by_hash: FxHashMap<[u8; 32], u32>,
+    key_by_hash: KeysByHash,
 }
 
 impl Snapshot {
@@ -197,8 +198,7 @@ impl Snapshot {
             .collect();
         keys.sort_by(|a, b| a.id.cmp(&b.id));
         let key_by_id = index(keys.iter().map(|key| key.id.clone()));
-        let key_by_hash = keys.iter().zip(0..).flat_map(|(key, index)| hashes(key).map(move |hash| (hash, index)));
-        let key_by_hash = key_by_hash.collect();
+        let key_by_hash = KeysByHash::new(&keys);
 
         let mut routes: Vec<RouteEntry> = fleet
             .routes
@@ -251,7 +251,7 @@ impl Snapshot {
     /// The key whose secret, or the one before its rotation, has this keyed hash. A match
     /// says who calls; whether that secret is still good is for the caller to check.
     pub fn key_by_hash(&self, hash: &KeyHash) -> Option<KeyIndex> {
-        self.key_by_hash.get(&hash.0).copied().map(KeyIndex)
+        self.key_by_hash.find(hash, &self.keys).map(KeyIndex)
     }
 
     /// The key at `index`, which is of this snapshot.
@@ -358,11 +358,6 @@ impl Snapshot {
     fn group_entry(&self, id: &str) -> Option<&GroupEntry> {
         self.group_by_id.get(id).map(|index| &self.groups[*index as usize])
     }
-}
-
-/// Everything a key's secret may hash to.
-fn hashes(key: &ConsumerKey) -> impl Iterator<Item = [u8; 32]> {
-    std::iter::once(key.hash.0).chain(key.previous.map(|previous| previous.hash.0))
 }
 
 fn index<K: std::hash::Hash + Eq>(ids: impl Iterator<Item = K>) -> FxHashMap<K, u32> {

@@ -19,6 +19,7 @@
 
 mod backoff;
 mod codes;
+mod keys_by_hash;
 mod window;
 
 pub mod affinity;
