@@ -29,18 +29,21 @@ const GATES_KEPT: usize = 65_536;
 const BEFORE_THE_BEGINNING: u64 = 120_000_000;
 
 /// What is counted for one key or one group.
+///
+/// Laid out by hand: what each request asks comes first, what only those in line ask behind it.
+#[repr(C)]
 pub(crate) struct Gate {
+    waiting: AtomicUsize,
     limiter: Mutex<Limiter>,
     /// The first in line holds the one permit.
     line: Semaphore,
-    waiting: AtomicUsize,
     /// A request of this gate has ended.
     ended: Notify,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { limiter: Mutex::default(), line: Semaphore::new(1), waiting: AtomicUsize::new(0), ended: Notify::new() }
+        Self { waiting: AtomicUsize::new(0), limiter: Mutex::default(), line: Semaphore::new(1), ended: Notify::new() }
     }
 }
 
@@ -129,9 +132,14 @@ impl Drop for Waiting<'_> {
 }
 
 impl Gate {
+    /// Whether somebody is in line.
+    pub(crate) fn has_line(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
     /// Lets a request through, if need be after a wait; when it went through.
     async fn pass(&self, ask: Ask<'_>) -> Result<Now, Refusal> {
-        if self.waiting.load(Ordering::Acquire) == 0 {
+        if !self.has_line() {
             match self.admit(ask, ask.now) {
                 Ok(()) => return Ok(ask.now),
                 Err(refusal) if !ask.is_worth_waiting(&refusal) => return Err(refusal),
@@ -190,7 +198,7 @@ impl Gate {
     }
 
     fn tell_first(&self) {
-        if self.waiting.load(Ordering::Acquire) > 0 {
+        if self.has_line() {
             self.ended.notify_one();
         }
     }

@@ -76,13 +76,16 @@ impl Standing {
 }
 
 /// What is counted for one key or one group.
+///
+/// Laid out by hand: what an admission reads comes first.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Limiter {
-    pub(crate) requests: Window,
-    pub(crate) tokens: Window,
+    in_flight: u32,
     /// Estimated tokens of the requests in flight.
     reserved: u64,
-    in_flight: u32,
+    pub(crate) requests: Window,
+    pub(crate) tokens: Window,
     spending: Spending,
 }
 

@@ -22,8 +22,9 @@ impl Used {
 /// One period's count. Starts empty and in no period.
 #[derive(Clone, Copy, Debug)]
 struct Tally {
-    from: Timestamp,
-    to: Timestamp,
+    /// Both in seconds since 1970, half as long as timestamps: periods begin with a second.
+    from: i64,
+    to: i64,
     used: Used,
 }
 
@@ -34,7 +35,7 @@ pub struct Spending([Tally; Period::ALL.len()]);
 
 impl Default for Spending {
     fn default() -> Self {
-        Self([Tally { from: Timestamp::MIN, to: Timestamp::MIN, used: Used::default() }; Period::ALL.len()])
+        Self([Tally { from: i64::MIN, to: i64::MIN, used: Used::default() }; Period::ALL.len()])
     }
 }
 
@@ -43,7 +44,7 @@ impl Spending {
     pub fn add(&mut self, arrived: Timestamp, used: Used, now: Timestamp) {
         for period in Period::ALL {
             let tally = self.tally(period, now);
-            if (tally.from..tally.to).contains(&arrived) {
+            if (tally.from..tally.to).contains(&arrived.as_second()) {
                 tally.used = tally.used.plus(used);
             }
         }
@@ -56,16 +57,16 @@ impl Spending {
 
     /// When the period that holds `now` ends.
     pub fn ends_at(&mut self, period: Period, now: Timestamp) -> Timestamp {
-        self.tally(period, now).to
+        Timestamp::from_second(self.tally(period, now).to).unwrap_or(Timestamp::MAX)
     }
 
     /// The count of the period that holds `now`, begun anew when another was counted. A clock
     /// that was set back keeps the later period: what was spent is not given out twice.
     fn tally(&mut self, period: Period, now: Timestamp) -> &mut Tally {
         let tally = &mut self.0[period as usize];
-        if now >= tally.to {
+        if now.as_second() >= tally.to {
             let (from, to) = period.around(now);
-            *tally = Tally { from, to, used: Used::default() };
+            *tally = Tally { from: from.as_second(), to: to.as_second(), used: Used::default() };
         }
         tally
     }
