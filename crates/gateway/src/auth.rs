@@ -80,6 +80,9 @@ impl Gateway {
         };
         let hash = (self.hash_key)(&presented);
         let found = serving.snapshot.key_by_hash(&hash);
+        if let Some(key) = found {
+            serving.look_ahead(key);
+        }
         let secret = Secret::new(&presented);
         let caller = self.good(serving, Presented { key: found, secret, hash: Some(hash) })?;
         if !serving.snapshot.key(caller.key).may_be_used_from(address) {
