@@ -118,7 +118,7 @@ impl Gateway {
         let drain = pool.group.on_disconnect.drain_limit();
         let job = Box::new(Job {
             gateway: Arc::clone(self),
-            sticky: sticky.map(|sticky| Sticky::new(sticky, key, &pool)),
+            sticky: sticky.map(|sticky| Sticky::new(sticky, &pool)),
             policy: RetryPolicy {
                 attempts: self.options.attempts,
                 time: self.options.attempts_budget,

@@ -322,9 +322,11 @@ impl Job {
             }
             BindingChange::Insert(binding) => {
                 // Of parallel first requests one wins; this one was served where it was.
-                self.gateway.bindings.bind_if_absent(sticky.entry(binding), now).await;
+                self.gateway.bindings.bind_if_absent(sticky.entry(&self.consumer().id, binding), now).await;
             }
-            BindingChange::Put(binding) => self.gateway.bindings.put(sticky.entry(binding)).await,
+            BindingChange::Put(binding) => {
+                self.gateway.bindings.put(sticky.entry(&self.consumer().id, binding)).await;
+            }
         }
     }
 
