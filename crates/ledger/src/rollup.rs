@@ -9,7 +9,7 @@ use crate::schema::outcome_at;
 pub(crate) const HOUR: i64 = 3_600_000_000;
 
 /// What requests may differ in, other than time: what sums are asked by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dimension {
     /// The key.
     Consumer = 0,
