@@ -28,10 +28,10 @@ pub(super) fn read(mut entry: Entry<'_>, reading: &Reading<'_>, declared: &Decla
 
 fn base_url(entry: &mut Entry<'_>) -> Option<BaseUrl> {
     let text = entry.required_text("base_url")?;
-    let url = BaseUrl::parse(&text);
+    let url = BaseUrl::parse(text);
     url.map_err(|error| {
         // What stands before an @ may be a password.
-        let shown = if error == BaseUrlError::Userinfo { String::new() } else { text };
+        let shown = if error == BaseUrlError::Userinfo { String::new() } else { text.to_owned() };
         entry.fault("base_url", Wrong::BaseUrl(shown, error));
     })
     .ok()
@@ -91,7 +91,7 @@ fn admin_access(
     }
     let password = secret(&mut login, "password", reading, Use::Body, kept_password);
     login.refuse_unknown();
-    Some(AdminAccess::Login { email: email?, password: password? })
+    Some(AdminAccess::Login { email: email?.to_owned(), password: password? })
 }
 
 fn secret(

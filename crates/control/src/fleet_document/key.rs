@@ -32,10 +32,10 @@ pub(super) fn read(
     let groups = groups(&mut entry, declared);
     let enabled = entry.flag("enabled", true);
     let expires_at = expires_at(&mut entry);
-    let subject_id = entry.text("subject_id").filter(|text| !text.is_empty());
-    let subscription_user = entry.text("subscription_user").filter(|text| !text.is_empty());
+    let subject_id = entry.text("subject_id").filter(|text| !text.is_empty()).map(str::to_owned);
+    let subscription_user = entry.text("subscription_user").filter(|text| !text.is_empty()).map(str::to_owned);
     let expose_routing = entry.flag("expose_routing", false);
-    let label = entry.text("label").filter(|text| !text.is_empty());
+    let label = entry.text("label").filter(|text| !text.is_empty()).map(str::to_owned);
     let origins = [KeyOrigin::File, KeyOrigin::Api].map(|origin| (origin.as_str(), origin));
     let origin = entry.choice("origin", KeyOrigin::default(), &origins);
     let models = models(&mut entry);
@@ -101,14 +101,16 @@ fn groups(entry: &mut Entry<'_>, declared: &Declared<'_>) -> Option<Vec<GroupId>
         entry.fault(FIELD, Wrong::NoGroup);
     }
     let mut groups: Vec<GroupId> = Vec::with_capacity(names.len());
-    for name in &names {
-        if !declared.groups.contains(name.as_str()) {
-            let nearest = entry.nearest(name, declared.groups.iter().copied());
-            entry.fault(FIELD, Wrong::NoSuch("group", name.clone(), nearest));
-        } else if groups.iter().any(|group| group.as_str() == name) {
-            entry.fault(FIELD, Wrong::Twice(name.clone()));
-        } else if let Ok(group) = GroupId::new(name) {
-            groups.push(group);
+    for name in names {
+        let Some(group) = declared.groups.get(name) else {
+            let nearest = entry.nearest(name, declared.groups.sorted());
+            entry.fault(FIELD, Wrong::NoSuch("group", name.to_owned(), nearest));
+            continue;
+        };
+        if groups.iter().any(|group| group.as_str() == name) {
+            entry.fault(FIELD, Wrong::Twice(name.to_owned()));
+        } else {
+            groups.extend(group.clone());
         }
     }
     Some(groups)
@@ -117,7 +119,7 @@ fn groups(entry: &mut Entry<'_>, declared: &Declared<'_>) -> Option<Vec<GroupId>
 fn expires_at(entry: &mut Entry<'_>) -> Option<Timestamp> {
     let text = entry.text("expires_at")?;
     let Ok(timestamp) = text.parse::<Timestamp>() else {
-        entry.fault("expires_at", Wrong::Time(text));
+        entry.fault("expires_at", Wrong::Time(text.to_owned()));
         return None;
     };
     // The store keeps microseconds; more would read as a change at every apply.
@@ -127,10 +129,10 @@ fn expires_at(entry: &mut Entry<'_>) -> Option<Timestamp> {
 fn models(entry: &mut Entry<'_>) -> Vec<ModelPattern> {
     let names = entry.texts("models").unwrap_or_default();
     let mut models = Vec::with_capacity(names.len());
-    for name in &names {
+    for name in names {
         match ModelPattern::parse(name) {
             Ok(pattern) => models.push(pattern),
-            Err(error) => entry.fault("models", Wrong::Model(name.clone(), error)),
+            Err(error) => entry.fault("models", Wrong::Model(name.to_owned(), error)),
         }
     }
     models
@@ -139,10 +141,10 @@ fn models(entry: &mut Entry<'_>) -> Vec<ModelPattern> {
 fn allowed_ips(entry: &mut Entry<'_>) -> Vec<IpNet> {
     let texts = entry.texts("allowed_ips").unwrap_or_default();
     let mut ranges = Vec::with_capacity(texts.len());
-    for text in &texts {
+    for text in texts {
         match parse_ip_range(text) {
             Ok(range) => ranges.push(range),
-            Err(_) => entry.fault("allowed_ips", Wrong::Address(text.clone())),
+            Err(_) => entry.fault("allowed_ips", Wrong::Address(text.to_owned())),
         }
     }
     ranges

@@ -1,5 +1,6 @@
 //! `limits` and `budgets` of a key or a group, and decimals.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use relay_domain::{Amount, Budget, DecimalError, Limits, Money, Period};
@@ -72,8 +73,8 @@ fn budget(table: &mut Entry<'_>) -> Option<Budget> {
 /// A decimal, as text or as a whole number: a float could not hold it exactly.
 pub(super) fn decimal<T: FromStr<Err = DecimalError>>(entry: &mut Entry<'_>, field: &'static str) -> Option<T> {
     let text = match entry.value(field)? {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) if number.is_u64() => number.to_string(),
+        Value::String(text) => Cow::Borrowed(text.trim()),
+        Value::Number(number) if number.is_u64() => number.to_string().into(),
         Value::Number(number) => {
             entry.fault(field, Wrong::Inexact(number.clone()));
             return None;
@@ -83,5 +84,5 @@ pub(super) fn decimal<T: FromStr<Err = DecimalError>>(entry: &mut Entry<'_>, fie
             return None;
         }
     };
-    text.parse().map_err(|error| entry.fault(field, Wrong::Decimal(text, error))).ok()
+    text.parse().map_err(|error| entry.fault(field, Wrong::Decimal(text.into_owned(), error))).ok()
 }

@@ -24,15 +24,16 @@ mod toml;
 mod written;
 mod wrong;
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use relay_domain::{ConsumerKey, Fleet, Host, HostKind, IdError, KeyHash, KeyOrigin, Secret, Timestamp};
+use relay_domain::{
+    ConsumerKey, Fleet, GroupId, Host, HostId, HostKind, IdError, KeyHash, KeyOrigin, Secret, Timestamp,
+};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 
 pub(crate) use entry::type_name;
-use entry::{Entry, suggestion};
+use entry::{Entry, Place, field, suggestion};
 pub use export::export;
 pub use fault::{DocumentFault, Fault, Faults};
 pub(crate) use finding::warnings;
@@ -46,9 +47,6 @@ pub use wrong::{Expected, Nearest, Wrong};
 /// The four arrays of a document, with the id field of each.
 const SECTIONS: [(&str, &str); 4] =
     [("host", "host_id"), ("group", "logical_group_id"), ("route", "route_id"), ("key", "key_id")];
-
-/// Characters of an id that faults tell; as many as the API tells of a name.
-const MAX_LABEL: usize = 200;
 
 /// A document that is well-formed TOML or JSON; its content is not checked yet.
 ///
@@ -152,13 +150,40 @@ impl ReadFleet {
 
 /// What the document declares, for checking references before every entry is read.
 struct Declared<'a> {
-    hosts: BTreeMap<&'a str, HostFacts>,
-    groups: BTreeSet<&'a str>,
-    current_hosts: HashMap<&'a str, &'a Host>,
-    current_keys: HashMap<&'a str, &'a ConsumerKey>,
+    hosts: Names<'a, HostFacts>,
+    /// With the id that all who refer to one share.
+    groups: Names<'a, Option<GroupId>>,
+    current_hosts: FxHashMap<&'a str, &'a Host>,
+    current_keys: FxHashMap<&'a str, &'a ConsumerKey>,
+}
+
+/// Names that may be referred to.
+struct Names<'a, T> {
+    known: FxHashMap<&'a str, T>,
+    /// In their order, which decides between names that are equally near.
+    sorted: Vec<&'a str>,
+}
+
+impl<'a, T> Names<'a, T> {
+    fn new(names: impl Iterator<Item = (&'a str, T)>) -> Self {
+        let known: FxHashMap<&str, T> = names.collect();
+        let mut sorted: Vec<&str> = known.keys().copied().collect();
+        sorted.sort_unstable();
+        Self { known, sorted }
+    }
+
+    fn get(&self, name: &str) -> Option<&T> {
+        self.known.get(name)
+    }
+
+    fn sorted(&self) -> impl Iterator<Item = &'a str> {
+        self.sorted.iter().copied()
+    }
 }
 
 struct HostFacts {
+    /// The id that all who refer to it share; none when it is faulty.
+    id: Option<HostId>,
     has_gateway_key: bool,
     /// It has an admin API, and lets us in.
     has_admin_access: bool,
@@ -194,15 +219,19 @@ fn read_beside<'a>(
     let keys = section(&document.0, "key", &mut faults);
     refuse_unknown_sections(&document.0, &mut faults);
     let declared = Declared {
-        hosts: hosts
-            .iter()
-            .filter_map(|(_, fields)| Some((id_text(fields, "host_id")?, HostFacts::of(fields))))
-            .collect(),
-        groups: groups.iter().filter_map(|(_, fields)| id_text(fields, "logical_group_id")).collect(),
+        hosts: Names::new(hosts.iter().filter_map(|(_, fields)| {
+            let id = id_text(fields, "host_id")?;
+            Some((id, HostFacts::of(id, fields)))
+        })),
+        groups: Names::new(groups.iter().filter_map(|(_, fields)| {
+            let id = id_text(fields, "logical_group_id")?;
+            Some((id, GroupId::new(id).ok()))
+        })),
         current_hosts: reading.current.hosts.iter().map(|host| (host.id.as_str(), host)).collect(),
         current_keys: reading.current.keys.iter().map(|key| (key.id.as_str(), key)).collect(),
     };
     let mut fleet = Fleet { generation: reading.current.generation, ..Fleet::default() };
+    fleet.routes.reserve(routes.len());
     let mut generated = Vec::new();
     for_each(0, &hosts, &mut faults, |entry| fleet.hosts.extend(host::read(entry, reading, &declared)));
     for_each(1, &groups, &mut faults, |entry| fleet.groups.extend(group::read(entry)));
@@ -230,7 +259,7 @@ fn carry_keys<'a>(
     keys: &mut Vec<ConsumerKey>,
     faults: &mut Faults,
 ) {
-    let named: HashSet<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+    let named: FxHashSet<&str> = keys.iter().map(|key| key.id.as_str()).collect();
     let kept = kept.into_iter().filter(|key| !named.contains(key.id.as_str()));
     let kept: Vec<ConsumerKey> = kept.cloned().collect();
     for key in &kept {
@@ -238,7 +267,7 @@ fn carry_keys<'a>(
             let entry = || format!("key \"{}\", made over the API", key.id);
             faults.note(|| Fault { path: "key".to_owned(), entry: entry(), wrong });
         };
-        for group in key.groups.iter().filter(|group| !declared.groups.contains(group.as_str())) {
+        for group in key.groups.iter().filter(|group| declared.groups.get(group.as_str()).is_none()) {
             fault(Wrong::GroupOfKeptKey(group.to_string()));
         }
         if let Some(other) = seen.insert(key.hash, key.id.as_str().to_owned()) {
@@ -249,10 +278,14 @@ fn carry_keys<'a>(
 }
 
 impl HostFacts {
-    fn of(fields: &Map<String, Value>) -> Self {
+    fn of(id: &str, fields: &Map<String, Value>) -> Self {
         let has = |name| fields.get(name).is_some_and(|value| !value.is_null());
         let is_sub2api = fields.get("kind").is_none_or(|kind| kind == HostKind::Sub2api.as_str());
-        Self { has_gateway_key: has("gateway_key"), has_admin_access: is_sub2api && (has("admin_key") || has("login")) }
+        Self {
+            id: HostId::new(id).ok(),
+            has_gateway_key: has("gateway_key"),
+            has_admin_access: is_sub2api && (has("admin_key") || has("login")),
+        }
     }
 }
 
@@ -289,11 +322,10 @@ fn section<'a>(document: &'a Map<String, Value>, name: &'static str, faults: &mu
 /// Reads each table of a section, noting ids that were used before.
 fn for_each<'a>(section: usize, tables: &[Table<'a>], faults: &mut Faults, mut read: impl for<'f> FnMut(Entry<'f>)) {
     let (noun, id_field) = SECTIONS[section];
-    let mut ids = HashSet::new();
+    let mut ids = FxHashSet::with_capacity_and_hasher(tables.len(), FxBuildHasher);
     for (index, fields) in tables {
         let id = id_text(fields, id_field);
-        let label = id.map_or_else(|| format!("{noun} #{}", index + 1), |id| format!("{noun} \"{}\"", label_of(id)));
-        let mut entry = Entry::new(faults, format!("{noun}[{index}]"), label, fields);
+        let mut entry = Entry::new(faults, Place::Entry { noun, index: *index, id }, fields);
         if let Some(id) = id.filter(|id| !ids.insert(*id)) {
             entry.fault(id_field, Wrong::DuplicateId(noun, id.to_owned()));
         }
@@ -313,25 +345,17 @@ fn refuse_unknown_sections(document: &Map<String, Value>, faults: &mut Faults) {
     }
 }
 
-/// An id as faults name its entry: each of them has it, and an id of a megabyte is one, too, until it is read.
-fn label_of(id: &str) -> Cow<'_, str> {
-    match id.char_indices().nth(MAX_LABEL) {
-        Some((end, _)) => format!("{}…", &id[..end]).into(),
-        None => id.into(),
-    }
-}
-
-fn id_text<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
-    fields.get(field)?.as_str().map(str::trim).filter(|id| !id.is_empty())
+fn id_text<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    field(fields, name)?.as_str().map(str::trim).filter(|id| !id.is_empty())
 }
 
 /// The id of an entry, or a noted fault.
 fn id<T>(entry: &mut Entry<'_>, field: &'static str, parse: impl Fn(&str) -> Result<T, IdError>) -> Option<T> {
     let text = entry.required_text(field)?;
-    let id = parse(&text);
+    let id = parse(text);
     id.map_err(|error| {
-        let nearest = nearest_id(&text, parse);
-        entry.fault(field, Wrong::Id(text, error, nearest));
+        let nearest = nearest_id(text, parse);
+        entry.fault(field, Wrong::Id(text.to_owned(), error, nearest));
     })
     .ok()
 }

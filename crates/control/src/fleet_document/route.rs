@@ -1,6 +1,6 @@
 //! `[[route]]`.
 
-use relay_domain::{CredentialMode, GroupId, HostId, ModelPattern, Route, RouteCost, RouteId};
+use relay_domain::{CredentialMode, ModelPattern, Route, RouteCost, RouteId};
 use serde_json::Value;
 
 use super::entry::Entry;
@@ -20,21 +20,21 @@ pub(super) fn read(mut entry: Entry<'_>, declared: &Declared<'_>) -> Option<Rout
     let id = super::id(&mut entry, "route_id", RouteId::new);
     let name = entry.text("name").filter(|name| !name.is_empty());
     let group = entry.required_text("logical_group_id");
-    if let Some(group) = group.as_deref().filter(|group| !declared.groups.contains(*group)) {
-        let nearest = entry.nearest(group, declared.groups.iter().copied());
+    if let Some(group) = group.filter(|group| declared.groups.get(group).is_none()) {
+        let nearest = entry.nearest(group, declared.groups.sorted());
         entry.fault("logical_group_id", Wrong::NoSuch("group", group.to_owned(), nearest));
     }
     let public_model = public_model(&mut entry);
     let host = entry.required_text("shadow_host_id");
     let credential = credential(&mut entry);
-    if let Some(host) = &host {
+    if let Some(host) = host {
         check_host(&mut entry, declared, host, credential);
     }
     let shadow_group = shadow_group(&mut entry);
     if credential == CredentialMode::Managed && shadow_group.is_empty() {
         entry.fault("shadow_group_id", Wrong::NoShadowGroup);
     }
-    let shadow_model = entry.text("shadow_model").unwrap_or_default();
+    let shadow_model = entry.text("shadow_model").unwrap_or_default().to_owned();
     let priority = entry.number("priority", MAX_RANK).map_or(DEFAULT_PRIORITY, |priority| priority as u32);
     let weight = entry.number("weight", MAX_RANK).map_or(DEFAULT_WEIGHT, |weight| weight as u32);
     let enabled = entry.flag("enabled", true);
@@ -42,11 +42,11 @@ pub(super) fn read(mut entry: Entry<'_>, declared: &Declared<'_>) -> Option<Rout
     entry.refuse_unknown();
     let id = id?;
     Some(Route {
-        name: name.unwrap_or_else(|| id.as_str().to_owned()),
+        name: name.unwrap_or_else(|| id.as_str()).to_owned(),
         id,
-        group: GroupId::new(&group?).ok()?,
+        group: declared.groups.get(group?)?.clone()?,
         public_model: public_model?,
-        host: HostId::new(&host?).ok()?,
+        host: declared.hosts.get(host?)?.id.clone()?,
         shadow_group,
         shadow_model,
         priority,
@@ -71,7 +71,7 @@ fn cost(entry: &mut Entry<'_>) -> RouteCost {
 
 fn public_model(entry: &mut Entry<'_>) -> Option<ModelPattern> {
     let text = entry.required_text("public_model")?;
-    ModelPattern::parse(&text).map_err(|error| entry.fault("public_model", Wrong::Model(text, error))).ok()
+    ModelPattern::parse(text).map_err(|error| entry.fault("public_model", Wrong::Model(text.to_owned(), error))).ok()
 }
 
 fn credential(entry: &mut Entry<'_>) -> CredentialMode {
@@ -81,7 +81,7 @@ fn credential(entry: &mut Entry<'_>) -> CredentialMode {
 
 fn check_host(entry: &mut Entry<'_>, declared: &Declared<'_>, host: &str, credential: CredentialMode) {
     let Some(facts) = declared.hosts.get(host) else {
-        let nearest = entry.nearest(host, declared.hosts.keys().copied());
+        let nearest = entry.nearest(host, declared.hosts.sorted());
         return entry.fault("shadow_host_id", Wrong::NoSuch("host", host.to_owned(), nearest));
     };
     if credential == CredentialMode::HostKey && !facts.has_gateway_key {
@@ -96,6 +96,6 @@ fn check_host(entry: &mut Entry<'_>, declared: &Declared<'_>, host: &str, creden
 fn shadow_group(entry: &mut Entry<'_>) -> String {
     match entry.value("shadow_group_id") {
         Some(Value::Number(number)) if number.is_u64() => number.to_string(),
-        _ => entry.text("shadow_group_id").unwrap_or_default(),
+        _ => entry.text("shadow_group_id").unwrap_or_default().to_owned(),
     }
 }
