@@ -1,8 +1,7 @@
 //! What changes between two fleets, field by field, without a secret in it.
 
-use std::collections::{HashMap, HashSet};
-
 use relay_domain::{AdminAccess, ConsumerKey, Fleet, Group, Host, Route};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -96,20 +95,27 @@ struct Section<T> {
 
 impl<T: PartialEq> Section<T> {
     fn compare(&self, from: &[T], to: &[T], diff: &mut Diff) {
-        let before: HashMap<&str, &T> = from.iter().map(|entry| ((self.id)(entry), entry)).collect();
-        let after: HashSet<&str> = to.iter().map(self.id).collect();
+        // A document is mostly applied with its entries where they were: those are looked up nowhere.
+        let in_step = from.iter().zip(to).take_while(|(old, new)| (self.id)(old) == (self.id)(new)).count();
+        let ((same_from, from), (same_to, to)) = (from.split_at(in_step), to.split_at(in_step));
+        same_from.iter().zip(same_to).for_each(|(old, new)| self.change(old, new, diff));
+        let before: FxHashMap<&str, &T> = from.iter().map(|entry| ((self.id)(entry), entry)).collect();
+        let after: FxHashSet<&str> = to.iter().map(self.id).collect();
         for entry in to {
             match before.get((self.id)(entry)) {
                 None => diff.added.push(self.name(entry)),
-                Some(old) if *old == entry => {}
-                Some(old) => {
-                    let fields = self.fields(old, entry);
-                    diff.changed.push(ChangedEntry { name: self.name(entry), fields });
-                }
+                Some(old) => self.change(old, entry, diff),
             }
         }
         diff.removed
             .extend(from.iter().filter(|entry| !after.contains((self.id)(entry))).map(|entry| self.name(entry)));
+    }
+
+    /// Notes what is different about an entry.
+    fn change(&self, old: &T, new: &T, diff: &mut Diff) {
+        if old != new {
+            diff.changed.push(ChangedEntry { name: self.name(new), fields: self.fields(old, new) });
+        }
     }
 
     fn name(&self, entry: &T) -> EntryName {
@@ -194,6 +200,15 @@ mod tests {
                 "removed": [{"noun": "host", "id": "b"}],
             })
         );
+    }
+
+    #[test]
+    fn what_comes_in_between_and_what_goes_moves_no_other_entry() {
+        let of =
+            |ids: &[&'static str]| fleet(&ids.iter().map(|id| (*id, "https://a.example", "x")).collect::<Vec<_>>());
+        let diff = diff(&of(&["a", "b", "c", "d"]), &of(&["a", "n", "b", "d"]));
+        let ids = |names: &[EntryName]| names.iter().map(|name| name.id.clone()).collect::<Vec<_>>();
+        assert_eq!((ids(&diff.added), diff.changed, ids(&diff.removed)), (vec!["n".into()], vec![], vec!["c".into()]));
     }
 
     #[test]

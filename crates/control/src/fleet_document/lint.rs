@@ -1,14 +1,16 @@
 //! What is legal in a fleet and probably not meant (spec §8, "what the linter says"), with what to do about it.
 //! docs/plan.md lists the rules.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use relay_domain::host::HOST_STICKY_TTL;
 use relay_domain::{
-    AdminAccess, ConsumerKey, CredentialMode, Fleet, Group, GroupId, Host, Route, SecretSource, Timestamp,
+    AdminAccess, ConsumerKey, CredentialMode, Fleet, Group, GroupId, Host, HostId, ModelPattern, Route, SecretSource,
+    Timestamp,
 };
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::finding::Finding;
 use super::reach::{Dead, dead};
@@ -27,8 +29,8 @@ pub(crate) fn findings(fleet: &Fleet, now: Timestamp) -> Vec<Finding> {
             "add [[host]], [[group]], [[route]] and [[key]]",
         ));
     }
-    let routed: HashSet<&str> = fleet.routes.iter().map(|route| route.group.as_str()).collect();
-    let callable: HashSet<&str> = fleet.keys.iter().flat_map(|key| &key.groups).map(GroupId::as_str).collect();
+    let routed: FxHashSet<&str> = fleet.routes.iter().map(|route| route.group.as_str()).collect();
+    let callable: FxHashSet<&str> = fleet.keys.iter().flat_map(|key| &key.groups).map(GroupId::as_str).collect();
     fleet.hosts.iter().for_each(|host| lint_host(host, &mut findings));
     for group in &fleet.groups {
         lint_group(group, &routed, &callable, &mut findings);
@@ -72,7 +74,7 @@ fn lint_host(host: &Host, findings: &mut Vec<Finding>) {
     }
 }
 
-fn lint_group(group: &Group, routed: &HashSet<&str>, callable: &HashSet<&str>, findings: &mut Vec<Finding>) {
+fn lint_group(group: &Group, routed: &FxHashSet<&str>, callable: &FxHashSet<&str>, findings: &mut Vec<Finding>) {
     let subject = || format!("group \"{}\"", group.id);
     if !routed.contains(group.id.as_str()) {
         let message = "it has no route, so every request to it is refused".to_owned();
@@ -102,7 +104,7 @@ fn lint_group(group: &Group, routed: &HashSet<&str>, callable: &HashSet<&str>, f
     }
 }
 
-fn lint_routes(fleet: &Fleet, callable: &HashSet<&str>, now: Timestamp, findings: &mut Vec<Finding>) {
+fn lint_routes(fleet: &Fleet, callable: &FxHashSet<&str>, now: Timestamp, findings: &mut Vec<Finding>) {
     for (route, why) in dead(fleet, now) {
         let (message, remedy) = match why {
             Dead::HostDisabled => (
@@ -132,24 +134,25 @@ fn lint_routes(fleet: &Fleet, callable: &HashSet<&str>, now: Timestamp, findings
 }
 
 fn lint_models(fleet: &Fleet, findings: &mut Vec<Finding>) {
-    let enabled_hosts: HashMap<&str, bool> = fleet.hosts.iter().map(|host| (host.id.as_str(), host.enabled)).collect();
-    let mut models: BTreeMap<(&str, String), Vec<&Route>> = BTreeMap::new();
+    let enabled_hosts: FxHashMap<&str, bool> =
+        fleet.hosts.iter().map(|host| (host.id.as_str(), host.enabled)).collect();
+    let mut models: FxHashMap<(&GroupId, &ModelPattern), Vec<&Route>> = FxHashMap::default();
     for route in &fleet.routes {
-        models.entry((route.group.as_str(), route.public_model.to_string())).or_default().push(route);
+        models.entry((&route.group, &route.public_model)).or_default().push(route);
     }
-    for ((group, model), routes) in models {
-        let live: Vec<&Route> = routes
-            .into_iter()
-            .filter(|route| route.enabled && enabled_hosts.get(route.host.as_str()) == Some(&true))
-            .collect();
-        lint_model(&format!("group \"{group}\", model \"{model}\""), &live, findings);
+    let mut models: Vec<_> =
+        models.into_iter().map(|((group, model), routes)| (group.as_str(), model.to_string(), routes)).collect();
+    models.sort_unstable_by(|(group, model, _), (other, others, _)| (group, model).cmp(&(other, others)));
+    for (group, model, mut routes) in models {
+        routes.retain(|route| route.enabled && enabled_hosts.get(route.host.as_str()) == Some(&true));
+        lint_model(&|| format!("group \"{group}\", model \"{model}\""), &routes, findings);
     }
 }
 
 /// `live` are the enabled routes on enabled hosts of one model.
-fn lint_model(subject: &str, live: &[&Route], findings: &mut Vec<Finding>) {
+fn lint_model(subject: &dyn Fn() -> String, live: &[&Route], findings: &mut Vec<Finding>) {
     let mut warn = |code, message: String, remedy| {
-        findings.push(Finding::warning(code, subject.to_owned(), message, remedy));
+        findings.push(Finding::warning(code, subject(), message, remedy));
     };
     if live.is_empty() {
         let message = "no enabled route on an enabled host serves it".to_owned();
@@ -159,20 +162,24 @@ fn lint_model(subject: &str, live: &[&Route], findings: &mut Vec<Finding>) {
         let message = "every route has weight 0, so no new conversation is served".to_owned();
         warn("weight_0_everywhere", message, "give one of them a weight above 0");
     }
-    let hosts: BTreeSet<&str> = live.iter().map(|route| route.host.as_str()).collect();
-    if let (1, Some(host)) = (hosts.len(), hosts.first()) {
+    if let Some(host) = only_host(live.iter().copied()) {
         let message = format!("its tiers have one host, \"{host}\"; when it fails nothing else serves the model");
         return warn("one_host_tier", message, "add a route on another host");
     }
     let Some(best) = live.iter().filter(|route| route.weight > 0).map(|route| route.priority).min() else { return };
-    let in_best = live.iter().filter(|route| route.weight > 0 && route.priority == best);
-    let hosts: BTreeSet<&str> = in_best.map(|route| route.host.as_str()).collect();
-    if let (1, Some(host)) = (hosts.len(), hosts.first()) {
+    let in_best = live.iter().copied().filter(|route| route.weight > 0 && route.priority == best);
+    if let Some(host) = only_host(in_best) {
         let message =
             format!("tier {best} has one host, \"{host}\"; when it fails all of its traffic goes a tier down");
         let remedy = "nothing, if that is meant; else add a route on another host to this tier";
-        findings.push(Finding::note("one_host_tier", subject.to_owned(), message, remedy));
+        findings.push(Finding::note("one_host_tier", subject(), message, remedy));
     }
+}
+
+/// The host of all the routes.
+fn only_host<'a>(mut routes: impl Iterator<Item = &'a Route>) -> Option<&'a HostId> {
+    let host = &routes.next()?.host;
+    routes.all(|route| route.host == *host).then_some(host)
 }
 
 /// A managed route serves only keys that say whose subscription pays.

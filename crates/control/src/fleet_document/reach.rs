@@ -1,8 +1,7 @@
 //! Routes that can serve nothing, whatever is asked for.
 
-use std::collections::{HashMap, HashSet};
-
 use relay_domain::{ConsumerKey, CredentialMode, Fleet, ModelPattern, Route, Timestamp};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -55,11 +54,11 @@ pub fn dead_routes(fleet: &Fleet, now: Timestamp) -> Vec<DeadRoute> {
 }
 
 pub(super) fn dead(fleet: &Fleet, now: Timestamp) -> impl Iterator<Item = (&Route, Dead)> {
-    let disabled_hosts: HashSet<&str> =
+    let disabled_hosts: FxHashSet<&str> =
         fleet.hosts.iter().filter(|host| !host.enabled).map(|host| host.id.as_str()).collect();
-    let disabled_groups: HashSet<&str> =
+    let disabled_groups: FxHashSet<&str> =
         fleet.groups.iter().filter(|group| !group.enabled).map(|group| group.id.as_str()).collect();
-    let mut callers: HashMap<&str, Vec<&ConsumerKey>> = HashMap::new();
+    let mut callers: FxHashMap<&str, Vec<&ConsumerKey>> = FxHashMap::default();
     let is_live = |key: &&ConsumerKey| key.enabled && key.expires_at.is_none_or(|at| at > now);
     for key in fleet.keys.iter().filter(is_live) {
         for group in &key.groups {
