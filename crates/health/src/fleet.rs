@@ -1,10 +1,10 @@
 //! The health of the whole fleet, kept over its generations.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use relay_domain::{GroupId, HostId, ModelPattern, RouteId, Timestamp};
+use relay_domain::{GroupId, HostId, ModelPattern, Route, RouteId, Timestamp};
 use relay_routing::breaker::BreakerSettings;
 use relay_routing::clearing::staggered;
 use relay_routing::health::RouteHealth;
@@ -68,33 +68,35 @@ impl FleetHealth {
         let mut book = self.lock();
         let old = std::mem::take(&mut *book);
         let Book { hosts, siblings: models, routes } = &mut *book;
-        let mut of_host: FxHashMap<HostId, Vec<_>> = FxHashMap::default();
-        let mut enabled: FxHashMap<(GroupId, ModelPattern), usize> = FxHashMap::default();
+        let mut of_host: Vec<Vec<Weak<RouteCell>>> = vec![Vec::new(); snapshot.hosts().len()];
         let mut cells = Vec::with_capacity(snapshot.routes().len());
-        for entry in snapshot.routes() {
-            let route = &entry.route;
-            let host = hosts.entry(route.host.clone()).or_insert_with(|| {
-                let known = old.hosts.get(&route.host).cloned();
-                known.unwrap_or_else(|| Arc::new(HostCell::new(route.host.clone(), &self.settings, self.origin)))
-            });
-            let model = (route.group.clone(), route.public_model.clone());
-            *enabled.entry(model.clone()).or_default() += usize::from(entry.disabled.is_none());
-            let siblings =
-                models.entry(model).or_insert_with_key(|model| old.siblings.get(model).cloned().unwrap_or_default());
-            let known = old.routes.get(&route.id).filter(|known| known.host.id == route.host);
-            let cell = known.filter(|known| Arc::ptr_eq(&known.siblings, siblings)).cloned().unwrap_or_else(|| {
-                let (host, siblings) = (Arc::clone(host), Arc::clone(siblings));
-                Arc::new(RouteCell::new(route.id.clone(), host, siblings, &self.settings, self.origin))
-            });
-            of_host.entry(route.host.clone()).or_default().push(Arc::downgrade(&cell));
-            routes.insert(route.id.clone(), Arc::clone(&cell));
-            cells.push(cell);
+        routes.reserve(snapshot.routes().len());
+        // Routes of one model are neighbors: what they share is looked up once.
+        for neighbors in snapshot.routes().chunk_by(|a, b| is_same_model(&a.route, &b.route)) {
+            let model = (neighbors[0].route.group.clone(), neighbors[0].route.public_model.clone());
+            let siblings = old.siblings.get(&model).cloned().unwrap_or_default();
+            siblings.count(neighbors.iter().filter(|entry| entry.disabled.is_none()).count());
+            for RouteEntry { route, host: index, .. } in neighbors {
+                let host = hosts.entry(route.host.clone()).or_insert_with(|| {
+                    let known = old.hosts.get(&route.host).cloned();
+                    known.unwrap_or_else(|| Arc::new(HostCell::new(route.host.clone(), &self.settings, self.origin)))
+                });
+                let known = old.routes.get(&route.id).filter(|known| known.host.id == route.host);
+                let cell =
+                    known.filter(|known| Arc::ptr_eq(&known.siblings, &siblings)).cloned().unwrap_or_else(|| {
+                        let (host, siblings) = (Arc::clone(host), Arc::clone(&siblings));
+                        Arc::new(RouteCell::new(route.id.clone(), host, siblings, &self.settings, self.origin))
+                    });
+                of_host[index.as_usize()].push(Arc::downgrade(&cell));
+                routes.insert(route.id.clone(), Arc::clone(&cell));
+                cells.push(cell);
+            }
+            models.insert(model, siblings);
         }
-        for (model, siblings) in models.iter() {
-            siblings.count(enabled.get(model).copied().unwrap_or_default());
-        }
-        for (id, host) in hosts.iter() {
-            host.lead_to(of_host.remove(id).unwrap_or_default());
+        for (host, leads_to) in snapshot.hosts().iter().zip(of_host) {
+            if let Some(cell) = hosts.get(&host.id) {
+                cell.lead_to(leads_to);
+            }
         }
         Arc::new(GenerationHealth::new(cells))
     }
@@ -179,6 +181,10 @@ impl FleetHealth {
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_same_model(a: &Route, b: &Route) -> bool {
+    (&a.group, &a.public_model) == (&b.group, &b.public_model)
 }
 
 /// The health at one moment, by the ids of routes.
