@@ -264,13 +264,14 @@ impl Control {
     pub(crate) async fn publish(
         &self,
         in_force: &InForce,
-        mut fleet: Fleet,
+        fleet: Fleet,
         diff: &Diff,
         act: &Act<'_>,
     ) -> Result<Generation, PublishError> {
         let Act { actor, action, summary } = act;
+        let fleet = Arc::new(fleet);
         let publication = Publication {
-            fleet: fleet.clone(),
+            fleet: Arc::clone(&fleet),
             based_on: in_force.fleet.generation,
             actor: (*actor).to_owned(),
             summary: summary.clone(),
@@ -280,8 +281,9 @@ impl Control {
             subjects: audit::subjects(diff),
             details: Some(audit::before_and_after(diff, &in_force.fleet, &fleet)),
         };
-        fleet.generation = self.parts.store.publish(publication).await?;
-        let generation = fleet.generation;
+        let generation = self.parts.store.publish(publication).await?;
+        // The store has let go of it, so nothing is copied.
+        let fleet = Fleet { generation, ..Arc::unwrap_or_clone(fleet) };
         self.put_in_force(InForce::new(fleet, &self.parts.health));
         tracing::info!(generation, actor, summary = diff.summary(), "published a fleet");
         Ok(generation)

@@ -1,12 +1,14 @@
 //! Publishing a fleet, and the record it leaves.
 
+use std::sync::Arc;
+
 use relay_domain::{Fleet, Generation, Timestamp};
 
 /// A whole new fleet to publish.
 #[derive(Clone, Debug)]
 pub struct Publication {
     /// The fleet, validated; its own `generation` is ignored.
-    pub fleet: Fleet,
+    pub fleet: Arc<Fleet>,
     /// The generation it was made from.
     pub based_on: Generation,
     /// Who publishes: an admin token's label, or `file:fleet.toml`.

@@ -7,17 +7,19 @@
 mod consistency;
 mod convert;
 
+use std::borrow::Cow;
+
 use relay_domain::{Fleet, Generation};
 use serde::{Deserialize, Serialize};
 
 use crate::{Keyring, PublishError, StoreError};
 
-/// A whole generation.
+/// A whole generation. Its routes, of which there are many, borrow from the fleet while that is written.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct FleetRecords {
+pub(crate) struct FleetRecords<'a> {
     pub(crate) hosts: Vec<HostRecord>,
     pub(crate) groups: Vec<GroupRecord>,
-    pub(crate) routes: Vec<RouteRecord>,
+    pub(crate) routes: Vec<RouteRecord<'a>>,
     pub(crate) keys: Vec<KeyRecord>,
 }
 
@@ -70,17 +72,17 @@ pub(crate) struct GroupRecord {
 
 /// A route.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct RouteRecord {
-    pub(crate) route_id: String,
-    pub(crate) name: String,
-    pub(crate) logical_group_id: String,
-    pub(crate) public_model: String,
-    pub(crate) host_id: String,
-    pub(crate) shadow_group: String,
-    pub(crate) shadow_model: String,
+pub(crate) struct RouteRecord<'a> {
+    pub(crate) route_id: Cow<'a, str>,
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) logical_group_id: Cow<'a, str>,
+    pub(crate) public_model: Cow<'a, str>,
+    pub(crate) host_id: Cow<'a, str>,
+    pub(crate) shadow_group: Cow<'a, str>,
+    pub(crate) shadow_model: Cow<'a, str>,
     pub(crate) priority: i64,
     pub(crate) weight: i64,
-    pub(crate) credential: String,
+    pub(crate) credential: Cow<'a, str>,
     pub(crate) enabled: bool,
     #[serde(default = "one")]
     pub(crate) multiplier: i64,
@@ -144,7 +146,7 @@ fn empty_list() -> String {
     "[]".to_owned()
 }
 
-impl FleetRecords {
+impl<'a> FleetRecords<'a> {
     /// Checks what must hold of every fleet on record.
     ///
     /// # Errors
@@ -154,7 +156,7 @@ impl FleetRecords {
     }
 
     /// Seals a fleet.
-    pub(crate) fn seal(fleet: &Fleet, keyring: &Keyring) -> Self {
+    pub(crate) fn seal(fleet: &'a Fleet, keyring: &Keyring) -> Self {
         Self {
             hosts: fleet.hosts.iter().map(|host| convert::seal_host(host, keyring)).collect(),
             groups: fleet.groups.iter().map(convert::group_record).collect(),

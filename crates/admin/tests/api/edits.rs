@@ -329,7 +329,7 @@ async fn a_publication_of_another_process_is_taken_in_before_a_change() {
     fleet.groups.retain(|group| group.id.as_str() == "gpt");
     fleet.keys.retain(|key| key.id.as_str() == "only");
     let publication = relay_store::Publication {
-        fleet,
+        fleet: fleet.into(),
         based_on: 1,
         actor: "elsewhere".into(),
         summary: String::new(),

@@ -236,7 +236,7 @@ async fn a_base_url_that_may_not_be_used_is_named() {
     fleet.hosts[0].base_url = BaseUrl::parse(&host.base_url()).expect("a URL");
     let publication = Publication {
         based_on: fleet.generation,
-        fleet,
+        fleet: fleet.into(),
         actor: "test".into(),
         summary: String::new(),
         diff: json!({}),

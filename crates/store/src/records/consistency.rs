@@ -13,7 +13,7 @@ pub(super) fn check(records: &FleetRecords) -> Result<(), PublishError> {
     let FleetRecords { hosts, groups, routes, keys } = records;
     let hosts = unique("host", hosts.iter().map(|host| host.host_id.as_str()))?;
     let groups = unique("group", groups.iter().map(|group| group.logical_group_id.as_str()))?;
-    unique("route", routes.iter().map(|route| route.route_id.as_str()))?;
+    unique("route", routes.iter().map(|route| &*route.route_id))?;
     unique("key", keys.iter().map(|key| key.key_id.as_str()))?;
     unique("hash of a key", keys.iter().map(|key| key.hash.as_str()))?;
     for route in routes {

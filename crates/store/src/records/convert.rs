@@ -137,25 +137,28 @@ fn list_text<T: Serialize>(items: impl Iterator<Item = T>) -> String {
     serde_json::to_string(&items.collect::<Vec<_>>()).expect("texts and numbers have a JSON form")
 }
 
-pub(super) fn route_record(route: &Route) -> RouteRecord {
+pub(super) fn route_record(route: &Route) -> RouteRecord<'_> {
     RouteRecord {
-        route_id: route.id.to_string(),
-        name: route.name.clone(),
-        logical_group_id: route.group.to_string(),
-        public_model: route.public_model.to_string(),
-        host_id: route.host.to_string(),
-        shadow_group: route.shadow_group.clone(),
-        shadow_model: route.shadow_model.clone(),
+        route_id: route.id.as_str().into(),
+        name: route.name.as_str().into(),
+        logical_group_id: route.group.as_str().into(),
+        public_model: match &route.public_model {
+            ModelPattern::Exact(name) => name.as_str().into(),
+            prefix @ ModelPattern::Prefix(_) => prefix.to_string().into(),
+        },
+        host_id: route.host.as_str().into(),
+        shadow_group: route.shadow_group.as_str().into(),
+        shadow_model: route.shadow_model.as_str().into(),
         priority: route.priority.into(),
         weight: route.weight.into(),
-        credential: route.credential.as_str().to_owned(),
+        credential: route.credential.as_str().into(),
         enabled: route.enabled,
         multiplier: route.cost.multiplier.millionths().cast_signed(),
         recharge_ratio: route.cost.recharge_ratio.millionths().cast_signed(),
     }
 }
 
-pub(super) fn route(record: RouteRecord) -> Result<Route, StoreError> {
+pub(super) fn route(record: RouteRecord<'_>) -> Result<Route, StoreError> {
     let at = Place { noun: "route", id: &record.route_id };
     let modes = [CredentialMode::HostKey, CredentialMode::Managed, CredentialMode::Caller];
     Ok(Route {
@@ -171,9 +174,9 @@ pub(super) fn route(record: RouteRecord) -> Result<Route, StoreError> {
             multiplier: at.ratio("multiplier", record.multiplier)?,
             recharge_ratio: at.ratio("recharge_ratio", record.recharge_ratio)?,
         },
-        name: record.name,
-        shadow_group: record.shadow_group,
-        shadow_model: record.shadow_model,
+        name: record.name.into_owned(),
+        shadow_group: record.shadow_group.into_owned(),
+        shadow_model: record.shadow_model.into_owned(),
     })
 }
 
@@ -342,12 +345,12 @@ mod tests {
     fn a_row_edited_by_hand_is_named_in_the_error() {
         let record = RouteRecord {
             route_id: "gpt-tokyo".into(),
-            name: String::new(),
+            name: "".into(),
             logical_group_id: "gpt".into(),
             public_model: "gpt-5".into(),
             host_id: "tokyo-1".into(),
-            shadow_group: String::new(),
-            shadow_model: String::new(),
+            shadow_group: "".into(),
+            shadow_model: "".into(),
             priority: -1,
             weight: 1,
             credential: "host_key".into(),

@@ -1,5 +1,7 @@
 //! Generations, each a document, and the newest the fleet in force.
 
+use std::sync::Arc;
+
 use relay_domain::{Fleet, Generation, Timestamp};
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
@@ -46,7 +48,7 @@ pub(super) async fn at(
 pub(super) async fn records(
     connection: &mut SqliteConnection,
     generation: Generation,
-) -> Result<Option<FleetRecords>, StoreError> {
+) -> Result<Option<FleetRecords<'static>>, StoreError> {
     let Ok(number) = i64::try_from(generation) else { return Ok(None) };
     let packed: Option<(Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
         "SELECT document.fleet, base.fleet
@@ -66,13 +68,11 @@ pub(super) async fn records(
 
 pub(super) async fn publish(
     (readers, writer): (&SqlitePool, &SqlitePool),
-    keyring: &Keyring,
+    keyring: &Arc<Keyring>,
     change: Publication,
 ) -> Result<Generation, PublishError> {
-    let records = FleetRecords::seal(&change.fleet, keyring);
-    records.check()?;
     let base = base(readers, change.based_on).await?;
-    let document = packed_apart(records, base).await?;
+    let document = packed_apart(Arc::clone(&change.fleet), Arc::clone(keyring), base).await?;
     // Immediate: the write lock is taken before the current generation is read,
     // so that of two publishers, in whatever processes, one sees the other's.
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
@@ -113,21 +113,33 @@ async fn base(readers: &SqlitePool, based_on: Generation) -> Result<Option<Base>
     Ok(base.map(|(generation, packed)| Base { generation, packed }))
 }
 
-/// Packs a fleet, off the runtime's threads: megabytes take tens of milliseconds.
-async fn packed_apart(records: FleetRecords, base: Option<Base>) -> Result<Document, StoreError> {
-    let packed = tokio::task::spawn_blocking(move || packed(&records, base));
-    packed.await.map_err(std::io::Error::other).flatten().map_err(|error| StoreError::Unavailable(error.into()))
+/// Checks, seals and packs a fleet, off the runtime's threads: megabytes take tens of milliseconds.
+async fn packed_apart(fleet: Arc<Fleet>, keyring: Arc<Keyring>, base: Option<Base>) -> Result<Document, PublishError> {
+    let packed = tokio::task::spawn_blocking(move || {
+        let records = FleetRecords::seal(&fleet, &keyring);
+        records.check()?;
+        packed(&records, base).map_err(unavailable)
+    });
+    packed.await.map_err(std::io::Error::other).map_err(unavailable)?
 }
 
-fn packed(records: &FleetRecords, base: Option<Base>) -> Result<Document, std::io::Error> {
-    let text = serde_json::to_vec(records)?;
-    if let Some(Base { generation, packed }) = base {
-        let room = packed.len() / 2;
-        let fleet = pack(&text, Some(&unpack(packed, None)?))?;
-        // Past half of what it is based on, a document of its own is the better base for those to come.
-        if fleet.len() <= room {
-            return Ok(Document { base: Some(generation), fleet });
-        }
+fn unavailable(error: std::io::Error) -> PublishError {
+    StoreError::Unavailable(error.into()).into()
+}
+
+fn packed(records: &FleetRecords<'_>, base: Option<Base>) -> Result<Document, std::io::Error> {
+    let Some(Base { generation, packed }) = base else {
+        return Ok(Document { base: None, fleet: pack(&serde_json::to_vec(records)?, None)? });
+    };
+    let room = packed.len() / 2;
+    let base = unpack(packed, None)?;
+    // Mostly it is as long as what it is based on: growing step by step would copy the most of it.
+    let mut text = Vec::with_capacity(base.len() + base.len() / 8);
+    serde_json::to_writer(&mut text, records)?;
+    let fleet = pack(&text, Some(&base))?;
+    // Past half of what it is based on, a document of its own is the better base for those to come.
+    if fleet.len() <= room {
+        return Ok(Document { base: Some(generation), fleet });
     }
     Ok(Document { base: None, fleet: pack(&text, None)? })
 }

@@ -164,7 +164,7 @@ pub(crate) fn fleet_of(host_name: &str) -> Fleet {
 pub(crate) fn publication(fleet: Fleet, based_on: Generation) -> Publication {
     let fleet_subjects = fleet.hosts.iter().map(|host| format!("host:{}", host.id)).collect();
     Publication {
-        fleet,
+        fleet: fleet.into(),
         based_on,
         actor: "ops".into(),
         summary: format!("change of {based_on}"),

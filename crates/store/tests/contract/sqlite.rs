@@ -220,7 +220,7 @@ async fn a_database_from_before_documents_keeps_its_generations() {
     assert_eq!(trail[0].details, serde_json::json!({"added": [2]}), "its generation's");
     let change = publication(Fleet { routes: Vec::new(), ..full_fleet() }, 2);
     assert_eq!(store.publish(change.clone()).await.unwrap(), 3);
-    assert_eq!(store.fleet().await.unwrap(), as_generation(change.fleet, 3));
+    assert_eq!(store.fleet().await.unwrap(), as_generation((*change.fleet).clone(), 3));
 }
 
 #[tokio::test]
