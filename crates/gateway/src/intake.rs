@@ -67,7 +67,8 @@ impl Gateway {
         let content_type = head.fields.text("content-type").unwrap_or_default();
         let Some(form) = call.form(content_type) else {
             let body = client.body(limit, &mut held).await?;
-            let envelope = reading(body.len(), || Request { call, body: &body }.read()).map_err(GatewayError::from)?;
+            let request = Request { call, path: head.path(), body: &body };
+            let envelope = reading(body.len(), || request.read()).map_err(GatewayError::from)?;
             return Ok(Received { envelope, body, held, intake: None });
         };
         let mut form = form.map_err(unfinished)?;

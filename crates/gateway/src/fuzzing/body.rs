@@ -22,7 +22,7 @@ pub fn body(data: &[u8]) {
 }
 
 fn facts(dialect: &'static Dialect, body: &Bytes) -> Option<Envelope> {
-    Request { call: &Call::plain(dialect), body }.read().ok()
+    Request { call: &Call::plain(dialect), path: "", body }.read().ok()
 }
 
 fn request(dialect: &'static Dialect, body: &Bytes) {

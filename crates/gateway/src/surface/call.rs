@@ -53,8 +53,6 @@ pub(crate) struct Call {
 /// A model named in a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathModel {
-    /// The name, decoded.
-    pub(crate) asked: String,
     /// Where it stands in the path that hosts know.
     pub(crate) place: Range<usize>,
 }
@@ -85,10 +83,18 @@ impl Call {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'r> {
     pub(crate) call: &'r Call,
+    /// The path as the client sent it.
+    pub(crate) path: &'r str,
     pub(crate) body: &'r Bytes,
 }
 
-impl Request<'_> {
+impl<'r> Request<'r> {
+    /// The model that the path names, as it is written there.
+    pub(super) fn model_in_path(self) -> Option<&'r str> {
+        let path = self.call.path_at_host.as_deref().unwrap_or(self.path);
+        path.get(self.call.model.as_ref()?.place.clone())
+    }
+
     /// Reads the request's facts out of its body.
     ///
     /// # Errors

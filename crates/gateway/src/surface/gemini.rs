@@ -47,8 +47,7 @@ fn recognize(line: RequestLine<'_>) -> Option<Result<Call, WrongMethod>> {
         return None;
     }
     let streams = action == "streamGenerateContent" && line.asks("alt=sse");
-    let asked = percent::decode(model).into_owned();
-    let model = PathModel { asked, place: PATH.len()..PATH.len() + model.len() };
+    let model = PathModel { place: PATH.len()..PATH.len() + model.len() };
     let framing = Some(if streams { Framing::Events } else { Framing::Whole });
     let path_at_host = is_newer.then(|| format!("{PATH}{below}"));
     Some(Call::post(&GEMINI, line).map(|call| Call { path_at_host, model: Some(model), framing, ..call }))
@@ -56,7 +55,7 @@ fn recognize(line: RequestLine<'_>) -> Option<Result<Call, WrongMethod>> {
 
 fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
     let members = Members::read(request.body)?;
-    let model = request.call.model.as_ref().map(|model| model.asked.clone()).unwrap_or_default();
+    let model = percent::decode(request.model_in_path().unwrap_or_default()).into_owned();
     if model.trim().is_empty() {
         return Err(EnvelopeError::NoModel);
     }
@@ -255,7 +254,8 @@ mod tests {
 
     fn read(target: &str, body: &str) -> Result<Envelope, EnvelopeError> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        Request { call: &call(target).unwrap(), body: &body }.read()
+        let path = target.split('?').next().unwrap();
+        Request { call: &call(target).unwrap(), path, body: &body }.read()
     }
 
     fn event(data: &str) -> super::super::reading::Reading {
@@ -269,6 +269,7 @@ mod tests {
             ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", "gemini-2.5-pro", true),
             ("/v1beta/models/gemini-2.5-pro:streamGenerateContent", "gemini-2.5-pro", false),
             ("/v1beta/models/group%2Fqwen:7b:countTokens?alt=sse", "group/qwen:7b", false),
+            ("/v1/models/group%2Fqwen:7b:countTokens?alt=sse", "group/qwen:7b", false),
         ] {
             let envelope = read(target, "{}").unwrap();
             assert_eq!((envelope.model.as_str(), envelope.is_stream()), (model, streams), "{target}");

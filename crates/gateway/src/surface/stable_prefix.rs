@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -69,8 +69,10 @@ impl StablePrefix {
     pub(super) fn with(mut self, value: Option<&RawValue>) -> Self {
         let Some(value) = value else { return self };
         let is_array = value.get().starts_with('[');
-        match is_array.then(|| serde_json::from_str::<Vec<Block<'_>>>(value.get())) {
-            Some(Ok(blocks)) => blocks.iter().for_each(|block| self.block(block)),
+        match is_array.then(|| serde_json::from_str::<Blocks<'_>>(value.get())) {
+            Some(Ok(Blocks(members))) => {
+                members.chunk_by(|a, b| a.block == b.block).for_each(|block| self.block(block));
+            }
             _ => self.text(value.get()),
         }
         self.part(b"");
@@ -88,14 +90,14 @@ impl StablePrefix {
         self.0.digest128().to_be_bytes()
     }
 
-    fn block(&mut self, block: &Block<'_>) {
-        let member = |name: &[u8]| block.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| value.get());
+    fn block(&mut self, block: &[BlockMember<'_>]) {
+        let member = |name: &[u8]| block.iter().find(|member| *member.name == *name).map(|member| member.value.get());
         if let (Some("\"text\"" | "\"input_text\""), Some(text)) = (member(b"type"), member(b"text")) {
             return self.text(text);
         }
-        for (name, value) in &block.0 {
-            self.part(name);
-            self.part(value.get().as_bytes());
+        for member in block {
+            self.part(&member.name);
+            self.part(member.value.get().as_bytes());
         }
     }
 
@@ -116,32 +118,69 @@ impl StablePrefix {
     }
 }
 
-/// One element of a content or of `tools`, without its `cache_control`: that
-/// mark moves on with every turn.
-struct Block<'a>(Vec<(Cow<'a, [u8]>, &'a RawValue)>);
+/// The elements of a content or of `tools`, without their `cache_control`: that mark moves on with every turn. In one
+/// list, since there are many of few members.
+struct Blocks<'a>(Vec<BlockMember<'a>>);
 
-impl<'de> Deserialize<'de> for Block<'de> {
+struct BlockMember<'a> {
+    /// Which element it is of.
+    block: usize,
+    name: Cow<'a, [u8]>,
+    value: &'a RawValue,
+}
+
+impl<'de> Deserialize<'de> for Blocks<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Block<'de>;
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Blocks<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+                f.write_str("an array of objects")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Block<'de>, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Blocks<'de>, A::Error> {
                 let mut members = Vec::new();
-                while let Some(Name(name)) = map.next_key()? {
-                    let value = map.next_value()?;
-                    if *name != *b"cache_control" {
-                        members.push((name, value));
-                    }
+                let mut block = 0;
+                while seq.next_element_seed(Block { block, members: &mut members })?.is_some() {
+                    block += 1;
                 }
-                Ok(Block(members))
+                Ok(Blocks(members))
             }
         }
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// Adds the members of one element.
+struct Block<'m, 'de> {
+    block: usize,
+    members: &'m mut Vec<BlockMember<'de>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Block<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Block<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Name(name)) = map.next_key()? {
+            let value = map.next_value()?;
+            if *name != *b"cache_control" {
+                self.members.push(BlockMember { block: self.block, name, value });
+            }
+        }
+        Ok(())
     }
 }
 

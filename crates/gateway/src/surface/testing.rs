@@ -8,7 +8,7 @@ use super::{Call, Dialect, Envelope, EnvelopeError, Meaning, Request, sse};
 /// The facts of a request with this body.
 pub(crate) fn envelope(dialect: &'static Dialect, body: &str) -> Result<Envelope, EnvelopeError> {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    Request { call: &Call::plain(dialect), body: &body }.read()
+    Request { call: &Call::plain(dialect), path: "", body: &body }.read()
 }
 
 /// One event read.
