@@ -8,13 +8,16 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use zstd::zstd_safe::MAGICNUMBER;
+use zstd::zstd_safe::{MAGICNUMBER, get_frame_content_size};
 
 /// Fast before small: what is won is won by the prefix.
 const LEVEL: i32 = 3;
 
 /// 128 MiB, the largest window that a decoder takes without being told to.
 const LARGEST_WINDOW: u32 = 27;
+
+/// Bytes that are set aside for a text because its frame says that it is so long: fleets of 200,000 routes.
+const MOST_AT_ONCE: usize = 64 * 1024 * 1024;
 
 /// What a frame begins with, and no JSON does.
 const MAGIC: [u8; 4] = MAGICNUMBER.to_le_bytes();
@@ -42,7 +45,9 @@ pub(crate) fn unpack(packed: Vec<u8>, prefix: Option<&[u8]>) -> io::Result<Vec<u
     if !packed.starts_with(&MAGIC) {
         return Ok(packed);
     }
-    let mut text = Vec::new();
+    // A frame tells how long its text is; a torn one may tell anything.
+    let told = get_frame_content_size(&packed).ok().flatten().and_then(|told| usize::try_from(told).ok());
+    let mut text = Vec::with_capacity(told.unwrap_or_default().min(MOST_AT_ONCE));
     zstd::stream::read::Decoder::with_ref_prefix(&packed[..], prefix.unwrap_or_default())?.read_to_end(&mut text)?;
     Ok(text)
 }
