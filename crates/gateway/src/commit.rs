@@ -216,7 +216,12 @@ async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>, mut held: Held) 
     }
     upstream.done();
     let body = body.finish();
-    let read = reading(body.len(), || shown.dialect.whole(&body)).ok_or(Unusable::Bad)?;
+    reading(body.len(), || whole(shown, body, encoded, coding, held))
+}
+
+/// What is told of a whole answer.
+fn whole(shown: Shown<'_>, body: Bytes, encoded: Gathered, coding: Coding, held: Held) -> Result<Committed, Unusable> {
+    let read = shown.dialect.whole(&body).ok_or(Unusable::Bad)?;
     if read.meaning == Meaning::Error {
         return Err(Unusable::ErrorInStream(body));
     }

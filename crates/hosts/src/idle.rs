@@ -44,14 +44,15 @@ impl<T> Idle<T> {
         own.or_else(|| self.0.iter_mut().find_map(|home| home.pop_if(|last| now.duration_since(last.since) >= SPARE)))
     }
 
-    /// Takes one in, if there is room.
-    pub(crate) fn keep(&mut self, runtime: runtime::Id, connection: T, now: Instant) {
+    /// Takes one in; given back, if there is no room.
+    pub(crate) fn keep(&mut self, runtime: runtime::Id, connection: T, now: Instant) -> Option<T> {
         let kept = Waiting { connection, since: now };
         match self.0.iter_mut().find(|home| home.runtime == runtime) {
             Some(home) if home.waiting.len() < MOST => home.waiting.push(kept),
-            Some(_) => {}
+            Some(_) => return Some(kept.connection),
             None => self.0.push(Home { runtime, waiting: vec![kept] }),
         }
+        None
     }
 
     /// What has been idle for long, to be dropped.
@@ -76,18 +77,19 @@ impl<T> Home<T> {
 mod tests {
     use super::*;
 
-    /// Two runtimes, and the time.
-    fn setting() -> (runtime::Id, runtime::Id, Instant) {
-        let id = || runtime::Builder::new_current_thread().build().expect("starts a runtime").handle().id();
-        (id(), id(), Instant::now())
+    /// Two runtimes, whose ids are theirs while they live, and the time.
+    fn setting() -> ([runtime::Runtime; 2], Instant) {
+        let start = || runtime::Builder::new_current_thread().build().expect("starts a runtime");
+        ([start(), start()], Instant::now())
     }
 
     #[test]
     fn a_runtime_has_its_own_first_and_the_one_used_last() {
-        let (here, there, now) = setting();
+        let (runtimes, now) = setting();
+        let [here, there] = runtimes.each_ref().map(|runtime| runtime.handle().id());
         let mut idle = Idle::default();
         for (home, connection) in [(here, 1), (there, 2), (here, 3)] {
-            idle.keep(home, connection, now);
+            assert_eq!(idle.keep(home, connection, now), None);
         }
         assert_eq!(idle.take(here, now), Some((here, 3)));
         assert_eq!(idle.take(here, now), Some((here, 1)));
@@ -96,28 +98,28 @@ mod tests {
 
     #[test]
     fn what_another_runtime_does_not_use_is_taken_and_stays_that_ones() {
-        let (here, there, now) = setting();
+        let (runtimes, now) = setting();
+        let [here, there] = runtimes.each_ref().map(|runtime| runtime.handle().id());
         let mut idle = Idle::default();
-        idle.keep(there, 1, now);
-        idle.keep(there, 2, now + SPARE / 2);
+        assert_eq!(idle.keep(there, 1, now), None);
+        assert_eq!(idle.keep(there, 2, now + SPARE / 2), None);
         assert_eq!(idle.take(here, now + SPARE), None, "it has used one just now");
         let (home, connection) = idle.take(here, now + 2 * SPARE).expect("is spare");
         assert_eq!((home, connection), (there, 2));
-        idle.keep(home, connection, now + 2 * SPARE);
+        assert_eq!(idle.keep(home, connection, now + 2 * SPARE), None);
         assert_eq!(idle.take(there, now + 2 * SPARE), Some((there, 2)));
     }
 
     #[test]
     fn each_is_kept_for_a_while_and_not_without_end() {
-        let (here, there, now) = setting();
+        let (runtimes, now) = setting();
+        let [here, there] = runtimes.each_ref().map(|runtime| runtime.handle().id());
         let mut idle = Idle::default();
         for (home, connection, at) in [(here, 1, now), (here, 2, now + LONGEST / 2), (there, 3, now)] {
-            idle.keep(home, connection, at);
+            assert_eq!(idle.keep(home, connection, at), None);
         }
         assert_eq!(idle.stale(now + LONGEST), [1, 3]);
-        for connection in 0..2 * MOST {
-            idle.keep(here, connection, now);
-        }
-        assert_eq!(idle.stale(now + 2 * LONGEST).len(), MOST);
+        let too_many = (0..2 * MOST).filter_map(|connection| idle.keep(here, connection, now)).count();
+        assert_eq!((idle.stale(now + 2 * LONGEST).len(), too_many), (MOST, MOST + 1), "one was there");
     }
 }

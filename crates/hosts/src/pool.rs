@@ -123,7 +123,9 @@ impl Answer {
     /// for another request, if it can be.
     pub fn done(self) {
         if self.connection.may_be_kept() {
-            self.pool.idle().keep(self.runtime, self.connection, Instant::now());
+            // Closing is left to after the lock.
+            let surplus = self.pool.idle().keep(self.runtime, self.connection, Instant::now());
+            drop(surplus);
         }
     }
 }

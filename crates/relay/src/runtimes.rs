@@ -11,6 +11,8 @@
 //! takes a hundred times as long as a list: it gets what everybody else leaves, or, where that is nothing, stands behind
 //! whoever looks (ADR 0018, ADR 0022).
 
+use std::num::NonZero;
+
 use relay_admin::Changes;
 use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
@@ -60,7 +62,7 @@ impl Runtimes {
     pub(crate) fn start() -> std::io::Result<Self> {
         // Of the process, not of the thread that starts another: those have stepped back already.
         let standing = rustix::process::getpriority_process(None)?;
-        let processors = std::thread::available_parallelism()?.get();
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let behind = |steps: i32| move || step_back(standing + steps);
         Ok(Self {
             background: runtime("background", THREADS, behind(LOOKING))?,

@@ -40,8 +40,17 @@ impl KeysByHash {
         let (first, part) = parts(hash, self.slots.len());
         let (before, from) = self.slots.split_at(first);
         let taken = from.iter().chain(before).take_while(|slot| slot.1 != FREE);
-        let alike = taken.filter(|slot| slot.0 == part).map(|slot| slot.1);
-        alike.into_iter().find(|place| keys[*place as usize].is_named_by(hash))
+        let mut named = taken
+            .filter(|slot| slot.0 == part)
+            .map(|slot| slot.1)
+            .filter(|place| keys[*place as usize].is_named_by(hash));
+        // What was one key's secret may have become another's.
+        let found = named.next()?;
+        if keys[found as usize].hash == *hash {
+            Some(found)
+        } else {
+            named.find(|place| keys[*place as usize].hash == *hash).or(Some(found))
+        }
     }
 }
 
@@ -62,6 +71,7 @@ mod tests {
         let hash = |last: u8| KeyHash(std::array::from_fn(|at| if at == 31 { last } else { 0xff }));
         let mut keys: Vec<_> = (0..9).map(|last| ConsumerKey::new(KeyId::new("k").unwrap(), hash(last))).collect();
         keys[3].previous = Some(PreviousSecret { hash: hash(100), until: Timestamp::MAX });
+        keys[5].previous = Some(PreviousSecret { hash: hash(8), until: Timestamp::MAX });
         let table = KeysByHash::new(&keys);
         for last in 0..9 {
             assert_eq!(table.find(&hash(last), &keys), Some(last.into()));

@@ -330,6 +330,11 @@ impl Rig {
         self.hosts.iter().map(|host| host.received().len()).collect()
     }
 
+    /// How many clients' connections each of its threads drives.
+    pub(crate) fn connections_of_threads(&self) -> Vec<usize> {
+        self.threads.iter().map(|runtime| runtime.metrics().num_alive_tasks()).collect()
+    }
+
     /// Where the log is.
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.dir.path().join("log")
