@@ -40,17 +40,10 @@ impl KeysByHash {
         let (first, part) = parts(hash, self.slots.len());
         let (before, from) = self.slots.split_at(first);
         let taken = from.iter().chain(before).take_while(|slot| slot.1 != FREE);
-        let mut named = taken
-            .filter(|slot| slot.0 == part)
-            .map(|slot| slot.1)
-            .filter(|place| keys[*place as usize].is_named_by(hash));
-        // What was one key's secret may have become another's.
-        let found = named.next()?;
-        if keys[found as usize].hash == *hash {
-            Some(found)
-        } else {
-            named.find(|place| keys[*place as usize].hash == *hash).or(Some(found))
-        }
+        let alike = taken.filter(|slot| slot.0 == part).map(|slot| slot.1);
+        let named = alike.filter(|place| keys[*place as usize].is_named_by(hash));
+        // What was one key's secret may have become another's, whose it is now.
+        named.reduce(|found, place| if keys[place as usize].hash == *hash { place } else { found })
     }
 }
 
