@@ -35,7 +35,7 @@ impl Aside {
         let path = start.dir.join(format!("aside-{}.journal", hex::encode(id)));
         // Held before it has its name: one that nobody holds is finished.
         let draft = path.with_extension("new");
-        let file = JournalFile::create(&draft, &start.writer, NO_DAY, &link, start.capacity.clone())?;
+        let file = JournalFile::create(&draft, &start.writer, NO_DAY, &link, start.fault.clone())?;
         file.hold()?;
         std::fs::rename(draft, path)?;
         Ok(Self { chain: Chain::new(link), file })

@@ -15,11 +15,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::codec::{HASH_BYTES, Hash, chained};
 use crate::day::Day;
+use crate::fault::DiskFault;
 
 const MAGIC: [u8; 8] = *b"RLYJRNL1";
 const WRITER_BYTES: usize = 16;
@@ -47,16 +46,13 @@ impl Link {
     }
 }
 
-/// Bytes that the journal may still write: stands in for a full disk in tests.
-pub(crate) type Capacity = Arc<AtomicU64>;
-
 /// A journal file that is being written.
 #[derive(Debug)]
 pub(crate) struct JournalFile {
     file: File,
     /// Everything before this offset is acknowledged; a failed write is repeated here.
     end: u64,
-    capacity: Option<Capacity>,
+    fault: Option<DiskFault>,
 }
 
 impl JournalFile {
@@ -66,7 +62,7 @@ impl JournalFile {
         writer: &WriterId,
         day: Day,
         link: &Link,
-        capacity: Option<Capacity>,
+        fault: Option<DiskFault>,
     ) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
         let mut header = Vec::with_capacity(HEADER_BYTES);
@@ -75,7 +71,7 @@ impl JournalFile {
         header.extend_from_slice(&day.0.to_le_bytes());
         header.extend_from_slice(&link.entry.to_le_bytes());
         header.extend_from_slice(&link.head);
-        let mut journal = Self { file, end: 0, capacity };
+        let mut journal = Self { file, end: 0, fault };
         journal.append(&header)?;
         Ok(journal)
     }
@@ -87,11 +83,8 @@ impl JournalFile {
 
     /// Appends whole records. After an error the file ends where it did.
     pub(crate) fn append(&mut self, records: &[u8]) -> io::Result<()> {
-        if let Some(capacity) = &self.capacity {
-            let length = records.len() as u64;
-            capacity
-                .try_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(length))
-                .map_err(|_| io::Error::from(io::ErrorKind::StorageFull))?;
+        if let Some(fault) = &self.fault {
+            fault.before_append(records.len())?;
         }
         self.file.write_all_at(records, self.end)?;
         self.end += records.len() as u64;

@@ -214,7 +214,7 @@ impl Ledger {
             last_seq: recovered.last_seq,
             links: recovered.links,
             give_up_after: options.stall_limit,
-            capacity: options.capacity,
+            fault: options.disk_fault,
         };
         let archivist = Arc::new(Archivist {
             dir: dir.clone(),

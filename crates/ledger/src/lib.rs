@@ -27,6 +27,7 @@ mod aside;
 mod codec;
 mod day;
 mod decision;
+mod fault;
 mod filing;
 mod filter;
 mod handover;
@@ -56,6 +57,7 @@ mod verify;
 mod writer;
 
 pub use decision::{Decision, DecisionAttempt, DecisionCandidate, DecisionUsage};
+pub use fault::DiskFault;
 pub use filter::Filter;
 pub use ledger::{IntentRef, Ledger, LedgerStats, OpenError, SegmentError, Stalled, Ticket};
 pub use look::{LogFiles, look};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::journal::Capacity;
+use crate::fault::DiskFault;
 
 /// How a log is kept.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ pub struct LedgerOptions {
     pub stall_limit: Duration,
     /// How long segments are kept.
     pub retention: Duration,
-    /// Bytes that journals may still take; stands in for a full disk in tests.
-    pub capacity: Option<Capacity>,
+    /// A disk that is full or hangs, in tests.
+    pub disk_fault: Option<DiskFault>,
     /// Called first by the thread that files every day: to leave the processors to whoever else wants them. What it is
     /// kept from for long, another thread does.
     pub step_aside: fn(),
@@ -34,7 +34,7 @@ impl LedgerOptions {
             on_stall: OnStall::Refuse,
             stall_limit: Duration::from_secs(1),
             retention: Duration::from_hours(30 * 24),
-            capacity: None,
+            disk_fault: None,
             step_aside: || (),
         }
     }

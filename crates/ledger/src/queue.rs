@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -97,8 +97,8 @@ pub(crate) enum Message {
 struct State {
     messages: Vec<Message>,
     pending_intents: usize,
-    /// The disk takes nothing: only the writer's own thread tries.
-    failing: bool,
+    /// Only the writer's own thread writes.
+    writer_only: bool,
     closing: bool,
 }
 
@@ -106,7 +106,10 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
+    /// The writer's own thread has something to do.
     trouble: Condvar,
+    /// Something has queued for the writer's own thread.
+    queued: Condvar,
     space: Notify,
     capacity: usize,
 }
@@ -116,7 +119,7 @@ pub(crate) struct Queue {
 pub(crate) enum Taken {
     /// Whoever queued it writes it, unless somebody is writing already.
     Write,
-    /// Nothing: the disk fails, and is tried elsewhere.
+    /// Nothing: the writer's own thread does.
     Wait,
 }
 
@@ -129,7 +132,13 @@ pub(crate) enum Rejected {
 
 impl Queue {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { state: Mutex::default(), trouble: Condvar::new(), space: Notify::new(), capacity }
+        Self {
+            state: Mutex::default(),
+            trouble: Condvar::new(),
+            queued: Condvar::new(),
+            space: Notify::new(),
+            capacity,
+        }
     }
 
     pub(crate) fn push_intent(&self, slot: &Arc<Slot>, intent: Box<Intent>) -> Result<Taken, Rejected> {
@@ -141,13 +150,13 @@ impl Queue {
             return Err(Rejected::Full(intent));
         }
         state.pending_intents += 1;
-        Ok(state.push(Message::Intent(Arc::clone(slot), intent)))
+        Ok(self.push(&mut state, Message::Intent(Arc::clone(slot), intent)))
     }
 
     /// Takes an outcome; `None` when the log is closed.
     pub(crate) fn push_outcome(&self, slot: &Arc<Slot>, outcome: Box<Outcome>) -> Option<Taken> {
         let mut state = self.lock();
-        (!state.closing).then(|| state.push(Message::Outcome(Arc::clone(slot), outcome)))
+        (!state.closing).then(|| self.push(&mut state, Message::Outcome(Arc::clone(slot), outcome)))
     }
 
     /// Takes a row of another process, however full the queue is; `false` when the log is closed.
@@ -157,7 +166,7 @@ impl Queue {
             return false;
         }
         state.pending_intents += usize::from(row.is_intent());
-        state.push(Message::Adopted(Arc::clone(slot), row));
+        self.push(&mut state, Message::Adopted(Arc::clone(slot), row));
         true
     }
 
@@ -183,7 +192,7 @@ impl Queue {
     /// Whether something has queued that whoever comes by is to write.
     pub(crate) fn has_work(&self) -> bool {
         let state = self.lock();
-        !state.failing && !state.messages.is_empty()
+        !state.writer_only && !state.messages.is_empty()
     }
 
     /// Tells that `intents` of those taken are no longer pending.
@@ -197,21 +206,33 @@ impl Queue {
         }
     }
 
-    /// From now on nobody else tries to write.
-    pub(crate) fn failed(&self) {
-        self.lock().failing = true;
+    /// From now on nobody writes but the writer's own thread.
+    pub(crate) fn leave_to_writer(&self) {
+        self.lock().writer_only = true;
         self.trouble.notify_all();
     }
 
-    /// Whoever queues something writes it again.
-    pub(crate) fn recovered(&self) {
-        self.lock().failing = false;
+    /// Has whoever queues something write it again, which it says, when nothing has queued and it is `not_before`;
+    /// else waits until something has, or for that time.
+    pub(crate) fn hand_back(&self, not_before: Option<Instant>) -> bool {
+        let mut state = self.lock();
+        if !state.messages.is_empty() {
+            return false;
+        }
+        let left = not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+        if left.is_zero() || state.closing {
+            state.writer_only = false;
+            return true;
+        }
+        let waited = self.queued.wait_timeout_while(state, left, |state| state.messages.is_empty() && !state.closing);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        false
     }
 
-    /// Waits until writing fails, or the log is being closed.
+    /// Waits until writing is left to the writer's own thread, or the log is being closed.
     pub(crate) fn wait_for_trouble(&self) {
         let state = self.lock();
-        let waited = self.trouble.wait_while(state, |state| !state.failing && !state.closing);
+        let waited = self.trouble.wait_while(state, |state| !state.writer_only && !state.closing);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -226,6 +247,7 @@ impl Queue {
     pub(crate) fn close(&self) {
         self.lock().closing = true;
         self.trouble.notify_all();
+        self.queued.notify_all();
         self.space.notify_waiters();
     }
 
@@ -237,14 +259,17 @@ impl Queue {
         self.lock().pending_intents
     }
 
+    fn push(&self, state: &mut State, message: Message) -> Taken {
+        state.messages.push(message);
+        if state.writer_only {
+            self.queued.notify_one();
+            Taken::Wait
+        } else {
+            Taken::Write
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn push(&mut self, message: Message) -> Taken {
-        self.messages.push(message);
-        if self.failing { Taken::Wait } else { Taken::Write }
     }
 }

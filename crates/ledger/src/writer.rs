@@ -7,9 +7,12 @@
 //! request more than the write does, and rows that queue meanwhile are taken
 //! along. It waits for no timer, no `fsync` and no SQLite.
 //!
-//! A disk that fails is tried again by a thread of its own until it takes the
-//! rows; meanwhile requests wait in the queue (spec §7). A disk that hangs holds
-//! up the one thread that is writing, and everybody else waits in the queue.
+//! The writer has a thread of its own that does nothing while that goes well. It
+//! takes over, and callers only queue, when
+//! - the disk fails: it is tried until it takes the rows; requests wait (spec §7);
+//! - a write took long: whoever made it was held up, with all that its thread
+//!   serves, and nobody else shall be until the disk has been quick for a second;
+//! - rows came as fast as a caller wrote them: it has connections to see to.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +22,8 @@ use std::time::{Duration, Instant};
 
 use crate::aside::{Aside, FIRST_ASIDE};
 use crate::day::Day;
-use crate::journal::{Capacity, HEADER_BYTES, JournalFile, Link, WriterId, begin_record, end_record};
+use crate::fault::DiskFault;
+use crate::journal::{HEADER_BYTES, JournalFile, Link, WriterId, begin_record, end_record};
 use crate::progress::{Chunk, Progress, count};
 use crate::queue::{Message, Queue, Slot, SlotState};
 use crate::schema::{encode_intent, encode_outcome};
@@ -28,6 +32,12 @@ use crate::schema::{encode_intent, encode_outcome};
 const BATCH_ROWS: usize = 1024;
 /// A journal file is sealed at this size. Small enough to be gone soon after its rows are filed.
 const CHUNK_BYTES: u64 = 16 << 20;
+/// How often one caller looks for rows that others queued while it wrote.
+const ROUNDS: usize = 8;
+/// A write that takes this long holds up whoever makes it …
+const SLOW_WRITE: Duration = Duration::from_millis(20);
+/// … and for this long after the last one nobody makes one but the writer's own thread.
+const SLOW_SPELL: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -41,7 +51,7 @@ pub(crate) struct Start {
     pub(crate) links: BTreeMap<Day, Link>,
     /// How long writing may fail after the log was closed before what is left is given up.
     pub(crate) give_up_after: Duration,
-    pub(crate) capacity: Option<Capacity>,
+    pub(crate) fault: Option<DiskFault>,
 }
 
 /// A segment's chain, while rows are added to it.
@@ -83,7 +93,7 @@ impl Writing {
     /// Writes what has queued; nothing, when somebody else is writing, who
     /// then takes it along.
     pub(crate) fn write_queued(&self) {
-        loop {
+        for _ in 0..ROUNDS {
             let mut writer = match self.writer.try_lock() {
                 Ok(writer) => writer,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -92,8 +102,10 @@ impl Writing {
             if let Err(error) = writer.write_queued() {
                 tracing::error!(%error, "the decision log cannot be written; requests wait");
                 self.progress.failed(&error);
-                self.queue.failed();
-                return;
+                return self.queue.leave_to_writer();
+            }
+            if writer.slow_until.is_some() {
+                return self.queue.leave_to_writer();
             }
             drop(writer);
             // Who queued a row just now, and found the writer taken, relies on this look.
@@ -101,14 +113,15 @@ impl Writing {
                 return;
             }
         }
+        self.queue.leave_to_writer();
     }
 
-    /// The thread of the writer: idle until the disk fails, and at last the
-    /// one that ends the journal.
+    /// The thread of the writer: idle until writing is left to it, and at last
+    /// the one that ends the journal.
     pub(crate) fn stand_by(&self) {
         loop {
             self.queue.wait_for_trouble();
-            let lost = self.write_until_done();
+            let lost = self.write_for_all();
             if lost > 0 {
                 tracing::error!(
                     rows = lost,
@@ -138,35 +151,39 @@ impl Writing {
         writer.seal_all();
         drop(writer);
         self.progress.writer_done();
+        // Who queued a row meanwhile found the writer taken.
+        self.write_queued();
         Ok(())
     }
 
-    /// Tries until everything queued is on disk, or until there is no time left
-    /// for that; returns the rows that were lost then.
-    fn write_until_done(&self) -> u64 {
-        let mut pause = None;
+    /// Writes until callers may do so again, or until the log is being closed and there is no time left;
+    /// returns the rows that were lost then.
+    fn write_for_all(&self) -> u64 {
+        let mut pause = FIRST_PAUSE;
         let mut give_up_at = None;
         loop {
-            let Err(error) = self.writer().write_queued() else { break };
+            let mut writer = self.writer();
+            let (written, slow_until) = (writer.write_queued(), writer.slow_until());
+            drop(writer);
+            let Err(error) = written else {
+                pause = FIRST_PAUSE;
+                if self.progress.recovered() {
+                    tracing::info!("the decision log is written again");
+                }
+                if self.queue.hand_back(slow_until) {
+                    return 0;
+                }
+                continue;
+            };
             self.progress.failed(&error);
             if give_up_at.is_some_and(|at| Instant::now() >= at) {
                 return self.writer().give_up();
             }
-            let next = pause.map_or(FIRST_PAUSE, |pause: Duration| (pause * 2).min(LONGEST_PAUSE));
-            pause = Some(next);
-            if self.queue.back_off(next) && give_up_at.is_none() {
+            if self.queue.back_off(pause) && give_up_at.is_none() {
                 give_up_at = Some(Instant::now() + self.give_up_after);
             }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.queue.recovered();
-        // Rows that queued until now were left to this thread.
-        if let Err(error) = self.writer().write_queued() {
-            self.progress.failed(&error);
-            self.queue.failed();
-        } else if self.progress.recovered() {
-            tracing::info!("the decision log is written again");
-        }
-        0
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -182,6 +199,8 @@ struct Writer {
     /// Where rows go once the log is handed over.
     aside: Option<Aside>,
     next_seq: u64,
+    /// Until when writes count as slow: a spell that callers sit out.
+    slow_until: Option<Instant>,
     /// Taken from the queue; its room is used again.
     batch: Vec<Message>,
     /// Encoded and not on disk: the rows, the intents among them …
@@ -201,6 +220,7 @@ impl Writer {
             chains: BTreeMap::new(),
             aside: None,
             next_seq,
+            slow_until: None,
             batch: Vec::new(),
             rows: 0,
             waiting: Vec::new(),
@@ -208,25 +228,25 @@ impl Writer {
         }
     }
 
-    /// Puts everything queued on disk. After an error what was encoded is kept for the next try.
+    /// Puts on disk what has queued by now. After an error what was encoded is kept for the next try.
     fn write_queued(&mut self) -> io::Result<()> {
         self.commit()?;
         let mut batch = std::mem::take(&mut self.batch);
-        while self.queue.take(&mut batch) {
-            let mut left = batch.drain(..);
-            while left.len() > 0 {
-                for message in left.by_ref().take(BATCH_ROWS) {
+        self.queue.take(&mut batch);
+        let mut left = batch.drain(..);
+        while left.len() > 0 {
+            for message in left.by_ref().take(BATCH_ROWS) {
+                self.encode(message);
+            }
+            if let Err(error) = self.commit() {
+                // The queue is in order, and what is behind must stay behind.
+                for message in left {
                     self.encode(message);
                 }
-                if let Err(error) = self.commit() {
-                    // The queue is in order, and what is behind must stay behind.
-                    for message in left {
-                        self.encode(message);
-                    }
-                    return Err(error);
-                }
+                return Err(error);
             }
         }
+        drop(left);
         self.batch = batch;
         self.seal_finished();
         Ok(())
@@ -281,11 +301,32 @@ impl Writer {
     /// Puts everything encoded on disk and tells the tickets.
     fn commit(&mut self) -> io::Result<()> {
         if self.rows > 0 {
+            let started = Instant::now();
             self.append_all()?;
+            self.note_time(started);
             count(&self.progress.counters.written, self.rows);
             self.settle(SlotState::Committed);
         }
         Ok(())
+    }
+
+    fn note_time(&mut self, started: Instant) {
+        let took = started.elapsed();
+        if took >= SLOW_WRITE {
+            if self.slow_until().is_none() {
+                tracing::warn!(
+                    ms = took.as_millis() as u64,
+                    "the disk of the decision log is slow; requests wait for it"
+                );
+            }
+            self.slow_until = Some(started + took + SLOW_SPELL);
+        }
+    }
+
+    /// Until when writes count as slow; `None` when they do not any more.
+    fn slow_until(&mut self) -> Option<Instant> {
+        self.slow_until = self.slow_until.filter(|&until| Instant::now() < until);
+        self.slow_until
     }
 
     fn settle(&mut self, state: SlotState) {
@@ -392,7 +433,7 @@ impl Chain {
                 &start.writer,
                 day,
                 &self.committed,
-                start.capacity.clone(),
+                start.fault.clone(),
             )?),
         };
         file.append(&self.buffer)?;

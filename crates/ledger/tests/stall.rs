@@ -1,10 +1,11 @@
 //! A disk that takes nothing more: requests wait, are refused or counted, and nothing queued is lost.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use relay_ledger::{Filter, Ledger, LedgerOptions, OnStall, Stalled, Verdict, verify};
+use relay_ledger::{DiskFault, Filter, Ledger, LedgerOptions, OnStall, Stalled, Ticket, Verdict, verify};
+use tokio::runtime::Handle;
 
 mod support;
 use support::{intent, noon, outcome, write};
@@ -15,7 +16,7 @@ fn full_disk(dir: &std::path::Path, on_stall: OnStall) -> (Ledger, Arc<AtomicU64
         queue: 4,
         on_stall,
         stall_limit: Duration::from_millis(60),
-        capacity: Some(Arc::clone(&capacity)),
+        disk_fault: Some(DiskFault::full_after(Arc::clone(&capacity))),
         ..LedgerOptions::new(dir.join("log"))
     };
     (Ledger::open(options, noon()).expect("opens"), capacity)
@@ -106,4 +107,101 @@ async fn rows_that_cannot_be_filed_stay_in_the_journal_until_they_can() {
     assert_eq!(ledger.recovered(), (2, 0));
     assert_eq!(ledger.reader().get("unfiled").expect("reads").expect("is there").verdict, "complete");
     ledger.close().await;
+}
+
+/// Who appended to the journal: the names of the threads, in order.
+type Appends = Arc<Mutex<Vec<String>>>;
+
+/// A log whose disk does `first` before each append.
+fn watched_disk(dir: &std::path::Path, first: impl Fn() + Send + Sync + 'static) -> (Ledger, Appends) {
+    let appends = Appends::default();
+    let noted = Arc::clone(&appends);
+    let fault = DiskFault::new(move |_| {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        noted.lock().expect("is not poisoned").push(name);
+        first();
+        Ok(())
+    });
+    let options = LedgerOptions {
+        disk_fault: Some(fault),
+        stall_limit: Duration::from_mins(1),
+        ..LedgerOptions::new(dir.join("log"))
+    };
+    (Ledger::open(options, noon()).expect("opens"), appends)
+}
+
+/// Queues an intent in a thread of that name, which writes it unless somebody else does.
+fn queue_in(name: &str, ledger: &Ledger) -> std::thread::JoinHandle<Ticket> {
+    let (ledger, request, runtime) = (ledger.clone(), name.to_owned(), Handle::current());
+    let queue = move || runtime.block_on(ledger.intent(intent(&request, noon()))).expect("is queued");
+    std::thread::Builder::new().name(name.to_owned()).spawn(queue).expect("starts a thread")
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_holds_up_one_caller_and_nobody_until_it_is_quick_again() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let hangs = Arc::new(AtomicBool::new(false));
+    let ((entered, enters), (release, released)) = (mpsc::channel(), mpsc::channel());
+    let released = Mutex::new(released);
+    let (ledger, appends) = watched_disk(dir.path(), {
+        let hangs = Arc::clone(&hangs);
+        move || {
+            if hangs.swap(false, Ordering::SeqCst) {
+                entered.send(()).expect("is awaited");
+                let () = released.lock().expect("is not poisoned").recv().expect("ends");
+            }
+        }
+    });
+    let last = || appends.lock().expect("is not poisoned").last().cloned();
+    let ticket = queue_in("quick", &ledger).join().expect("does not panic");
+    assert_eq!((ticket.committed().await, last().as_deref()), (Ok(()), Some("quick")));
+
+    hangs.store(true, Ordering::SeqCst);
+    let held_up = queue_in("held-up", &ledger);
+    enters.recv().expect("hangs");
+    let queued = queue_in("queued", &ledger).join().expect("is not held up");
+    tokio::time::sleep(Duration::from_millis(25)).await; // How long this disk hangs: nothing is awaited.
+    release.send(()).expect("hangs");
+    held_up.join().expect("goes on").committed().await.expect("is written");
+    queued.committed().await.expect("is written");
+    let after = queue_in("after", &ledger).join().expect("does not panic");
+    after.committed().await.expect("is written");
+    assert_eq!(last().as_deref(), Some("log-writer"));
+
+    while last().as_deref() != Some("again") {
+        let ticket = queue_in("again", &ledger).join().expect("does not panic");
+        ticket.committed().await.expect("is written");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ledger.close().await;
+    assert_eq!(ledger.stats().lost, 0);
+}
+
+#[tokio::test]
+async fn who_writes_for_others_leaves_it_to_the_writer_in_the_end() {
+    const OTHERS: usize = 100;
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let ((wanted, wants), (queued, is_queued)) = (mpsc::channel(), mpsc::channel());
+    let is_queued = Mutex::new(is_queued);
+    // While a row of the caller's is written another one queues, each time.
+    let (ledger, appends) = watched_disk(dir.path(), move || {
+        if std::thread::current().name() == Some("caller") && wanted.send(()).is_ok() {
+            let _ = is_queued.lock().expect("is not poisoned").recv();
+        }
+    });
+    let (others, runtime) = (ledger.clone(), Handle::current());
+    std::thread::spawn(move || {
+        for () in wants.iter().take(OTHERS) {
+            runtime.block_on(others.intent(intent("other", noon()))).expect("is queued");
+            queued.send(()).expect("is awaited");
+        }
+    });
+    queue_in("caller", &ledger).join().expect("does not panic").committed().await.expect("is written");
+    ledger.close().await;
+    let appends = appends.lock().expect("is not poisoned").clone();
+    let of_caller = appends.iter().filter(|name| *name == "caller").count();
+    assert!((2..20).contains(&of_caller), "{appends:?}");
+    assert_eq!(appends.last().map(String::as_str), Some("log-writer"));
+    let stats = ledger.stats();
+    assert_eq!((stats.accepted, stats.written, stats.lost), (of_caller as u64 + 1, of_caller as u64 + 1, 0));
 }

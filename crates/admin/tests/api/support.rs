@@ -21,7 +21,7 @@ use relay_domain::{ManualClock, Timestamp};
 use relay_health::{BreakerSettings, FleetHealth};
 use relay_hosts::admin::AdminClients;
 use relay_hosts::{ClientOptions, HostClient};
-use relay_ledger::{Ledger, LedgerOptions, LedgerReader};
+use relay_ledger::{DiskFault, Ledger, LedgerOptions, LedgerReader};
 use relay_store::{Keyring, MasterKey, Role, SqliteStore, Store, open_sqlite};
 use relay_testkit::FakeHost;
 use serde_json::{Value, json};
@@ -150,7 +150,7 @@ impl Server {
         let budgets: Arc<Mutex<Vec<BudgetUse>>> = Arc::default();
         let room = Arc::new(AtomicU64::new(u64::MAX));
         let options = LedgerOptions {
-            capacity: Some(Arc::clone(&room)),
+            disk_fault: Some(DiskFault::full_after(Arc::clone(&room))),
             stall_limit: relay_testkit::PATIENCE,
             ..LedgerOptions::new(directory.path().join("log"))
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use relay_domain::CredentialMode;
 use relay_hosts::endpoint::fingerprint;
-use relay_ledger::{OnStall, verify};
+use relay_ledger::{DiskFault, OnStall, verify};
 use relay_testkit::{Cut, Gate, PATIENCE, Reply, errors};
 use serde_json::json;
 
@@ -23,7 +23,7 @@ async fn full_disk(on_stall: OnStall, stall_limit: Duration) -> (Rig, Arc<Atomic
     let setup = Setup::hosts(1).ledger(move |options| {
         options.on_stall = on_stall;
         options.stall_limit = stall_limit;
-        options.capacity = Some(capacity);
+        options.disk_fault = Some(DiskFault::full_after(capacity));
     });
     (setup.start().await, room)
 }
