@@ -195,7 +195,7 @@ impl Adoption {
             self.adopt(file)
         });
         self.followed = followed;
-        self.writing.write_queued();
+        self.write_queued();
         self.unsettled.retain(|(kind, slot)| match kind {
             Kind::Intent => slot.state() == SlotState::Queued,
             Kind::Outcome => !slot.has_ended(),
@@ -304,6 +304,12 @@ impl Adoption {
         Ok(None)
     }
 
+    fn write_queued(&self) {
+        if self.queue.has_work() {
+            self.writing.write_queued();
+        }
+    }
+
     /// Ends what nobody will end any more. Whether that is on disk, which it is not when the log is closed meanwhile.
     fn interrupt_rest(&mut self) -> bool {
         let elapsed = SignedDuration::try_from(self.started.elapsed()).unwrap_or_default();
@@ -321,7 +327,7 @@ impl Adoption {
             tracing::warn!(requests = slots.len(), "requests of the process before this one were interrupted");
         }
         while !slots.iter().all(|slot| slot.has_ended()) {
-            self.writing.write_queued();
+            self.write_queued();
             if self.queue.is_closing() {
                 return false;
             }

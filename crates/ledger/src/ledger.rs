@@ -360,9 +360,15 @@ impl Ledger {
         let slot = &reference.0;
         let deadline = Instant::now() + self.0.stall_limit;
         self.flush();
+        let mut looks = 0;
         while !slot.has_ended() && slot.state() != SlotState::Dropped && Instant::now() < deadline {
-            // Somebody else is writing it just now, which takes some microseconds; a failing disk takes longer.
-            tokio::task::yield_now().await;
+            // Somebody else is writing it just now, which takes some microseconds; a failing or slow disk takes longer.
+            if looks < 64 {
+                looks += 1;
+                tokio::task::yield_now().await;
+            } else {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             self.flush();
         }
     }

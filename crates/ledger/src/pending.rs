@@ -50,7 +50,7 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// Requests for each row written, when there are many rows.
-    const REQUESTS_A_ROW: usize = 16;
+    const REQUESTS_A_ROW: usize = 32;
     /// Rows that are few enough to be written at any time.
     const FEW_ROWS: usize = 256;
     /// Rows kept in memory at most: some 10 MiB.

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -97,8 +97,10 @@ pub(crate) enum Message {
 struct State {
     messages: Vec<Message>,
     pending_intents: usize,
-    /// Only the writer's own thread writes.
+    /// Whoever queues something leaves it to the writer's own thread.
     writer_only: bool,
+    /// Something was left to that thread since it last began to write.
+    left: bool,
     closing: bool,
 }
 
@@ -206,25 +208,33 @@ impl Queue {
         }
     }
 
-    /// From now on nobody writes but the writer's own thread.
+    /// From now on the writer's own thread writes, and sees to what whoever calls this could not write.
     pub(crate) fn leave_to_writer(&self) {
-        self.lock().writer_only = true;
+        let mut state = self.lock();
+        (state.writer_only, state.left) = (true, true);
+        drop(state);
         self.trouble.notify_all();
+        self.queued.notify_all();
     }
 
-    /// Has whoever queues something write it again, which it says, when nothing has queued and it is `not_before`;
-    /// else waits until something has, or for that time.
-    pub(crate) fn hand_back(&self, not_before: Option<Instant>) -> bool {
+    /// The writer's own thread begins to write what was left to it.
+    pub(crate) fn take_over(&self) {
+        self.lock().left = false;
+    }
+
+    /// Has whoever queues something write it again, which it says, when there is nothing to write and the disk is not
+    /// `slow`. On a slow one it waits until there is.
+    pub(crate) fn hand_back(&self, slow: bool) -> bool {
         let mut state = self.lock();
-        if !state.messages.is_empty() {
+        let is_idle = |state: &State| !state.left && state.messages.is_empty();
+        if !is_idle(&state) {
             return false;
         }
-        let left = not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
-        if left.is_zero() || state.closing {
+        if !slow || state.closing {
             state.writer_only = false;
             return true;
         }
-        let waited = self.queued.wait_timeout_while(state, left, |state| state.messages.is_empty() && !state.closing);
+        let waited = self.queued.wait_while(state, |state| is_idle(state) && !state.closing);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
         false
     }

@@ -11,7 +11,7 @@
 //! takes over, and callers only queue, when
 //! - the disk fails: it is tried until it takes the rows; requests wait (spec §7);
 //! - a write took long: whoever made it was held up, with all that its thread
-//!   serves, and nobody else shall be until the disk has been quick for a second;
+//!   serves, and nobody else shall be until the disk is quick again;
 //! - rows came as fast as a caller wrote them: it has connections to see to.
 
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ const CHUNK_BYTES: u64 = 16 << 20;
 const ROUNDS: usize = 8;
 /// A write that takes this long holds up whoever makes it …
 const SLOW_WRITE: Duration = Duration::from_millis(20);
-/// … and for this long after the last one nobody makes one but the writer's own thread.
+/// … and until one this much later was quick the writer's own thread makes them.
 const SLOW_SPELL: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
@@ -128,7 +128,7 @@ impl Writing {
                     "the decision log was closed while it could not be written; rows are lost"
                 );
             }
-            if self.queue.is_closing() && self.queue.is_empty() {
+            if self.queue.is_closing() && self.has_written_all() {
                 break;
             }
         }
@@ -145,15 +145,20 @@ impl Writing {
         if writer.aside.is_some() {
             return Ok(());
         }
-        writer.write_queued()?;
-        writer.aside = Some(Aside::create(&writer.start)?);
-        writer.next_seq = FIRST_ASIDE;
-        writer.seal_all();
+        let turned = writer.turn_aside();
         drop(writer);
-        self.progress.writer_done();
         // Who queued a row meanwhile found the writer taken.
-        self.write_queued();
-        Ok(())
+        match &turned {
+            Ok(()) => {
+                self.progress.writer_done();
+                self.write_queued();
+            }
+            Err(error) => {
+                self.progress.failed(error);
+                self.queue.leave_to_writer();
+            }
+        }
+        turned
     }
 
     /// Writes until callers may do so again, or until the log is being closed and there is no time left;
@@ -162,15 +167,16 @@ impl Writing {
         let mut pause = FIRST_PAUSE;
         let mut give_up_at = None;
         loop {
+            self.queue.take_over();
             let mut writer = self.writer();
-            let (written, slow_until) = (writer.write_queued(), writer.slow_until());
+            let (written, slow) = (writer.write_queued(), writer.slow_until.is_some());
             drop(writer);
             let Err(error) = written else {
                 pause = FIRST_PAUSE;
                 if self.progress.recovered() {
                     tracing::info!("the decision log is written again");
                 }
-                if self.queue.hand_back(slow_until) {
+                if self.queue.hand_back(slow) {
                     return 0;
                 }
                 continue;
@@ -186,6 +192,11 @@ impl Writing {
         }
     }
 
+    fn has_written_all(&self) -> bool {
+        let writer = self.writer();
+        writer.rows == 0 && self.queue.is_empty()
+    }
+
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,7 +210,7 @@ struct Writer {
     /// Where rows go once the log is handed over.
     aside: Option<Aside>,
     next_seq: u64,
-    /// Until when writes count as slow: a spell that callers sit out.
+    /// A write was slow, and none quick since then.
     slow_until: Option<Instant>,
     /// Taken from the queue; its room is used again.
     batch: Vec<Message>,
@@ -249,6 +260,15 @@ impl Writer {
         drop(left);
         self.batch = batch;
         self.seal_finished();
+        Ok(())
+    }
+
+    /// See [`Writing::turn_aside`].
+    fn turn_aside(&mut self) -> io::Result<()> {
+        self.write_queued()?;
+        self.aside = Some(Aside::create(&self.start)?);
+        self.next_seq = FIRST_ASIDE;
+        self.seal_all();
         Ok(())
     }
 
@@ -302,8 +322,9 @@ impl Writer {
     fn commit(&mut self) -> io::Result<()> {
         if self.rows > 0 {
             let started = Instant::now();
-            self.append_all()?;
+            let appended = self.append_all();
             self.note_time(started);
+            appended?;
             count(&self.progress.counters.written, self.rows);
             self.settle(SlotState::Committed);
         }
@@ -311,22 +332,17 @@ impl Writer {
     }
 
     fn note_time(&mut self, started: Instant) {
-        let took = started.elapsed();
+        let now = Instant::now();
+        let took = now.duration_since(started);
         if took >= SLOW_WRITE {
-            if self.slow_until().is_none() {
-                tracing::warn!(
-                    ms = took.as_millis() as u64,
-                    "the disk of the decision log is slow; requests wait for it"
-                );
+            if self.slow_until.is_none() {
+                let ms = took.as_millis() as u64;
+                tracing::warn!(ms, "an append to the decision log took long; requests wait for it");
             }
-            self.slow_until = Some(started + took + SLOW_SPELL);
+            self.slow_until = Some(now + SLOW_SPELL);
+        } else if self.slow_until.is_some_and(|until| until <= now) {
+            self.slow_until = None;
         }
-    }
-
-    /// Until when writes count as slow; `None` when they do not any more.
-    fn slow_until(&mut self) -> Option<Instant> {
-        self.slow_until = self.slow_until.filter(|&until| Instant::now() < until);
-        self.slow_until
     }
 
     fn settle(&mut self, state: SlotState) {

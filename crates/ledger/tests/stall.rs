@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use relay_ledger::{DiskFault, Filter, Ledger, LedgerOptions, OnStall, Stalled, Ticket, Verdict, verify};
 use tokio::runtime::Handle;
@@ -164,11 +164,11 @@ async fn a_disk_that_hangs_holds_up_one_caller_and_nobody_until_it_is_quick_agai
     release.send(()).expect("hangs");
     held_up.join().expect("goes on").committed().await.expect("is written");
     queued.committed().await.expect("is written");
-    let after = queue_in("after", &ledger).join().expect("does not panic");
-    after.committed().await.expect("is written");
     assert_eq!(last().as_deref(), Some("log-writer"));
 
+    let deadline = Instant::now() + Duration::from_mins(1);
     while last().as_deref() != Some("again") {
+        assert!(Instant::now() < deadline, "the writer's own thread goes on");
         let ticket = queue_in("again", &ledger).join().expect("does not panic");
         ticket.committed().await.expect("is written");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -204,4 +204,44 @@ async fn who_writes_for_others_leaves_it_to_the_writer_in_the_end() {
     assert_eq!(appends.last().map(String::as_str), Some("log-writer"));
     let stats = ledger.stats();
     assert_eq!((stats.accepted, stats.written, stats.lost), (of_caller as u64 + 1, of_caller as u64 + 1, 0));
+}
+
+#[tokio::test]
+async fn a_handover_that_fails_leaves_no_row_behind() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let fails = Arc::new(AtomicBool::new(false));
+    let ((entered, enters), (release, released)) = (mpsc::channel(), mpsc::channel());
+    let released = Mutex::new(released);
+    let fault = DiskFault::new({
+        let fails = Arc::clone(&fails);
+        move |_| {
+            if !fails.swap(false, Ordering::SeqCst) {
+                return Ok(());
+            }
+            entered.send(()).expect("is awaited");
+            let () = released.lock().expect("is not poisoned").recv().expect("ends");
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+    });
+    let options = LedgerOptions {
+        disk_fault: Some(fault),
+        stall_limit: Duration::from_mins(1),
+        ..LedgerOptions::new(dir.path().join("log"))
+    };
+    let ledger = Ledger::open(options, noon()).expect("opens");
+    write(&ledger, "before", noon(), Verdict::Complete).await;
+
+    fails.store(true, Ordering::SeqCst);
+    let handing = tokio::spawn({
+        let ledger = ledger.clone();
+        async move { ledger.hand_over().await }
+    });
+    tokio::task::spawn_blocking(move || enters.recv()).await.expect("does not panic").expect("appends");
+    let queued = queue_in("meanwhile", &ledger).join().expect("does not panic");
+    release.send(()).expect("is awaited");
+    assert!(handing.await.expect("does not panic").is_err());
+    queued.committed().await.expect("is written");
+    ledger.close().await;
+    let stats = ledger.stats();
+    assert_eq!((stats.written, stats.lost, stats.failing_ms), (3, 0, None));
 }
