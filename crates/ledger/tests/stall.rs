@@ -113,14 +113,16 @@ async fn rows_that_cannot_be_filed_stay_in_the_journal_until_they_can() {
 type Appends = Arc<Mutex<Vec<String>>>;
 
 /// A log whose disk does `first` before each append.
-fn watched_disk(dir: &std::path::Path, first: impl Fn() + Send + Sync + 'static) -> (Ledger, Appends) {
+fn watched_disk(
+    dir: &std::path::Path,
+    first: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
+) -> (Ledger, Appends) {
     let appends = Appends::default();
     let noted = Arc::clone(&appends);
     let fault = DiskFault::new(move |_| {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         noted.lock().expect("is not poisoned").push(name);
-        first();
-        Ok(())
+        first()
     });
     let options = LedgerOptions {
         disk_fault: Some(fault),
@@ -128,6 +130,33 @@ fn watched_disk(dir: &std::path::Path, first: impl Fn() + Send + Sync + 'static)
         ..LedgerOptions::new(dir.join("log"))
     };
     (Ledger::open(options, noon()).expect("opens"), appends)
+}
+
+/// Makes a disk hang, and ends that.
+struct Hang {
+    next: Arc<AtomicBool>,
+    began: mpsc::Receiver<()>,
+    end: mpsc::Sender<std::io::Result<()>>,
+}
+
+/// A log whose disk hangs when it is told to, for at least 25 ms, and then does what it is told.
+fn hanging_disk(dir: &std::path::Path) -> (Ledger, Appends, Hang) {
+    let next = Arc::new(AtomicBool::new(false));
+    let ((begins, began), (end, ended)) = (mpsc::channel(), mpsc::channel());
+    let (hangs, ended) = (Arc::clone(&next), Mutex::new(ended));
+    let (ledger, appends) = watched_disk(dir, move || {
+        if !hangs.swap(false, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let since = Instant::now();
+        begins.send(()).expect("is awaited");
+        let end = ended.lock().expect("is not poisoned").recv().expect("ends");
+        while since.elapsed() < Duration::from_millis(25) {
+            std::thread::yield_now();
+        }
+        end
+    });
+    (ledger, appends, Hang { next, began, end })
 }
 
 /// Queues an intent in a thread of that name, which writes it unless somebody else does.
@@ -140,28 +169,16 @@ fn queue_in(name: &str, ledger: &Ledger) -> std::thread::JoinHandle<Ticket> {
 #[tokio::test]
 async fn a_disk_that_hangs_holds_up_one_caller_and_nobody_until_it_is_quick_again() {
     let dir = tempfile::tempdir().expect("makes a directory");
-    let hangs = Arc::new(AtomicBool::new(false));
-    let ((entered, enters), (release, released)) = (mpsc::channel(), mpsc::channel());
-    let released = Mutex::new(released);
-    let (ledger, appends) = watched_disk(dir.path(), {
-        let hangs = Arc::clone(&hangs);
-        move || {
-            if hangs.swap(false, Ordering::SeqCst) {
-                entered.send(()).expect("is awaited");
-                let () = released.lock().expect("is not poisoned").recv().expect("ends");
-            }
-        }
-    });
+    let (ledger, appends, hang) = hanging_disk(dir.path());
     let last = || appends.lock().expect("is not poisoned").last().cloned();
     let ticket = queue_in("quick", &ledger).join().expect("does not panic");
     assert_eq!((ticket.committed().await, last().as_deref()), (Ok(()), Some("quick")));
 
-    hangs.store(true, Ordering::SeqCst);
+    hang.next.store(true, Ordering::SeqCst);
     let held_up = queue_in("held-up", &ledger);
-    enters.recv().expect("hangs");
+    hang.began.recv().expect("hangs");
     let queued = queue_in("queued", &ledger).join().expect("is not held up");
-    tokio::time::sleep(Duration::from_millis(25)).await; // How long this disk hangs: nothing is awaited.
-    release.send(()).expect("hangs");
+    hang.end.send(Ok(())).expect("hangs");
     held_up.join().expect("goes on").committed().await.expect("is written");
     queued.committed().await.expect("is written");
     assert_eq!(last().as_deref(), Some("log-writer"));
@@ -171,7 +188,6 @@ async fn a_disk_that_hangs_holds_up_one_caller_and_nobody_until_it_is_quick_agai
         assert!(Instant::now() < deadline, "the writer's own thread goes on");
         let ticket = queue_in("again", &ledger).join().expect("does not panic");
         ticket.committed().await.expect("is written");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     ledger.close().await;
     assert_eq!(ledger.stats().lost, 0);
@@ -188,6 +204,7 @@ async fn who_writes_for_others_leaves_it_to_the_writer_in_the_end() {
         if std::thread::current().name() == Some("caller") && wanted.send(()).is_ok() {
             let _ = is_queued.lock().expect("is not poisoned").recv();
         }
+        Ok(())
     });
     let (others, runtime) = (ledger.clone(), Handle::current());
     std::thread::spawn(move || {
@@ -209,36 +226,17 @@ async fn who_writes_for_others_leaves_it_to_the_writer_in_the_end() {
 #[tokio::test]
 async fn a_handover_that_fails_leaves_no_row_behind() {
     let dir = tempfile::tempdir().expect("makes a directory");
-    let fails = Arc::new(AtomicBool::new(false));
-    let ((entered, enters), (release, released)) = (mpsc::channel(), mpsc::channel());
-    let released = Mutex::new(released);
-    let fault = DiskFault::new({
-        let fails = Arc::clone(&fails);
-        move |_| {
-            if !fails.swap(false, Ordering::SeqCst) {
-                return Ok(());
-            }
-            entered.send(()).expect("is awaited");
-            let () = released.lock().expect("is not poisoned").recv().expect("ends");
-            Err(std::io::ErrorKind::StorageFull.into())
-        }
-    });
-    let options = LedgerOptions {
-        disk_fault: Some(fault),
-        stall_limit: Duration::from_mins(1),
-        ..LedgerOptions::new(dir.path().join("log"))
-    };
-    let ledger = Ledger::open(options, noon()).expect("opens");
+    let (ledger, _, hang) = hanging_disk(dir.path());
     write(&ledger, "before", noon(), Verdict::Complete).await;
 
-    fails.store(true, Ordering::SeqCst);
+    hang.next.store(true, Ordering::SeqCst);
     let handing = tokio::spawn({
         let ledger = ledger.clone();
         async move { ledger.hand_over().await }
     });
-    tokio::task::spawn_blocking(move || enters.recv()).await.expect("does not panic").expect("appends");
+    tokio::task::spawn_blocking(move || hang.began.recv()).await.expect("does not panic").expect("hangs");
     let queued = queue_in("meanwhile", &ledger).join().expect("does not panic");
-    release.send(()).expect("is awaited");
+    hang.end.send(Err(std::io::ErrorKind::StorageFull.into())).expect("hangs");
     assert!(handing.await.expect("does not panic").is_err());
     queued.committed().await.expect("is written");
     ledger.close().await;
