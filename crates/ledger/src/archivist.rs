@@ -17,12 +17,15 @@ use jiff::{SignedDuration, Timestamp};
 use crate::day::Day;
 use crate::filing::{FilingError, Segment};
 use crate::journal::{HEADER_BYTES, WriterId};
-use crate::progress::{Chunk, FILE_EVERY, Pace, Progress, Round, count};
+use crate::progress::{Chunk, Pace, Progress, Round, count};
 use crate::retention::retain;
 
 /// How often retention looks.
 const RETENTION_EVERY: Duration = Duration::from_hours(1);
-/// How often roll-ups are looked after when nothing is written.
+/// How long nothing is written before roll-ups that wait for more requests are completed. A short pause of thousands of
+/// consumers is no reason to write a row for each of them; whoever reads roll-ups has them completed first.
+const QUIET: Duration = Duration::from_secs(10);
+/// How often there is a look at what may be left when nothing is written.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// Bytes read at once, unless a record is longer: they stay in a processor's cache until they are filed.
 const READ_BYTES: usize = 256 << 10;
@@ -113,7 +116,7 @@ impl Archivist {
     pub(crate) fn file_leisurely(&self) {
         let mut filed = false;
         loop {
-            let longest = if self.desk().is_behind() { FILE_EVERY } else { LOOK_EVERY };
+            let longest = if self.desk().is_behind() { QUIET } else { LOOK_EVERY };
             self.progress.wait_leisurely(filed, longest);
             let desk = self.desk();
             let Some(round) = self.progress.begin_round(Pace::Leisurely) else { break };
@@ -187,7 +190,7 @@ impl Archivist {
             return Ok(rows);
         }
         if rows == 0 || round.hurry || round.last {
-            desk.segments.values_mut().try_for_each(Segment::roll_up)?;
+            desk.segments.values_mut().try_for_each(|segment| segment.roll_up(&is_enough))?;
         }
         if !desk.is_behind() {
             let counters = &self.progress.counters;
@@ -224,7 +227,7 @@ impl Archivist {
         while followed.filed < chunk.end && !is_enough() {
             segment.in_transaction(|segment| {
                 followed.file_some(chunk.end, segment, buffer, is_enough)?;
-                segment.complete()
+                segment.complete(is_enough)
             })?;
             self.progress.ended.tell(chunk.day, segment.take_ended());
             // At once: should the next transaction fail, nobody would count these again.
@@ -257,7 +260,7 @@ impl Archivist {
         let over = round.chunks.iter().all(|chunk| chunk.day != day || chunk.sealed)
             && !desk.followed.keys().any(|(followed, _)| *followed == day);
         if over && round.chunks.iter().any(|chunk| chunk.day > day) {
-            segment.roll_up()?;
+            segment.roll_up(&|| false)?;
             desk.segments.remove(&day);
         }
         Ok(())

@@ -130,7 +130,7 @@ impl Segment {
     pub(crate) fn file(&mut self, bytes: &[u8], trusted: bool) -> Result<usize, FilingError> {
         self.in_transaction(|segment| {
             let consumed = segment.take_in(bytes, trusted, &|| false)?;
-            segment.complete()?;
+            segment.complete(&|| false)?;
             Ok(consumed)
         })
     }
@@ -179,12 +179,13 @@ impl Segment {
         Ok(consumed)
     }
 
-    /// Completes a transaction that has filed something: roll-ups, if it is time for them, and the segment's own row.
-    pub(crate) fn complete(&mut self) -> Result<(), FilingError> {
+    /// Completes a transaction that has filed something: roll-ups, if it is time for them and not `is_enough`, and the
+    /// segment's own row.
+    pub(crate) fn complete(&mut self, is_enough: &impl Fn() -> bool) -> Result<(), FilingError> {
         let settled = self.waiting.first_key_value().map_or(self.meta.last_seq + 1, |(seq, _)| *seq);
         self.meta.settled_seq = settled;
         if self.pending.is_worth_writing() {
-            self.write_roll_ups()?;
+            self.write_roll_ups(is_enough)?;
         }
         Ok(self.meta.write(&self.connection)?)
     }
@@ -194,21 +195,28 @@ impl Segment {
         !self.meta.is_rolled_up()
     }
 
-    /// Completes the roll-ups. After an error the segment must be opened anew.
-    pub(crate) fn roll_up(&mut self) -> Result<(), FilingError> {
+    /// Completes the roll-ups, unless there `is_enough`. After an error the segment must be opened anew.
+    pub(crate) fn roll_up(&mut self, is_enough: &impl Fn() -> bool) -> Result<(), FilingError> {
         if !self.is_behind() {
             return Ok(());
         }
         self.in_transaction(|segment| {
-            segment.write_roll_ups()?;
+            segment.write_roll_ups(is_enough)?;
             Ok(segment.meta.write(&segment.connection)?)
         })
     }
 
-    fn write_roll_ups(&mut self) -> rusqlite::Result<()> {
-        self.pending.write(&self.connection)?;
-        self.meta.rolled = Rolled { entries: self.meta.link.entry, seq: self.meta.settled_seq };
-        Ok(())
+    /// Writes all roll-ups, or, when there `is_enough` meanwhile, none: of thousands whoever has the least standing would
+    /// keep others waiting for long.
+    fn write_roll_ups(&mut self, is_enough: &impl Fn() -> bool) -> rusqlite::Result<()> {
+        let run = |statement: &str| self.connection.prepare_cached(statement)?.execute([]);
+        run("SAVEPOINT roll_ups")?;
+        if self.pending.write(&self.connection, is_enough)? {
+            self.meta.rolled = Rolled { entries: self.meta.link.entry, seq: self.meta.settled_seq };
+        } else {
+            run("ROLLBACK TO roll_ups")?;
+        }
+        run("RELEASE roll_ups").map(drop)
     }
 
     /// Gives every intent that still waits the outcome `interrupted`: its process is gone.

@@ -70,25 +70,22 @@ impl Pending {
         self.requests += 1;
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Whether writing now costs little for each request, or memory wants it.
     pub(crate) fn is_worth_writing(&self) -> bool {
         let rows = self.rows.len();
         rows <= Self::FEW_ROWS || self.requests >= rows * Self::REQUESTS_A_ROW || rows >= Self::MOST_ROWS
     }
 
-    /// Adds what is pending to the segment's table, and forgets it.
-    pub(crate) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        if self.is_empty() {
-            return Ok(());
-        }
+    /// Adds what is pending to the segment's tables, and forgets it; `false` when there was enough before all of it
+    /// was added, so that what was must be taken back.
+    pub(crate) fn write(&mut self, connection: &Connection, is_enough: &impl Fn() -> bool) -> rusqlite::Result<bool> {
         let mut rollups = connection.prepare_cached(&upsert("rollups", KEY_COLUMNS))?;
         // Nearly in the order of the tables, so that neighbors are written one after the other.
         let mut marginals: FxHashMap<(Dimension, i64, &str), RollupSums> = FxHashMap::default();
         for (key, sums) in sorted(&self.rows) {
+            if is_enough() {
+                return Ok(false);
+            }
             let (hour, texts) = parts(key);
             rollups.raw_bind_parameter(1, hour)?;
             for (at, text) in (2..).zip(texts) {
@@ -101,6 +98,9 @@ impl Pending {
         }
         let mut statement = connection.prepare_cached(&upsert("marginals", MARGINAL_KEY_COLUMNS))?;
         for ((dimension, hour, value), sums) in sorted(&marginals) {
+            if is_enough() {
+                return Ok(false);
+            }
             statement.raw_bind_parameter(1, *dimension as i64)?;
             statement.raw_bind_parameter(2, hour)?;
             statement.raw_bind_parameter(3, value)?;
@@ -108,7 +108,7 @@ impl Pending {
         }
         self.rows.clear();
         self.requests = 0;
-        Ok(())
+        Ok(true)
     }
 }
 

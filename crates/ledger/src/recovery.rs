@@ -144,7 +144,7 @@ fn recover_segment(
             recovered.unended.extend(unended.map(|(seq, planned)| Unended { day, seq, planned }));
         }
     }
-    segment.roll_up()?;
+    segment.roll_up(&|| false)?;
     if segment.close()? {
         for number in numbers {
             match std::fs::remove_file(day.journal(dir, *number)) {

@@ -310,6 +310,8 @@ mod tests {
         assert!(prefix(first).is_some());
         assert_eq!(prefix(first), prefix(&format!("{first},{turn}")));
         assert_ne!(prefix(first), prefix(r#"{"parts":[{"text":"ho"}]}"#));
+        assert_eq!(prefix(first), prefix(r#"{"role":"user","parts":{"text":"hi"}}"#), "one part needs no list");
+        assert_eq!(prefix(r#"{"parts":"hi"}"#), None, "Google takes no such thing");
     }
 
     #[test]

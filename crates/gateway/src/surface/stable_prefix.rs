@@ -35,9 +35,17 @@ pub(super) enum Speaker {
 pub(super) struct Opening<'a> {
     /// The contents of the leading system (or developer) messages. Claude Code
     /// has some further down as well; those come and go, and do not count.
-    pub(super) system: Vec<&'a RawValue>,
+    pub(super) system: Vec<Content<'a>>,
     /// The content of the first user message.
-    pub(super) first_user: Option<&'a RawValue>,
+    pub(super) first_user: Option<Content<'a>>,
+}
+
+/// What a message says.
+pub(super) enum Content<'a> {
+    /// A text, or a list that has not been looked into.
+    Value(&'a RawValue),
+    /// A list that was read with its message: Google's is never anything else.
+    Blocks(Blocks<'a>),
 }
 
 impl<'a> Opening<'a> {
@@ -69,25 +77,39 @@ impl StablePrefix {
     pub(super) fn with(mut self, value: Option<&RawValue>) -> Self {
         let Some(value) = value else { return self };
         let is_array = value.get().starts_with('[');
-        match is_array.then(|| serde_json::from_str::<Blocks<'_>>(value.get())) {
-            Some(Ok(Blocks(members))) => {
-                members.chunk_by(|a, b| a.block == b.block).for_each(|block| self.block(block));
-            }
+        match is_array.then(|| serde_json::from_str(value.get())) {
+            Some(Ok(blocks)) => self.blocks(&blocks),
             _ => self.text(value.get()),
         }
         self.part(b"");
         self
     }
 
+    fn with_content(mut self, content: &Content<'_>) -> Self {
+        match content {
+            Content::Value(value) => self.with(Some(value)),
+            Content::Blocks(blocks) => {
+                self.blocks(blocks);
+                self.part(b"");
+                self
+            }
+        }
+    }
+
     /// Takes in how the conversation opens, and ends the hash; nothing when no user has spoken.
     pub(super) fn with_opening(self, opening: &Opening<'_>) -> Option<[u8; 16]> {
-        let prefix = opening.system.iter().fold(self, |prefix, system| prefix.with(Some(system)));
-        Some(prefix.with(Some(opening.first_user?)).finish())
+        let first_user = opening.first_user.as_ref()?;
+        let prefix = opening.system.iter().fold(self, |prefix, system| prefix.with_content(system));
+        Some(prefix.with_content(first_user).finish())
     }
 
     /// It need not resist anyone: the sticky key made of it is keyed and per consumer.
     fn finish(self) -> [u8; 16] {
         self.0.digest128().to_be_bytes()
+    }
+
+    fn blocks(&mut self, Blocks(members): &Blocks<'_>) {
+        members.chunk_by(|a, b| a.block == b.block).for_each(|block| self.block(block));
     }
 
     fn block(&mut self, block: &[BlockMember<'_>]) {
@@ -120,7 +142,7 @@ impl StablePrefix {
 
 /// The elements of a content or of `tools`, without their `cache_control`: that mark moves on with every turn. In one
 /// list, since there are many of few members.
-struct Blocks<'a>(Vec<BlockMember<'a>>);
+pub(super) struct Blocks<'a>(Vec<BlockMember<'a>>);
 
 struct BlockMember<'a> {
     /// Which element it is of.
@@ -129,7 +151,7 @@ struct BlockMember<'a> {
     value: &'a RawValue,
 }
 
-impl<'de> Deserialize<'de> for Blocks<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Blocks<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
@@ -137,6 +159,13 @@ impl<'de> Deserialize<'de> for Blocks<'de> {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an array of objects")
+            }
+
+            // Google takes one part without a list for a list of one.
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Blocks<'de>, A::Error> {
+                let mut members = Vec::new();
+                Block { block: 0, members: &mut members }.visit_map(map)?;
+                Ok(Blocks(members))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Blocks<'de>, A::Error> {
@@ -148,7 +177,7 @@ impl<'de> Deserialize<'de> for Blocks<'de> {
                 Ok(Blocks(members))
             }
         }
-        deserializer.deserialize_seq(List)
+        deserializer.deserialize_any(List)
     }
 }
 
@@ -190,9 +219,15 @@ struct Message<'a> {
     role: Option<&'a RawValue>,
     #[serde(borrow)]
     content: Option<&'a RawValue>,
-    /// What Google calls the content.
+}
+
+/// A message as Google has it.
+#[derive(Deserialize)]
+struct Turn<'a> {
     #[serde(borrow)]
-    parts: Option<&'a RawValue>,
+    role: Option<&'a RawValue>,
+    #[serde(borrow)]
+    parts: Option<Blocks<'a>>,
 }
 
 struct Messages(Speaker);
@@ -207,9 +242,18 @@ impl<'de> Visitor<'de> for Messages {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Opening<'de>, A::Error> {
         let mut opening = Opening::default();
         while opening.first_user.is_none() {
-            let Some(message) = seq.next_element::<Message<'de>>()? else { return Ok(opening) };
-            let content = message.content.or(message.parts);
-            match &*text_of(message.role) {
+            let next = match self.0 {
+                Speaker::Named => {
+                    let message = seq.next_element::<Message<'de>>()?;
+                    message.map(|message| (message.role, message.content.map(Content::Value)))
+                }
+                Speaker::UserByDefault => {
+                    let turn = seq.next_element::<Turn<'de>>()?;
+                    turn.map(|turn| (turn.role, turn.parts.map(Content::Blocks)))
+                }
+            };
+            let Some((role, content)) = next else { return Ok(opening) };
+            match &*text_of(role) {
                 "system" | "developer" => opening.system.extend(content),
                 "user" => opening.first_user = content,
                 "" if self.0 == Speaker::UserByDefault => opening.first_user = content,
