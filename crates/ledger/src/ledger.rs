@@ -342,14 +342,16 @@ impl Ledger {
         }
     }
 
-    /// Writes what has queued, unless somebody is at it.
+    /// Writes what has queued, unless somebody is at it; `false` when nothing had.
     ///
     /// Apart from queueing, so that a request can first let others go: on a busy
     /// machine their rows take this one along, and a write is saved.
-    pub fn flush(&self) {
-        if self.0.queue.has_work() {
+    pub fn flush(&self) -> bool {
+        let has_work = self.0.queue.has_work();
+        if has_work {
             self.0.writing.write_queued();
         }
+        has_work
     }
 
     /// Waits until the outcome of an intent, which has been queued, is on disk, at most for the stall limit:

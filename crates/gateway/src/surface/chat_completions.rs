@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::members::Members;
 use super::messages::metadata_session;
 use super::reading::{Meaning, Said, object, place, says_something, text_of};
+use super::whole::Whole;
 use super::{COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse, stable_prefix};
 use crate::splice::Edit;
 
@@ -126,25 +127,9 @@ impl Choice<'_> {
     }
 }
 
-#[derive(Deserialize)]
-struct Whole<'a> {
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    choices: Option<IgnoredAny>,
-}
-
 fn read_whole(body: &[u8]) -> Option<Said<'_>> {
-    let whole: Whole<'_> = object(body)?;
-    let is_error = whole.error.is_some() && whole.choices.is_none();
-    Some(Said {
-        model: whole.model,
-        counts: whole.usage.and_then(read_usage),
-        ..Said::plain(if is_error { Meaning::Error } else { Meaning::Output })
-    })
+    let whole = Whole::read(body)?;
+    Some(whole.said(whole.is_error_without(whole.choices), read_usage))
 }
 
 #[derive(Deserialize)]

@@ -1,13 +1,10 @@
 //! `POST /v1/embeddings`. Its answers are never streamed, and it has no
 //! conversation, so nothing in its body is a subject.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
-
 use super::chat_completions::read_usage;
 use super::members::Members;
-use super::reading::{Meaning, Said, object};
+use super::reading::Said;
+use super::whole::Whole;
 use super::{COMMENT, Call, Dialect, Envelope, ErrorShape, Request, sse};
 
 /// OpenAI's embeddings.
@@ -25,30 +22,16 @@ pub(crate) static EMBEDDINGS: Dialect = Dialect {
     error_event: |body, _| sse::event_of(body),
 };
 
-#[derive(Deserialize)]
-struct Whole<'a> {
-    error: Option<IgnoredAny>,
-    data: Option<IgnoredAny>,
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-}
-
 fn read_whole(body: &[u8]) -> Option<Said<'_>> {
-    let whole: Whole<'_> = object(body)?;
-    let is_error = whole.error.is_some() && whole.data.is_none();
-    Some(Said {
-        model: whole.model,
-        counts: whole.usage.and_then(read_usage),
-        ..Said::plain(if is_error { Meaning::Error } else { Meaning::Output })
-    })
+    let whole = Whole::read(body)?;
+    Some(whole.said(whole.is_error_without(whole.data), read_usage))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing;
     use super::*;
+    use crate::surface::Meaning;
 
     #[test]
     fn a_request_has_a_model_and_no_conversation() {

@@ -17,6 +17,7 @@ use super::members::Members;
 use super::naming::{Mention, Spelling};
 use super::reading::{Meaning, Progress, Said, object, place, says_something, text_of};
 use super::stable_prefix::{Opening, Speaker, StablePrefix};
+use super::whole::Whole;
 use super::{Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Framing, Request, RequestLine, sse};
 use crate::percent;
 
@@ -106,16 +107,6 @@ struct Chunk<'a> {
     model: Option<&'a RawValue>,
 }
 
-/// An answer in one piece: whether its candidates say anything is nobody's question.
-#[derive(Deserialize)]
-struct Whole<'a> {
-    error: Option<IgnoredAny>,
-    #[serde(borrow, rename = "usageMetadata")]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, rename = "modelVersion")]
-    model: Option<&'a RawValue>,
-}
-
 /// A prompt that is blocked has no candidates.
 #[derive(Deserialize)]
 struct PromptFeedback {
@@ -192,22 +183,27 @@ fn read_whole(body: &[u8]) -> Option<Said<'_>> {
     if body.trim_ascii_start().starts_with(b"[") {
         return read_array(body);
     }
-    let whole: Whole<'_> = object(body)?;
-    let meaning = if whole.error.is_some() { Meaning::Error } else { Meaning::Output };
-    Some(Said { model: whole.model, counts: whole.usage.and_then(read_usage), ..Said::plain(meaning) })
+    let whole = Whole::read(body)?;
+    let counts = whole.usage_metadata.and_then(read_usage);
+    Some(Said { model: whole.model_version, counts, ..Said::plain(meaning_of(&[whole])) })
+}
+
+/// Whether the candidates of an answer in one piece say anything is nobody's question.
+fn meaning_of(chunks: &[Whole<'_>]) -> Meaning {
+    if chunks.iter().any(|chunk| chunk.error.is_some()) { Meaning::Error } else { Meaning::Output }
 }
 
 /// A stream in one piece, or an error wrapped in a list.
 fn read_array(body: &[u8]) -> Option<Said<'_>> {
     let elements: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
-    let chunks: Vec<Whole<'_>> =
-        elements.iter().map(|element| object(element.get().as_bytes())).collect::<Option<_>>()?;
-    let meaning = if chunks.iter().any(|chunk| chunk.error.is_some()) { Meaning::Error } else { Meaning::Output };
-    let mut models = chunks.iter().filter_map(|chunk| chunk.model);
-    let counts = chunks.iter().filter_map(|chunk| chunk.usage.and_then(read_usage)).reduce(|mut counts, later| {
-        counts.update(later);
-        counts
-    });
+    let chunks: Vec<_> = elements.iter().map(|element| Whole::read(element.get().as_bytes())).collect::<Option<_>>()?;
+    let meaning = meaning_of(&chunks);
+    let mut models = chunks.iter().filter_map(|chunk| chunk.model_version);
+    let counts =
+        chunks.iter().filter_map(|chunk| chunk.usage_metadata.and_then(read_usage)).reduce(|mut counts, later| {
+            counts.update(later);
+            counts
+        });
     Some(Said { model: models.next(), more_models: models.collect(), counts, ..Said::plain(meaning) })
 }
 

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::members::Members;
 use super::reading::{Meaning, Progress, Said, object, text_of};
 use super::responses::read_usage;
+use super::whole::Whole;
 use super::{COMMENT, Call, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse};
 
 /// OpenAI's images. A stream ends after an event whose type ends in `.completed`; there is one for each image.
@@ -57,24 +58,9 @@ fn read_event(data: &[u8]) -> Option<Said<'_>> {
     Some(Said { counts: event.usage.and_then(read_usage), progress, ..Said::plain(meaning) })
 }
 
-#[derive(Deserialize)]
-struct Whole<'a> {
-    error: Option<IgnoredAny>,
-    data: Option<IgnoredAny>,
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-}
-
 fn read_whole(body: &[u8]) -> Option<Said<'_>> {
-    let whole: Whole<'_> = object(body)?;
-    let is_error = whole.error.is_some() && whole.data.is_none();
-    Some(Said {
-        model: whole.model,
-        counts: whole.usage.and_then(read_usage),
-        ..Said::plain(if is_error { Meaning::Error } else { Meaning::Output })
-    })
+    let whole = Whole::read(body)?;
+    Some(whole.said(whole.is_error_without(whole.data), read_usage))
 }
 
 #[cfg(test)]

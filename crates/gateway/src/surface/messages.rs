@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::members::Members;
 use super::reading::{Meaning, Said, object, says_something, text_of};
+use super::whole::Whole;
 use super::{COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse, stable_prefix};
 
 /// Anthropic's messages. A stream ends with `message_stop`.
@@ -131,26 +132,10 @@ impl Event<'_> {
     }
 }
 
-#[derive(Deserialize)]
-struct Whole<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
-    error: Option<IgnoredAny>,
-    content: Option<IgnoredAny>,
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-}
-
 fn read_whole(body: &[u8]) -> Option<Said<'_>> {
-    let whole: Whole<'_> = object(body)?;
-    let is_error = text_of(whole.kind) == "error" || (whole.error.is_some() && whole.content.is_none());
-    Some(Said {
-        model: whole.model,
-        counts: whole.usage.and_then(read_usage),
-        ..Said::plain(if is_error { Meaning::Error } else { Meaning::Output })
-    })
+    let whole = Whole::read(body)?;
+    let is_error = text_of(whole.kind) == "error" || whole.is_error_without(whole.content);
+    Some(whole.said(is_error, read_usage))
 }
 
 /// `message_start` tells the input and a first count of the output, and each

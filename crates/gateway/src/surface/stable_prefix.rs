@@ -213,21 +213,43 @@ impl<'de> Visitor<'de> for Block<'_, 'de> {
     }
 }
 
-#[derive(Deserialize)]
 struct Message<'a> {
-    #[serde(borrow)]
     role: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
+    content: Option<Content<'a>>,
 }
 
-/// A message as Google has it.
-#[derive(Deserialize)]
-struct Turn<'a> {
-    #[serde(borrow)]
-    role: Option<&'a RawValue>,
-    #[serde(borrow)]
-    parts: Option<Blocks<'a>>,
+/// Reads a message, as this kind of speaker has it.
+struct Says(Speaker);
+
+impl<'de> DeserializeSeed<'de> for Says {
+    type Value = Message<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Message<'de>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Says {
+    type Value = Message<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'de>, A::Error> {
+        let mut message = Message { role: None, content: None };
+        while let Some(Name(name)) = map.next_key()? {
+            match (&*name, self.0) {
+                (b"role", _) => message.role = map.next_value()?,
+                (b"content", Speaker::Named) => message.content = map.next_value::<Option<_>>()?.map(Content::Value),
+                (b"parts", Speaker::UserByDefault) => {
+                    message.content = map.next_value::<Option<_>>()?.map(Content::Blocks);
+                }
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(message)
+    }
 }
 
 struct Messages(Speaker);
@@ -242,17 +264,7 @@ impl<'de> Visitor<'de> for Messages {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Opening<'de>, A::Error> {
         let mut opening = Opening::default();
         while opening.first_user.is_none() {
-            let next = match self.0 {
-                Speaker::Named => {
-                    let message = seq.next_element::<Message<'de>>()?;
-                    message.map(|message| (message.role, message.content.map(Content::Value)))
-                }
-                Speaker::UserByDefault => {
-                    let turn = seq.next_element::<Turn<'de>>()?;
-                    turn.map(|turn| (turn.role, turn.parts.map(Content::Blocks)))
-                }
-            };
-            let Some((role, content)) = next else { return Ok(opening) };
+            let Some(Message { role, content }) = seq.next_element_seed(Says(self.0))? else { return Ok(opening) };
             match &*text_of(role) {
                 "system" | "developer" => opening.system.extend(content),
                 "user" => opening.first_user = content,
