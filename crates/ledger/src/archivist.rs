@@ -22,9 +22,6 @@ use crate::retention::retain;
 
 /// How often retention looks.
 const RETENTION_EVERY: Duration = Duration::from_hours(1);
-/// How long nothing is written before roll-ups that wait for more requests are completed. A short pause of thousands of
-/// consumers is no reason to write a row for each of them; whoever reads roll-ups has them completed first.
-const QUIET: Duration = Duration::from_secs(10);
 /// How often there is a look at what may be left when nothing is written.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// Bytes read at once, unless a record is longer: they stay in a processor's cache until they are filed.
@@ -40,6 +37,8 @@ pub(crate) struct Archivist {
     pub(crate) dir: PathBuf,
     pub(crate) writer: WriterId,
     pub(crate) retention: Duration,
+    /// How long nothing is written before roll-ups that wait for more requests are completed.
+    pub(crate) quiet: Duration,
     /// The time at `started`; the thread has no clock of its own.
     pub(crate) opened_at: Timestamp,
     pub(crate) started: Instant,
@@ -116,7 +115,7 @@ impl Archivist {
     pub(crate) fn file_leisurely(&self) {
         let mut filed = false;
         loop {
-            let longest = if self.desk().is_behind() { QUIET } else { LOOK_EVERY };
+            let longest = if self.desk().is_behind() { self.quiet } else { LOOK_EVERY };
             self.progress.wait_leisurely(filed, longest);
             let desk = self.desk();
             let Some(round) = self.progress.begin_round(Pace::Leisurely) else { break };
@@ -183,7 +182,7 @@ impl Archivist {
             }
             if chunk.sealed {
                 // At once, also when many wait: what SQLite's write-ahead log holds stays small.
-                self.discard(desk, chunk.day, round)?;
+                self.discard(desk, chunk.day, round, &is_enough)?;
             }
         }
         if is_enough() {
@@ -238,8 +237,29 @@ impl Archivist {
     }
 
     /// Deletes a day's sealed journal files once SQLite has synced their rows, and closes a segment that is over.
-    fn discard(&self, desk: &mut Desk, day: Day, round: &Round) -> Result<(), FilingError> {
+    fn discard(
+        &self,
+        desk: &mut Desk,
+        day: Day,
+        round: &Round,
+        is_enough: &impl Fn() -> bool,
+    ) -> Result<(), FilingError> {
         let Some(segment) = desk.segments.get_mut(&day) else { return Ok(()) };
+        let filed: Vec<&Chunk> = (round.chunks.iter().filter(|chunk| chunk.day == day && chunk.sealed))
+            .filter(|chunk| desk.followed.get(&(day, chunk.number)).is_some_and(|followed| followed.filed >= chunk.end))
+            .collect();
+        let is_done = |chunk: &Chunk| {
+            desk.discarded.contains(&(day, chunk.number)) || filed.iter().any(|filed| filed.number == chunk.number)
+        };
+        let over = round.chunks.iter().any(|chunk| chunk.day > day)
+            && round.chunks.iter().all(|chunk| chunk.day != day || is_done(chunk));
+        if over {
+            // While its files are there: whoever takes over begins with them.
+            segment.roll_up(is_enough)?;
+            if segment.is_behind() {
+                return Ok(());
+            }
+        }
         if desk.checkpoint_after.get(&day).is_some_and(|after| Instant::now() < *after) {
             return Ok(());
         }
@@ -248,19 +268,13 @@ impl Archivist {
             return Ok(());
         }
         desk.checkpoint_after.remove(&day);
-        for chunk in round.chunks.iter().filter(|chunk| chunk.day == day && chunk.sealed) {
-            let filed = desk.followed.get(&(day, chunk.number)).is_some_and(|followed| followed.filed >= chunk.end);
-            if filed {
-                desk.followed.remove(&(day, chunk.number));
-                std::fs::remove_file(day.journal(&self.dir, chunk.number))?;
-                self.progress.deleted(day, chunk.number);
-                desk.discarded.insert((day, chunk.number));
-            }
+        for chunk in filed {
+            desk.followed.remove(&(day, chunk.number));
+            std::fs::remove_file(day.journal(&self.dir, chunk.number))?;
+            self.progress.deleted(day, chunk.number);
+            desk.discarded.insert((day, chunk.number));
         }
-        let over = round.chunks.iter().all(|chunk| chunk.day != day || chunk.sealed)
-            && !desk.followed.keys().any(|(followed, _)| *followed == day);
-        if over && round.chunks.iter().any(|chunk| chunk.day > day) {
-            segment.roll_up(&|| false)?;
+        if over {
             desk.segments.remove(&day);
         }
         Ok(())

@@ -184,7 +184,7 @@ impl Segment {
     pub(crate) fn complete(&mut self, is_enough: &impl Fn() -> bool) -> Result<(), FilingError> {
         let settled = self.waiting.first_key_value().map_or(self.meta.last_seq + 1, |(seq, _)| *seq);
         self.meta.settled_seq = settled;
-        if self.pending.is_worth_writing() {
+        if self.pending.is_worth_writing() && !is_enough() {
             self.write_roll_ups(is_enough)?;
         }
         Ok(self.meta.write(&self.connection)?)
@@ -197,7 +197,7 @@ impl Segment {
 
     /// Completes the roll-ups, unless there `is_enough`. After an error the segment must be opened anew.
     pub(crate) fn roll_up(&mut self, is_enough: &impl Fn() -> bool) -> Result<(), FilingError> {
-        if !self.is_behind() {
+        if !self.is_behind() || is_enough() {
             return Ok(());
         }
         self.in_transaction(|segment| {

@@ -220,6 +220,7 @@ impl Ledger {
             dir: dir.clone(),
             writer,
             retention: options.retention,
+            quiet: options.quiet,
             opened_at: now,
             started: Instant::now(),
             progress: Arc::clone(&progress),
@@ -342,16 +343,19 @@ impl Ledger {
         }
     }
 
-    /// Writes what has queued, unless somebody is at it; `false` when nothing had.
+    /// Whether rows have queued that a caller may write ([`Ledger::flush`]).
+    pub fn has_queued(&self) -> bool {
+        self.0.queue.has_work()
+    }
+
+    /// Writes what has queued, unless somebody is at it.
     ///
     /// Apart from queueing, so that a request can first let others go: on a busy
     /// machine their rows take this one along, and a write is saved.
-    pub fn flush(&self) -> bool {
-        let has_work = self.0.queue.has_work();
-        if has_work {
+    pub fn flush(&self) {
+        if self.has_queued() {
             self.0.writing.write_queued();
         }
-        has_work
     }
 
     /// Waits until the outcome of an intent, which has been queued, is on disk, at most for the stall limit:

@@ -18,6 +18,9 @@ pub struct LedgerOptions {
     pub stall_limit: Duration,
     /// How long segments are kept.
     pub retention: Duration,
+    /// How long nothing is written before roll-ups that wait for more requests are completed. A short pause of thousands
+    /// of consumers is no reason to write a row for each of them; whoever asks for roll-ups has them completed first.
+    pub quiet: Duration,
     /// A disk that is full or hangs, in tests.
     pub disk_fault: Option<DiskFault>,
     /// Called first by the thread that files every day: to leave the processors to whoever else wants them. What it is
@@ -34,6 +37,7 @@ impl LedgerOptions {
             on_stall: OnStall::Refuse,
             stall_limit: Duration::from_secs(1),
             retention: Duration::from_hours(30 * 24),
+            quiet: Duration::from_secs(10),
             disk_fault: None,
             step_aside: || (),
         }

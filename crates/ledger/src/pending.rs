@@ -1,5 +1,7 @@
 //! Roll-ups of filed rows that are not in the table yet.
 
+use std::time::{Duration, Instant};
+
 use rusqlite::{Connection, Statement};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -38,13 +40,15 @@ impl CountedUnder {
 /// Roll-ups that the table lacks.
 ///
 /// With thousands of consumers nearly every request has a row of its own there, which costs as much as
-/// filing it. So they may be kept for some transactions ([`Pending::is_worth_writing`]); the segment's own row says how
+/// filing it. So they may be kept for a minute ([`Pending::is_worth_writing`]); the segment's own row says how
 /// far the table has come, and a start counts the rest again.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     /// By the primary key's canonical bytes, which lie beside the sums unless they are long.
     rows: FxHashMap<SmallVec<[u8; 96]>, RollupSums>,
     requests: usize,
+    /// When the first of them was counted.
+    pub(crate) since: Option<Instant>,
     key: Vec<u8>,
 }
 
@@ -55,6 +59,8 @@ impl Pending {
     const FEW_ROWS: usize = 256;
     /// Rows kept in memory at most: some 10 MiB.
     const MOST_ROWS: usize = 16_384;
+    /// How long they are kept at most while rows come: sums of hours that are over are remembered by who reads them.
+    pub(crate) const LONGEST: Duration = Duration::from_mins(1);
 
     /// Counts an outcome under what its intent said.
     pub(crate) fn add(&mut self, under: &CountedUnder, outcome: &[Value<'_>]) {
@@ -68,12 +74,16 @@ impl Pending {
             None => self.rows.entry(self.key.as_slice().into()).or_default().add_outcome(outcome),
         }
         self.requests += 1;
+        self.since.get_or_insert_with(Instant::now);
     }
 
-    /// Whether writing now costs little for each request, or memory wants it.
+    /// Whether writing now costs little for each request, or memory or whoever reads wants it.
     pub(crate) fn is_worth_writing(&self) -> bool {
         let rows = self.rows.len();
-        rows <= Self::FEW_ROWS || self.requests >= rows * Self::REQUESTS_A_ROW || rows >= Self::MOST_ROWS
+        rows <= Self::FEW_ROWS
+            || self.requests >= rows * Self::REQUESTS_A_ROW
+            || rows >= Self::MOST_ROWS
+            || self.since.is_some_and(|since| since.elapsed() >= Self::LONGEST)
     }
 
     /// Adds what is pending to the segment's tables, and forgets it; `false` when there was enough before all of it
@@ -107,7 +117,7 @@ impl Pending {
             add(&mut statement, MARGINAL_KEY_COLUMNS, sums)?;
         }
         self.rows.clear();
-        self.requests = 0;
+        (self.requests, self.since) = (0, None);
         Ok(true)
     }
 }

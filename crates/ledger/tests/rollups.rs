@@ -165,3 +165,25 @@ async fn requests_that_failed_by_themselves_are_counted_apart() {
     assert_eq!((sum(|line| line.sums.failed), sum(|line| line.sums.refused)), (13, 5));
     ledger.close().await;
 }
+
+#[tokio::test]
+async fn roll_ups_of_many_consumers_are_completed_once_it_is_quiet() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let options = LedgerOptions { quiet: Duration::from_millis(10), ..LedgerOptions::new(dir.path().join("log")) };
+    let ledger = Ledger::open(options, noon()).expect("opens");
+    for number in 0..300 {
+        let mut intent = intent(&format!("r-{number}"), noon());
+        intent.consumer = Some(format!("consumer-{number}").into());
+        let ticket = ledger.intent(intent).await.expect("is taken");
+        ledger.outcome(ticket.reference(), outcome(Verdict::Complete, noon()));
+    }
+    ledger.flush();
+    let rolled_up = async {
+        while ledger.reader().totals(noon() - 1.hour(), noon() + 1.hour(), Dimension::Group).expect("reads").is_empty()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(2), rolled_up).await.expect("nobody had to ask");
+    ledger.close().await;
+}
