@@ -216,8 +216,8 @@ async fn drive(gateway: Arc<Gateway>, socket: StdTcpStream, peer: Peer, member: 
 /// is saved; on another one to look for who is ready is a system call for nothing. So it is done while it pays.
 #[derive(Default)]
 struct Courtesy {
-    /// How often it did not pay: the requests until it is tried again.
-    unpaid: u8,
+    /// After how many requests it is tried again: twice as many each time that it did not pay.
+    pause: u8,
     skipped: u8,
 }
 
@@ -226,14 +226,43 @@ impl Courtesy {
     const LONGEST: u8 = 15;
 
     async fn write_outcome(&mut self, ledger: &Ledger) {
-        if self.skipped < self.unpaid {
-            self.skipped += 1;
-            ledger.flush();
-            return;
+        if ledger.has_queued() && self.is_due() {
+            tokio::task::yield_now().await;
+            self.learn(!ledger.has_queued());
         }
-        tokio::task::yield_now().await;
-        let was_left = ledger.flush();
-        self.unpaid = if was_left { (2 * self.unpaid + 1).min(Self::LONGEST) } else { 0 };
-        self.skipped = 0;
+        ledger.flush();
+    }
+
+    fn is_due(&mut self) -> bool {
+        let is_due = self.skipped >= self.pause;
+        self.skipped = if is_due { 0 } else { self.skipped + 1 };
+        is_due
+    }
+
+    fn learn(&mut self, has_paid: bool) {
+        self.pause = if has_paid { 0 } else { (2 * self.pause + 1).min(Self::LONGEST) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_are_let_go_first_for_as_long_as_that_pays() {
+        let mut courtesy = Courtesy::default();
+        let mut tried = |requests: usize, pays: bool| {
+            let tries = (0..requests).filter(|_| {
+                let is_due = courtesy.is_due();
+                if is_due {
+                    courtesy.learn(pays);
+                }
+                is_due
+            });
+            tries.count()
+        };
+        assert_eq!(tried(100, true), 100);
+        assert_eq!(tried(1 + 2 + 4 + 8 + 16 * 10, false), 4 + 10, "ever seldomer, and never not at all");
+        assert_eq!(tried(16 + 99, true), 100, "from the next try on");
     }
 }

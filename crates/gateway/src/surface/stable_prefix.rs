@@ -44,14 +44,23 @@ pub(super) struct Opening<'a> {
 pub(super) enum Content<'a> {
     /// A text, or a list that has not been looked into.
     Value(&'a RawValue),
-    /// A list that was read with its message: Google's is never anything else.
+    /// A list that was read with its message: Google's is nothing else, or one part without a list.
     Blocks(Blocks<'a>),
 }
 
 impl<'a> Opening<'a> {
-    /// Reads a list of messages; `None` when it is none.
+    /// Reads a list of messages, or one without a list, which Google takes; `None` when it is neither.
     pub(super) fn read(messages: &'a RawValue, speaker: Speaker) -> Option<Self> {
-        serde_json::Deserializer::from_str(messages.get()).deserialize_seq(Messages(speaker)).ok()
+        serde_json::Deserializer::from_str(messages.get()).deserialize_any(Messages(speaker)).ok()
+    }
+
+    fn take_in(&mut self, Message { role, content }: Message<'a>, speaker: Speaker) {
+        match &*text_of(role) {
+            "system" | "developer" => self.system.extend(content),
+            "user" => self.first_user = content,
+            "" if speaker == Speaker::UserByDefault => self.first_user = content,
+            _ => {}
+        }
     }
 }
 
@@ -261,16 +270,17 @@ impl<'de> Visitor<'de> for Messages {
         f.write_str("an array of messages")
     }
 
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Opening<'de>, A::Error> {
+        let mut opening = Opening::default();
+        opening.take_in(Says(self.0).visit_map(map)?, self.0);
+        Ok(opening)
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Opening<'de>, A::Error> {
         let mut opening = Opening::default();
         while opening.first_user.is_none() {
-            let Some(Message { role, content }) = seq.next_element_seed(Says(self.0))? else { return Ok(opening) };
-            match &*text_of(role) {
-                "system" | "developer" => opening.system.extend(content),
-                "user" => opening.first_user = content,
-                "" if self.0 == Speaker::UserByDefault => opening.first_user = content,
-                _ => {}
-            }
+            let Some(message) = seq.next_element_seed(Says(self.0))? else { return Ok(opening) };
+            opening.take_in(message, self.0);
         }
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(opening)

@@ -1,4 +1,4 @@
-//! An answer in one piece: the members that matter of any surface's, in one place and one pass.
+//! An answer in one piece: the members that matter in the answers of most surfaces, in one place and one pass.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use super::Counts;
 use super::reading::{Meaning, Said, object};
 
-/// The members of an answer, by their names there; `null` is as good as none.
+/// The members of an answer, by their names there; `null` is as good as none. One that has a member twice is no answer:
+/// of two models one would be shown with its host's name.
 #[derive(Deserialize)]
 pub(super) struct Whole<'a> {
     #[serde(borrow, rename = "type")]
