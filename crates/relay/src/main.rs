@@ -39,9 +39,10 @@ use runtimes::Runtimes;
 use wiring::Given;
 
 /// A request's buffers are often freed on another worker than made them, which
-/// glibc's arenas answer with locks and with memory that is kept.
+/// glibc's arenas answer with locks and with memory that is kept. Why this
+/// allocator of the others: ADR 0025.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     if let Some(code) = handover::stand_between() {
