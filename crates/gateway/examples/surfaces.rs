@@ -18,7 +18,7 @@ mod rig;
 use std::time::{Duration, Instant};
 
 use crate::client::Call;
-use crate::rig::{KEY, MODEL, Setup};
+use crate::rig::{KEY, MODEL, Rig, Setup};
 
 const REQUESTS: usize = 4000;
 
@@ -60,31 +60,36 @@ const SURFACES: [(&str, &str, &str); 12] = [
     ),
 ];
 
+/// Requests of one surface in a row. After one of another kind a request finds in no cache what is its surface's own, which
+/// says nothing of a surface at work; among its own kind it finds all that there is.
+const IN_A_ROW: [usize; 2] = [100, 1];
+
 #[tokio::main(worker_threads = 2)]
 async fn main() {
     let rig = Setup::hosts(1).start().await;
+    for in_a_row in IN_A_ROW {
+        compare(&rig, in_a_row).await;
+    }
+}
+
+async fn compare(rig: &Rig, in_a_row: usize) {
     let mut own = vec![Vec::new(); SURFACES.len()];
     let mut whole = vec![Vec::new(); SURFACES.len()];
-    for number in 0..REQUESTS {
-        for index in turn(number) {
-            let (_, path, body) = SURFACES[index];
-            let call =
-                Call::new(rig.address, "POST", &path.replace('$', MODEL)).key(KEY).id(&format!("r-{index}-{number}"));
-            let kind = if body.starts_with("--") { FORM } else { "application/json" };
-            let call = call.header("content-type", kind).body(body.replace('$', MODEL));
-            let since = Instant::now();
-            let mut answer = call.send().await;
-            assert_eq!(answer.status, 200, "{path}");
-            answer.text().await;
-            whole[index].push(since.elapsed());
+    let id = |index: usize, number: usize| format!("r-{in_a_row}-{index}-{number}");
+    for first in (0..REQUESTS).step_by(in_a_row) {
+        for index in turn(first / in_a_row) {
+            for number in first..first + in_a_row {
+                whole[index].push(exchange(rig, SURFACES[index], &id(index, number)).await);
+            }
         }
     }
     for (index, own) in own.iter_mut().enumerate() {
         for number in 0..REQUESTS {
-            let decision = rig.decision(&format!("r-{index}-{number}")).await;
+            let decision = rig.decision(&id(index, number)).await;
             own.push(Duration::from_micros(decision.overhead_us.expect("has ended")));
         }
     }
+    println!("{in_a_row} of a surface in a row");
     println!("{:<28} {:>8} {:>8} {:>8} {:>8} {:>12}", "surface", "own, µs", "÷ chat's", "p50", "p99", "exchange p50");
     let mut chats = 0.0;
     for (index, (name, ..)) in SURFACES.iter().enumerate() {
@@ -97,6 +102,18 @@ async fn main() {
         let exchange = percentile(&mut whole[index], 50);
         println!("{name:<28} {mean:>8.1} {:>8.2} {p50:>8} {p99:>8} {exchange:>12}", mean / chats);
     }
+}
+
+/// Asks once, and tells how long that took.
+async fn exchange(rig: &Rig, (_, path, body): (&str, &str, &str), id: &str) -> Duration {
+    let kind = if body.starts_with("--") { FORM } else { "application/json" };
+    let call = Call::new(rig.address, "POST", &path.replace('$', MODEL)).key(KEY).id(id);
+    let call = call.header("content-type", kind).body(body.replace('$', MODEL));
+    let since = Instant::now();
+    let mut answer = call.send().await;
+    assert_eq!(answer.status, 200, "{path}");
+    answer.text().await;
+    since.elapsed()
 }
 
 /// All surfaces, so that what else the machine does hits all alike, in another order each time: what a request finds in the
