@@ -188,4 +188,11 @@ impl Control {
         let now = self.parts.clock.now();
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
+
+    /// Until when the log is filed: what was written later is in no list and no sum yet. Sums of an hour are final by
+    /// this time, not by the clock, which goes on while filing fails.
+    pub(crate) fn filed_until(&self) -> Timestamp {
+        let (now, lag) = (self.now(), Duration::from_millis(self.parts.ledger.stats().lag_ms));
+        now.checked_sub(lag).unwrap_or(now)
+    }
 }

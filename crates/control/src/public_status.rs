@@ -141,12 +141,12 @@ impl Control {
     /// # Errors
     /// See [`QueryError`].
     pub async fn public_status(&self, query: PublicQuery) -> Result<PublicStatus, QueryError> {
-        let (snapshot, now) = (self.snapshot(), self.now());
+        let (snapshot, now, filed) = (self.snapshot(), self.now(), self.filed_until());
         let from = longest_ago(now);
         let (decisions, _) = self.newest(ago(now, DAY)).await?;
         let (past, health) = (Arc::clone(&self.past), Arc::clone(&self.parts.health));
         self.read_log(move |log| {
-            let counted = past.read(log, from, now)?;
+            let counted = past.read(log, from, (now, filed))?;
             let health = health.at(std::time::Instant::now(), now);
             let mut board = Board::new(&snapshot, &query, now);
             for counted in &counted {
@@ -169,8 +169,8 @@ impl Control {
     /// # Errors
     /// See [`QueryError`].
     pub async fn read_public_status_ahead(&self) -> Result<(), QueryError> {
-        let (past, now) = (Arc::clone(&self.past), self.now());
-        self.read_log(move |log| past.read(log, longest_ago(now), now).map(drop)).await
+        let (past, now, filed) = (Arc::clone(&self.past), self.now(), self.filed_until());
+        self.read_log(move |log| past.read(log, longest_ago(now), (now, filed)).map(drop)).await
     }
 }
 
@@ -204,12 +204,18 @@ pub(crate) struct Past(Mutex<BTreeMap<(i64, i64), Vec<Counted>>>);
 
 impl Past {
     /// Everything since the day of `from`: the last days by the hour, those before whole. Blocks.
-    fn read(&self, log: &LedgerReader, from: Timestamp, now: Timestamp) -> Result<Vec<Counted>, ReadError> {
+    fn read(
+        &self,
+        log: &LedgerReader,
+        from: Timestamp,
+        (now, filed): (Timestamp, Timestamp),
+    ) -> Result<Vec<Counted>, ReadError> {
         let floor = |second: i64, of: i64| second - second.rem_euclid(of);
         let begin = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::MIN);
         let first = floor(from.as_second(), DAY);
+        let over = floor(filed.as_second() - FINAL_AFTER, HOUR);
         let hourly = floor(now.as_second(), DAY) - 2 * DAY;
-        let over = floor(now.as_second() - FINAL_AFTER, HOUR);
+        let hourly = hourly.min(floor(over, DAY));
         let days = (first..hourly).step_by(DAY as usize).map(|day| (day, DAY));
         let hours = (hourly.max(first)..over).step_by(HOUR as usize).map(|hour| (hour, HOUR));
         let pieces: BTreeSet<(i64, i64)> = days.chain(hours).collect();

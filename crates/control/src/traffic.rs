@@ -118,13 +118,13 @@ impl Control {
     /// # Errors
     /// See [`QueryError`].
     pub async fn traffic(&self, query: TrafficQuery, patience: Duration) -> Result<Option<Traffic>, QueryError> {
-        let (remembered, now) = (Arc::clone(&self.remembered_traffic), self.now());
+        let (remembered, filed) = (Arc::clone(&self.remembered_traffic), self.filed_until());
         let TrafficQuery { from, to, filter } = query;
         let from = floor(from, HOUR);
-        let missing = remembered.missing(((from, to), DAY), &filter, now);
+        let missing = remembered.missing(((from, to), DAY), &filter, filed);
         self.look(patience, missing.is_empty(), move |log| {
             let read = |from, to| Stretch::read(log, from, to, &filter);
-            Ok(Traffic::new(remembered.read((from, to), &filter, now, read)?, from, to))
+            Ok(Traffic::new(remembered.read((from, to), &filter, filed, read)?, from, to))
         })
         .await
     }

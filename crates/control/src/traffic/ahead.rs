@@ -79,13 +79,13 @@ impl Control {
     }
 
     async fn remember_sums(&self, from: Timestamp, longest: i64) -> Result<(), QueryError> {
-        let (now, filter) = (self.now(), RollupFilter::default());
-        let span = (floor(from, HOUR), now);
-        for stretch in self.remembered_traffic.missing((span, longest), &filter, now) {
+        let (filed, filter) = (self.filed_until(), RollupFilter::default());
+        let span = (floor(from, HOUR), filed);
+        for stretch in self.remembered_traffic.missing((span, longest), &filter, filed) {
             let (remembered, filter) = (std::sync::Arc::clone(&self.remembered_traffic), filter.clone());
             let _counting = self.counting.lock().await;
             self.read_log(move |log| {
-                remembered.read(stretch, &filter, now, |from, to| Stretch::read(log, from, to, &filter)).map(drop)
+                remembered.read(stretch, &filter, filed, |from, to| Stretch::read(log, from, to, &filter)).map(drop)
             })
             .await?;
         }

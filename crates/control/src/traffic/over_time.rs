@@ -53,11 +53,11 @@ impl Control {
         query: OverTimeQuery,
         patience: Duration,
     ) -> Result<Option<OverTime>, QueryError> {
-        let (remembered, now) = (Arc::clone(&self.remembered_traffic), self.now());
+        let (remembered, filed) = (Arc::clone(&self.remembered_traffic), self.filed_until());
         let from = floor(query.from, HOUR);
         let mut told = OverTime::empty(&query);
         let longest = told.seconds().min(DAY);
-        let missing = remembered.missing(((from, query.to), longest), &query.filter, now);
+        let missing = remembered.missing(((from, query.to), longest), &query.filter, filed);
         self.look(patience, missing.is_empty(), move |log| {
             // Routes first: what ends meanwhile is then one of the others.
             let routes = if query.by == Dimension::Route && query.filter.is_all() {
@@ -67,7 +67,7 @@ impl Control {
             };
             let read = |from, to| Stretch::read(log, from, to, &query.filter);
             let add = |at: i64, stretch: &Stretch| told.add(at, stretch, &query);
-            remembered.each(((from, query.to), longest), &query.filter, now, read, add)?;
+            remembered.each(((from, query.to), longest), &query.filter, filed, read, add)?;
             for one in routes {
                 told.tell_apart(one.hour.as_second(), &one.value, &one.sums, &query);
             }

@@ -53,7 +53,7 @@ impl Control {
         only: Option<Vec<String>>,
         patience: Duration,
     ) -> Result<Option<HashMap<String, RollupSums>>, QueryError> {
-        let (spans, now) = (Arc::clone(&self.route_spans), self.now());
+        let (spans, filed) = (Arc::clone(&self.route_spans), self.filed_until());
         let from = floor(from, HOUR);
         if let Some(few) = only.as_ref().filter(|only| only.len() <= FEW).cloned() {
             let looked = self.look(patience, true, move |log| log.marginals(from, to, Dimension::Route, Some(&few)));
@@ -65,9 +65,9 @@ impl Control {
                 sums
             }));
         }
-        let is_near = spans.distance((from, over(now).min(to))) <= SHORT;
+        let is_near = spans.distance((from, over(filed).min(to))) <= SHORT;
         let read = self.look(patience, is_near, move |log| {
-            spans.read((from, to), now, |from, to| log.totals(from, to, Dimension::Route))
+            spans.read((from, to), filed, |from, to| log.totals(from, to, Dimension::Route))
         });
         let mut found = read.await?;
         if let (Some(sums), Some(only)) = (&mut found, only) {
@@ -79,16 +79,16 @@ impl Control {
 
     /// Reads the sums of a span as far as they are final, to be remembered.
     pub(super) async fn remember_routes(&self, from: Timestamp) -> Result<(), QueryError> {
-        let (spans, over) = (Arc::clone(&self.route_spans), over(self.now()));
+        let (spans, over) = (Arc::clone(&self.route_spans), over(self.filed_until()));
         let _counting = self.counting.lock().await;
         self.read_log(move |log| spans.past((from, over), &|from, to| log.totals(from, to, Dimension::Route)).map(drop))
             .await
     }
 }
 
-/// The hour before which everything has ended.
-fn over(now: Timestamp) -> Timestamp {
-    floor(Timestamp::from_second(now.as_second() - FINAL_AFTER).unwrap_or(Timestamp::MIN), HOUR)
+/// The hour before which everything has ended and is in the sums of a log that is filed so far.
+fn over(filed: Timestamp) -> Timestamp {
+    floor(Timestamp::from_second(filed.as_second() - FINAL_AFTER).unwrap_or(Timestamp::MIN), HOUR)
 }
 
 impl RouteSpans {
@@ -96,10 +96,10 @@ impl RouteSpans {
     fn read<E>(
         &self,
         (from, to): (Timestamp, Timestamp),
-        now: Timestamp,
+        filed: Timestamp,
         read: impl Fn(Timestamp, Timestamp) -> Result<OfRoutes, E>,
     ) -> Result<OfRoutes, E> {
-        let rest = over(now).clamp(from, to.max(from));
+        let rest = over(filed).clamp(from, to.max(from));
         let mut whole = (*self.past((from, rest), &read)?).clone();
         add(&mut whole, read(rest, to)?);
         Ok(whole)

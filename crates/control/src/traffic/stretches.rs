@@ -112,9 +112,9 @@ impl Remembered {
         &self,
         ((from, to), longest): ((Timestamp, Timestamp), i64),
         filter: &RollupFilter,
-        now: Timestamp,
+        filed: Timestamp,
     ) -> Vec<(Timestamp, Timestamp)> {
-        let (over, _) = cut((from.as_second(), to.as_second()), now.as_second() - FINAL_AFTER, longest);
+        let (over, _) = cut((from.as_second(), to.as_second()), filed.as_second() - FINAL_AFTER, longest);
         let filter = values(filter);
         let remembered = self.lock();
         let missing =
@@ -127,11 +127,11 @@ impl Remembered {
         &self,
         span: (Timestamp, Timestamp),
         filter: &RollupFilter,
-        now: Timestamp,
+        filed: Timestamp,
         read: impl Fn(Timestamp, Timestamp) -> Result<Stretch, E>,
     ) -> Result<Stretch, E> {
         let mut whole = Stretch::default();
-        self.each((span, DAY), filter, now, read, |_, stretch| whole.add(stretch))?;
+        self.each((span, DAY), filter, filed, read, |_, stretch| whole.add(stretch))?;
         Ok(whole)
     }
 
@@ -141,12 +141,12 @@ impl Remembered {
         &self,
         ((from, to), longest): ((Timestamp, Timestamp), i64),
         filter: &RollupFilter,
-        now: Timestamp,
+        filed: Timestamp,
         read: impl Fn(Timestamp, Timestamp) -> Result<Stretch, E>,
         mut show: impl FnMut(i64, &Stretch),
     ) -> Result<(), E> {
         let filter = values(filter);
-        let (over, mut rest) = cut((from.as_second(), to.as_second()), now.as_second() - FINAL_AFTER, longest);
+        let (over, mut rest) = cut((from.as_second(), to.as_second()), filed.as_second() - FINAL_AFTER, longest);
         for (from, to) in over {
             let name = (from, to, filter.clone());
             let known = self.lock().get(&name).map(Arc::clone);

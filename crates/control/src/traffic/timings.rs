@@ -62,7 +62,7 @@ impl Control {
         step: Duration,
         filter: RollupFilter,
     ) -> Result<StepsTimed, QueryError> {
-        let (remembered, now) = (Arc::clone(&self.remembered_timings), self.now());
+        let (remembered, filed) = (Arc::clone(&self.remembered_timings), self.filed_until());
         self.read_log(move |log| {
             let most = (SAMPLED / (steps.len() as u64).max(1)).max(OF_STEP);
             let begun = Instant::now();
@@ -80,7 +80,7 @@ impl Control {
                     Some(known) => known,
                     None => StepTimings::of(log.timings(*at, end, &filter, most)?),
                 };
-                if end.as_second() + FINAL_AFTER < now.as_second() {
+                if end.as_second() + FINAL_AFTER < filed.as_second() {
                     remembered.put(name, found);
                 }
                 timed.steps.push(found);
