@@ -6,11 +6,13 @@
 //! new bytes, `cargo test` with the corpus.
 
 mod body;
+mod form;
 mod refusal;
 mod response;
 mod stream;
 
 pub use body::body;
+pub use form::form;
 pub use refusal::refusal;
 pub use response::response;
 pub use stream::stream;
@@ -89,6 +91,11 @@ mod tests {
     #[test]
     fn bodies_of_the_corpus_keep_their_promises() {
         replay("body", super::body);
+    }
+
+    #[test]
+    fn forms_of_the_corpus_keep_their_promises() {
+        replay("form", super::form);
     }
 
     #[test]

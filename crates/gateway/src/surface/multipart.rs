@@ -1,6 +1,9 @@
 //! The fields of a `multipart/form-data` body, found in place while it comes.
 //! Files are stepped over and never looked into.
 //!
+//! Where another reader of forms (Go's, Python's, Node's) would find other fields than this one, the form is refused: a host
+//! must not be asked for another model than the one that was routed. RFC 7578 and RFC 2046 leave real clients no need for it.
+//!
 //! What was looked at is let go: of a form of any length only a part's head or
 //! the value of a wanted field is kept here until it is whole, and a few bytes of
 //! anything else that could be the beginning of a delimiter.
@@ -8,7 +11,7 @@
 use std::ops::Range;
 
 use bytes::{Buf, BytesMut};
-use memchr::memmem;
+use memchr::{memchr, memchr_iter, memchr2, memchr2_iter};
 
 /// Longest head of a part, or value of a wanted field. Hosts take less.
 const LONGEST: usize = 64 * 1024;
@@ -39,7 +42,7 @@ pub(super) fn is_form(content_type: &str) -> bool {
 #[derive(Debug)]
 pub(super) struct Scanner {
     /// The line that cuts the form into parts, with the line end before it.
-    delimiter: memmem::Finder<'static>,
+    delimiter: Box<[u8]>,
     wanted: &'static [&'static str],
     at: At,
     /// What came and may still be needed. It begins with the line end before what comes next, which may be the one
@@ -60,6 +63,8 @@ enum At {
     Value(&'static str),
     /// Any other part's.
     Skipped,
+    /// The rest of the last line.
+    Closing,
     /// The form has ended; what follows is nothing to anybody.
     Epilogue,
 }
@@ -80,8 +85,7 @@ impl Scanner {
     /// # Errors
     /// It names no boundary.
     pub(super) fn new(content_type: &str, wanted: &'static [&'static str]) -> Result<Self, Malformed> {
-        let boundary = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty()).ok_or(Malformed)?;
-        let delimiter = memmem::Finder::new(&format!("\r\n--{boundary}")).into_owned();
+        let delimiter = [b"\r\n--", boundary(content_type)?.as_bytes()].concat().into();
         Ok(Self { delimiter, wanted, at: At::Preamble, unread: BytesMut::from(LINE_END), passed: 0, content: 0 })
     }
 
@@ -101,31 +105,31 @@ impl Scanner {
 
     /// Whether the form has come to its end.
     pub(super) fn is_done(&self) -> bool {
-        self.at == At::Epilogue
+        matches!(self.at, At::Closing | At::Epilogue)
     }
 
     /// Reads the next thing, if it is all there.
     fn step(&mut self, found: &mut Vec<Field>) -> Result<bool, Malformed> {
         match self.at {
             At::Epilogue => Ok(false),
+            At::Closing => self.close(),
             At::Head => self.head(),
             At::Preamble | At::Value(_) | At::Skipped => self.content(found),
         }
     }
 
     fn head(&mut self) -> Result<bool, Malformed> {
-        let end = memmem::find(&self.unread, HEAD_END);
+        let end = find(&self.unread, HEAD_END);
         let head = &self.unread[..end.unwrap_or(self.unread.len())];
-        if self.delimiter.find(head).is_some() {
+        if find(head, &self.delimiter).is_some() {
             return Err(Malformed);
         }
         let Some(end) = end else { return Ok(false) };
         if end > LONGEST {
             return Err(Malformed);
         }
-        let name = field_name(&head[end.min(LINE_END.len())..])?;
-        let wanted = name.and_then(|name| self.wanted.iter().find(|wanted| **wanted == name));
-        self.at = wanted.map_or(At::Skipped, |wanted| At::Value(wanted));
+        let field = wanted_field(&head[end.min(LINE_END.len())..], self.wanted)?;
+        self.at = field.map_or(At::Skipped, At::Value);
         self.pass(end + HEAD_END.len() - LINE_END.len());
         self.content = self.passed + LINE_END.len();
         Ok(true)
@@ -133,7 +137,7 @@ impl Scanner {
 
     /// What stands before a delimiter.
     fn content(&mut self, found: &mut Vec<Field>) -> Result<bool, Malformed> {
-        let (place, is_last) = match self.look() {
+        let (place, is_last) = match self.look()? {
             Look::Found { place, is_last } => (place, is_last),
             Look::NotBefore(at) => {
                 if !matches!(self.at, At::Value(_)) {
@@ -154,29 +158,50 @@ impl Scanner {
             let value = String::from_utf8_lossy(value).into_owned();
             found.push(Field { name, place: self.passed..self.passed + place.start - LINE_END.len(), value });
         }
-        self.at = if is_last { At::Epilogue } else { At::Head };
-        self.pass(if is_last { self.unread.len() } else { place.end - LINE_END.len() });
+        self.at = if is_last { At::Closing } else { At::Head };
+        self.pass(if is_last { place.end } else { place.end - LINE_END.len() });
         Ok(true)
     }
 
-    /// Looks for the next delimiter. A line that merely begins like one is none, as on hosts.
-    fn look(&self) -> Look {
-        let length = self.delimiter.needle().len();
-        for start in self.delimiter.find_iter(&self.unread) {
+    /// What follows the last delimiter on its line: nothing, or some go on reading.
+    fn close(&mut self) -> Result<bool, Malformed> {
+        let Some(next) = self.unread.iter().find(|byte| !matches!(byte, b' ' | b'\t')) else { return Ok(false) };
+        if !matches!(next, b'\r' | b'\n') {
+            return Err(Malformed);
+        }
+        self.at = At::Epilogue;
+        self.pass(self.unread.len());
+        Ok(true)
+    }
+
+    /// Looks for the next delimiter. A line that merely begins like one is none, as on hosts. Line ends are few, in files too.
+    ///
+    /// # Errors
+    /// A delimiter that begins or ends with half a line end: some take it for one.
+    fn look(&self) -> Result<Look, Malformed> {
+        let (length, dashes) = (self.delimiter.len(), &self.delimiter[LINE_END.len()..]);
+        let ends = memchr2_iter(b'\r', b'\n', &self.unread);
+        for end in ends.filter(|end| self.unread[end + 1..].starts_with(dashes)) {
+            let start = match self.unread[..=end] {
+                [.., b'\r', b'\n'] => end - 1,
+                _ => return Err(Malformed),
+            };
             let after = &self.unread[start + length..];
             if after.starts_with(b"--") {
-                return Look::Found { place: start..start + length + 2, is_last: true };
+                return Ok(Look::Found { place: start..start + length + 2, is_last: true });
             }
             let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            let end = &after[blanks..];
-            if end.starts_with(LINE_END) {
-                return Look::Found { place: start..start + length + blanks + LINE_END.len(), is_last: false };
-            }
-            if LINE_END.starts_with(end) || after == b"-" {
-                return Look::NotBefore(start);
+            match after[blanks..] {
+                [b'\r', b'\n', ..] => {
+                    return Ok(Look::Found { place: start..start + length + blanks + LINE_END.len(), is_last: false });
+                }
+                [] | [b'\r'] => return Ok(Look::NotBefore(start)),
+                [b'-'] if blanks == 0 => return Ok(Look::NotBefore(start)),
+                [b'\r' | b'\n', ..] => return Err(Malformed),
+                _ => {}
             }
         }
-        Look::NotBefore((self.unread.len() + 1).saturating_sub(length))
+        Ok(Look::NotBefore((self.unread.len() + 1).saturating_sub(length)))
     }
 
     fn pass(&mut self, bytes: usize) {
@@ -185,57 +210,135 @@ impl Scanner {
     }
 }
 
-/// The name of a part that is no file; `None` when it has none.
+/// Where this stands, which begins with a line end.
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    memchr_iter(b'\r', text).find(|at| text[*at..].starts_with(needle))
+}
+
+/// Which of the wanted fields a part with this head is; `None` when it is another one or a file.
 ///
 /// # Errors
-/// Some would read another name there: it is told twice, escaped, encoded or continued (RFC 2231), or on a folded line.
-fn field_name(head: &[u8]) -> Result<Option<String>, Malformed> {
-    let head = String::from_utf8_lossy(head);
-    let is_disposition = |line: &&str| {
-        let name = line.split_once(':').map_or("", |(name, _)| name.trim());
-        name.eq_ignore_ascii_case("content-disposition")
-    };
-    let mut dispositions = head.split("\r\n").filter(is_disposition);
-    let is_folded = head.contains("\r\n ") || head.contains("\r\n\t");
-    let (disposition, None, false) = (dispositions.next(), dispositions.next(), is_folded) else {
-        return Err(Malformed);
-    };
-    let (mut names, mut is_file) = (Vec::new(), false);
-    for (key, value) in parameters(disposition.unwrap_or_default()) {
-        let key = key.to_ascii_lowercase();
-        match &*key {
-            "name" => names.push(value),
-            "filename" | "filename*" => is_file = true,
-            _ if key.starts_with("name*") => return Err(Malformed),
-            _ => {}
+/// Some would read another name there: it is told twice, escaped, encoded or continued (RFC 2231), on a line that is
+/// folded or ends in another way, or its value is encoded.
+fn wanted_field(head: &[u8], wanted: &[&'static str]) -> Result<Option<&'static str>, Malformed> {
+    let mut disposition = None;
+    let mut is_encoded = false;
+    let mut rest = Some(head).filter(|head| !head.is_empty());
+    while let Some(text) = rest {
+        let line = &text[..find(text, LINE_END).unwrap_or(text.len())];
+        rest = text.get(line.len() + LINE_END.len()..);
+        let (name, value) = line.split_at(memchr(b':', line).ok_or(Malformed)?);
+        if memchr2(b'\r', b'\n', line).is_some() || name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+            return Err(Malformed);
+        }
+        let value = &value[1..];
+        if name.eq_ignore_ascii_case(b"content-transfer-encoding") {
+            let plain: [&[u8]; 3] = [b"binary", b"8bit", b"7bit"];
+            is_encoded |= !plain.iter().any(|plain| plain.eq_ignore_ascii_case(value.trim_ascii()));
+        } else if name.eq_ignore_ascii_case(b"content-disposition") && disposition.replace(value).is_some() {
+            return Err(Malformed);
         }
     }
-    match names[..] {
-        [name] if name.contains('\\') => Err(Malformed),
-        [name] => Ok(Some(name.to_owned()).filter(|_| !is_file)),
-        [] => Ok(None),
-        _ => Err(Malformed),
+    let Some(disposition) = disposition else { return Ok(None) };
+    let disposition = String::from_utf8_lossy(disposition);
+    let mut parameters = Parameters::of(&disposition);
+    if !parameters.value.eq_ignore_ascii_case("form-data") {
+        return Err(Malformed);
+    }
+    let (mut name, mut is_file) = (None, false);
+    while let Some((key, value)) = parameters.next()? {
+        if key.eq_ignore_ascii_case("name") {
+            let field = wanted.iter().find(|wanted| **wanted == value).copied();
+            if value.contains('\\') || name.replace(field).is_some() {
+                return Err(Malformed);
+            }
+        } else if begins_with(key, "name*") {
+            return Err(Malformed);
+        } else if key.eq_ignore_ascii_case("filename") || key.eq_ignore_ascii_case("filename*") {
+            is_file = true;
+        }
+    }
+    let field = name.flatten().filter(|_| !is_file);
+    if is_encoded && field.is_some() { Err(Malformed) } else { Ok(field) }
+}
+
+/// What cuts a form of this content type into its parts.
+///
+/// # Errors
+/// It has none, or another one for some.
+fn boundary(content_type: &str) -> Result<&str, Malformed> {
+    let (mut parameters, mut found) = (Parameters::of(content_type), None);
+    while let Some((key, value)) = parameters.next()? {
+        if begins_with(key, "boundary*") || (key.eq_ignore_ascii_case("boundary") && found.replace(value).is_some()) {
+            return Err(Malformed);
+        }
+    }
+    // RFC 2046 §5.1.1.
+    let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
+    found.filter(|found| !found.is_empty() && found.bytes().all(may_be) && !found.ends_with(' ')).ok_or(Malformed)
+}
+
+fn begins_with(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
+}
+
+/// Whether a name may have it (RFC 9110 §5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// A header's value and its parameters.
+struct Parameters<'a> {
+    value: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Parameters<'a> {
+    fn of(header: &'a str) -> Self {
+        let (value, rest) = header.split_at(header.find(';').unwrap_or(header.len()));
+        Self { value: value.trim(), rest }
+    }
+
+    /// The next one: its name, and its value without quotes.
+    ///
+    /// # Errors
+    /// What follows is none, or one for some.
+    fn next(&mut self) -> Result<Option<(&'a str, &'a str)>, Malformed> {
+        let Some(text) = self.rest.trim_start().strip_prefix(';').map(str::trim) else {
+            return if self.rest.trim().is_empty() { Ok(None) } else { Err(Malformed) };
+        };
+        if text.is_empty() {
+            self.rest = "";
+            return Ok(None);
+        }
+        let (key, value) = text.split_once('=').ok_or(Malformed)?;
+        if key.is_empty() || !key.bytes().all(is_token) {
+            return Err(Malformed);
+        }
+        let found = if let Some(quoted) = value.strip_prefix('"') {
+            let found = &quoted[..quote_end(quoted).ok_or(Malformed)?];
+            self.rest = &quoted[found.len() + 1..];
+            found
+        } else {
+            let (found, rest) = value.split_at(value.find(';').unwrap_or(value.len()));
+            self.rest = rest;
+            let found = found.trim_end();
+            if found.is_empty() || found.contains(['"', ' ', '\t']) {
+                return Err(Malformed);
+            }
+            found
+        };
+        Ok(Some((key, found)))
     }
 }
 
-/// The first parameter of this name of a header value.
-fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
-    parameters(value).find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
-}
-
-/// The parameters of a header value. A quote inside a quoted one ends it: file names are not looked at.
-fn parameters(value: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut rest = value;
-    std::iter::from_fn(move || {
-        let (_, after) = rest.split_once(';')?;
-        let (key, value) = after.split_once('=')?;
-        let value = value.trim_start();
-        let (found, next) = match value.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"')?,
-            None => value.split_at(value.find(';').unwrap_or(value.len())),
-        };
-        rest = next;
-        Some((key.trim(), found.trim()))
+/// Where a quoted text ends.
+fn quote_end(quoted: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    quoted.bytes().position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
     })
 }
 
@@ -298,10 +401,25 @@ mod tests {
             &format!("--b-1\r\n{field}\r\n\r\n{}\r\n--b-1--", "x".repeat(LONGEST + 1)),
             &format!("--b-1\r\nx: {}\r\n\r\n\r\n--b-1--", "x".repeat(LONGEST)),
             &format!("--b-1{}", " ".repeat(2 * LONGEST)),
+            // Half a line end, which some take for a whole one.
+            &format!("--b-1\n{field}\n\nevil\n--b-1--\n\r\n--b-1\r\n{field}\r\n\r\nx\r\n--b-1--"),
+            &format!("--b-1\r\n{field}\r\n\r\nx\n--b-1\r\n{field}\r\n\r\ny\r\n--b-1--"),
+            &format!("--b-1\r\n{field}\r\n\r\nx\r--b-1\r\n{field}\r\n\r\ny\r\n--b-1--"),
+            &format!("--b-1\r\n{field}\r\n\r\nx\r\n--b-1 \r{field}\r\n\r\ny\r\n--b-1--"),
+            // Some go on reading here.
+            &format!("--b-1\r\n{field}\r\n\r\nx\r\n--b-1--x\r\n--b-1\r\n{field}\r\n\r\ny\r\n--b-1--"),
         ] {
             assert_eq!(read(body), None, "{body:?}");
         }
-        assert!(Scanner::new("multipart/form-data", &[]).is_err());
+        for other in
+            ["", "; boundary=", "; boundary=a; boundary=b", "; boundary=\"a", "; boundary*=utf-8''b", "; boundary=a\\b"]
+        {
+            assert!(Scanner::new(&format!("multipart/form-data{other}"), &[]).is_err(), "{other}");
+        }
+        for usual in ["----WebKitFormBoundaryx7A", "\"===============12 (a)==\"", "0f1e;", "\tx"] {
+            let usual = format!("multipart/form-data; charset=utf-8;boundary={usual}");
+            assert_eq!(Scanner::new(&usual, &[]).is_err(), usual.ends_with("\tx"), "{usual}");
+        }
         assert!(is_form("Multipart/Form-Data; boundary=x") && !is_form("application/json"));
     }
 
@@ -313,6 +431,19 @@ mod tests {
             "form-data; name*=utf-8''model",
             "form-data; name*0=mo; name*1=del",
             "form-data;\r\n name=model",
+            "form-data; name=other\nX: y",
+            "form-data; name=other\rX: y",
+            "form-data; x; name=model",
+            "form-data; x=\"abc; name=model",
+            "form-data; x=\"abc\\\"; name=model",
+            "form-data; filename=\"a\"b; name=model",
+            "form-data; filename=a b; name=model",
+            "form-data; filename= ; name=model",
+            "attachment; name=model",
+            "form-data; name=model\r\nContent-Transfer-Encoding: quoted-printable",
+            "form-data; name=other\r\nX",
+            "form-data; name=other\r\nContent-Disposition\u{a0}: form-data; name=model",
+            "form-data; name=other\r\n\u{b}Content-Disposition: form-data; name=model",
             "form-data; name=other; name=model",
             "form-data; name=other\r\nContent-Disposition: form-data; name=model",
         ] {
@@ -322,6 +453,8 @@ mod tests {
             "X: y",
             "Content-Disposition: form-data",
             "Content-Disposition: form-data; name=image; filename=\"a\\\"b\"",
+            "Content-Disposition: form-data; name=image; filename=\"a;b c\"; filename*=utf-8''a%3Bb",
+            "Content-Disposition: form-data; name=\"image[]\";\r\nContent-Transfer-Encoding: base64\r\nContent-Length: 1",
         ] {
             assert_eq!(form(head), Some(vec![]), "{head}");
         }
