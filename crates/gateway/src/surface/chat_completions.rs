@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::members::Members;
 use super::messages::metadata_session;
 use super::reading::{Meaning, Said, object, place, says_something, text_of};
+use super::usage::Usage;
 use super::whole::Whole;
 use super::{COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse, stable_prefix};
 use crate::splice::Edit;
@@ -132,34 +133,15 @@ fn read_whole(body: &[u8]) -> Option<Said<'_>> {
     Some(whole.said(whole.is_error_without(whole.choices), read_usage))
 }
 
-#[derive(Deserialize)]
-struct Usage {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct CompletionDetails {
-    reasoning_tokens: Option<u64>,
-}
-
-/// Reads a `usage` object. One of another shape is as good as none: an answer must not fail for it.
+/// What a `usage` object counts.
 pub(super) fn read_usage(usage: &RawValue) -> Option<Counts> {
-    let usage = serde_json::from_str::<Option<Usage>>(usage.get()).ok()??;
-    let prompt = usage.prompt_tokens_details.as_ref();
+    let usage = Usage::read(usage)?;
+    let prompt = usage.prompt_tokens_details.unwrap_or_default();
     Some(Counts {
         input: usage.prompt_tokens,
         uncached_input: None,
-        cached_input: prompt.and_then(|details| details.cached_tokens),
-        cache_write: prompt.and_then(|details| details.cache_write_tokens),
+        cached_input: prompt.cached_tokens,
+        cache_write: prompt.cache_write_tokens,
         output: usage.completion_tokens,
         reasoning: usage.completion_tokens_details.and_then(|details| details.reasoning_tokens),
     })

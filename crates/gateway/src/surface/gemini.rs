@@ -17,6 +17,7 @@ use super::members::Members;
 use super::naming::{Mention, Spelling};
 use super::reading::{Meaning, Progress, Said, object, place, says_something, text_of};
 use super::stable_prefix::{Opening, Speaker, StablePrefix};
+use super::usage::Usage;
 use super::whole::Whole;
 use super::{Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Framing, Request, RequestLine, sse};
 use crate::percent;
@@ -207,33 +208,18 @@ fn read_array(body: &[u8]) -> Option<Said<'_>> {
     Some(Said { model: models.next(), more_models: models.collect(), counts, ..Said::plain(meaning) })
 }
 
-#[derive(Deserialize)]
-struct Usage {
-    /// Cached content included.
-    #[serde(rename = "promptTokenCount")]
-    prompt: Option<u64>,
-    /// What tools answered is input too, counted apart.
-    #[serde(rename = "toolUsePromptTokenCount")]
-    tool_answers: Option<u64>,
-    #[serde(rename = "cachedContentTokenCount")]
-    cached: Option<u64>,
-    /// Without the thoughts.
-    #[serde(rename = "candidatesTokenCount")]
-    candidates: Option<u64>,
-    #[serde(rename = "thoughtsTokenCount")]
-    thoughts: Option<u64>,
-}
-
+/// The prompt is told with its cached content, and without what tools answered, which is input too; the candidates
+/// without the thoughts.
 fn read_usage(usage: &RawValue) -> Option<Counts> {
-    let usage = serde_json::from_str::<Option<Usage>>(usage.get()).ok()??;
+    let usage = Usage::read(usage)?;
     let sum = |a: Option<u64>, b: Option<u64>| Some(a.or(b)?.saturating_add(a.and(b).unwrap_or(0)));
     Some(Counts {
-        input: sum(usage.prompt, usage.tool_answers),
+        input: sum(usage.prompt_token_count, usage.tool_use_prompt_token_count),
         uncached_input: None,
-        cached_input: usage.cached,
+        cached_input: usage.cached_content_token_count,
         cache_write: None,
-        output: sum(usage.candidates, usage.thoughts),
-        reasoning: usage.thoughts,
+        output: sum(usage.candidates_token_count, usage.thoughts_token_count),
+        reasoning: usage.thoughts_token_count,
     })
 }
 

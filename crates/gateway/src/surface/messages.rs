@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::members::Members;
 use super::reading::{Meaning, Said, object, says_something, text_of};
+use super::usage::Usage;
 use super::whole::Whole;
 use super::{COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse, stable_prefix};
 
@@ -139,24 +140,10 @@ fn read_whole(body: &[u8]) -> Option<Said<'_>> {
 }
 
 /// `message_start` tells the input and a first count of the output, and each
-/// `message_delta` the counts so far, in which newer hosts repeat the input.
-#[derive(Deserialize)]
-struct Usage {
-    /// Without what was read from a cache or written into one.
-    input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Deserialize)]
-struct OutputDetails {
-    thinking_tokens: Option<u64>,
-}
-
+/// `message_delta` the counts so far, in which newer hosts repeat the input. It is told
+/// without what was read from a cache or written into one.
 fn read_usage(usage: &RawValue) -> Option<Counts> {
-    let usage = serde_json::from_str::<Option<Usage>>(usage.get()).ok()??;
+    let usage = Usage::read(usage)?;
     Some(Counts {
         input: None,
         uncached_input: usage.input_tokens,

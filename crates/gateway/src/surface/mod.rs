@@ -29,6 +29,7 @@ mod sse;
 mod stable_prefix;
 #[cfg(test)]
 pub(crate) mod testing;
+mod usage;
 mod whole;
 
 use bytes::Bytes;

@@ -10,6 +10,7 @@ use super::envelope::text;
 use super::members::Members;
 use super::reading::{Meaning, Said, is_blank, object, says_something, text_of};
 use super::stable_prefix::{Content, Opening, Speaker, StablePrefix};
+use super::usage::Usage;
 use super::{
     COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Framing, Request, RequestLine, StoredResponse,
     sse,
@@ -258,34 +259,15 @@ impl<'a> Response<'a> {
     }
 }
 
-#[derive(Deserialize)]
-struct Usage {
-    input_tokens: Option<u64>,
-    input_tokens_details: Option<InputDetails>,
-    output_tokens: Option<u64>,
-    output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Deserialize)]
-struct InputDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OutputDetails {
-    reasoning_tokens: Option<u64>,
-}
-
-/// Reads a `usage` object; one of another shape is as good as none.
+/// What a `usage` object counts.
 pub(super) fn read_usage(usage: &RawValue) -> Option<Counts> {
-    let usage = serde_json::from_str::<Option<Usage>>(usage.get()).ok()??;
-    let input = usage.input_tokens_details.as_ref();
+    let usage = Usage::read(usage)?;
+    let input = usage.input_tokens_details.unwrap_or_default();
     Some(Counts {
         input: usage.input_tokens,
         uncached_input: None,
-        cached_input: input.and_then(|details| details.cached_tokens),
-        cache_write: input.and_then(|details| details.cache_write_tokens),
+        cached_input: input.cached_tokens,
+        cache_write: input.cache_write_tokens,
         output: usage.output_tokens,
         reasoning: usage.output_tokens_details.and_then(|details| details.reasoning_tokens),
     })

@@ -143,6 +143,8 @@ impl StablePrefix {
         self.part(lasting.as_bytes());
     }
 
+    // The hash's code is long: laid out in each place where a part is taken in, it would be in no cache for the rarer ones.
+    #[inline(never)]
     fn part(&mut self, bytes: &[u8]) {
         self.0.update(&(bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
