@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 pub use ipnet::IpNet;
 use jiff::Timestamp;
+use smallvec::SmallVec;
 
 use crate::{GroupId, KeyId, Limits, ModelPattern, SecretSource};
 
@@ -65,7 +66,7 @@ pub struct ConsumerKey {
     /// `key_id`; also the consumer's name in bindings and decisions.
     pub id: KeyId,
     /// The groups it may call; a bare model name is looked up in this order.
-    pub groups: Vec<GroupId>,
+    pub groups: SmallVec<[GroupId; 1]>,
     /// The public models it may call; none named means all of its groups.
     pub models: Vec<ModelPattern>,
     /// Limits of the key.
@@ -98,7 +99,7 @@ impl ConsumerKey {
             source: SecretSource::Value,
             enabled: true,
             expires_at: None,
-            groups: Vec::new(),
+            groups: SmallVec::new(),
             models: Vec::new(),
             allowed_ips: Vec::new(),
             subject_id: None,
@@ -106,11 +107,6 @@ impl ConsumerKey {
             expose_routing: false,
             limits: Limits::default(),
         }
-    }
-
-    /// Whether a secret of this hash is the key's, or was before its rotation.
-    pub fn is_named_by(&self, hash: &KeyHash) -> bool {
-        self.hash == *hash || self.previous.is_some_and(|previous| previous.hash == *hash)
     }
 
     /// Whether this public model is on its list.
@@ -155,6 +151,11 @@ mod tests {
         let texts: Vec<_> = key.allowed_ips.iter().map(ip_range_text).collect();
         assert_eq!(texts, ["10.1.0.0/16", "2001:db8::1"]);
         assert!(parse_ip_range("10.1.2.3/40").is_err() && parse_ip_range("host").is_err());
+    }
+
+    #[test]
+    fn what_each_request_asks_is_in_four_cache_lines() {
+        assert!(std::mem::offset_of!(ConsumerKey, subject_id) <= 256);
     }
 
     #[test]

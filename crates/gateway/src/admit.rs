@@ -10,7 +10,7 @@ use relay_http1::RequestHead;
 use relay_ledger::{Intent, Ticket};
 use relay_limits::Standing;
 use relay_routing::retry::RetryPolicy;
-use relay_routing::{Hard, KeyIndex, Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
+use relay_routing::{Hard, Plan, PlanInput, Pool, StickyInput, StickyKey, plan, sticky_key};
 use relay_traces::TraceParent;
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ use crate::headers;
 use crate::inside::InsideCaller;
 use crate::intake::{Intake, Received};
 use crate::limit_fields;
-use crate::limits::{Admission, Limited, Refused};
+use crate::limits::{Admission, Gate, Limited, Refused};
 use crate::models::unknown_model;
 use crate::record::IntentFacts;
 use crate::request_id::RequestId;
@@ -98,7 +98,7 @@ impl Gateway {
         };
         let rescoped = rescoped(&pool, client.peer());
         let pool = Pool { group: rescoped.as_ref().unwrap_or(pool.group), ..pool };
-        let (charge, standing) = match self.pass_limits(&facts, caller.key, &pool, expected).await {
+        let (charge, standing) = match self.pass_limits(&facts, caller.gate, &pool, expected).await {
             Ok(passed) => passed,
             Err(refused) => return Err(self.limited(&facts, &pool, &refused, started).await.into()),
         };
@@ -241,14 +241,14 @@ impl Gateway {
     async fn pass_limits(
         &self,
         facts: &IntentFacts<'_>,
-        caller: KeyIndex,
+        key_gate: &Arc<Gate>,
         pool: &Pool<'_>,
         body_bytes: u64,
     ) -> Result<(Charge, Standing), Refused> {
         let (serving, key, group) = (facts.serving, facts.key, pool.group);
         let group_gate = serving.group_gate(&group.id).expect("each group of a generation has its gate");
         let (admission, standing) = Admission::ask(
-            Limited { gate: serving.key_gate(caller), limits: &key.limits },
+            Limited { gate: key_gate, limits: &key.limits },
             Limited { gate: group_gate, limits: &group.limits },
             body_bytes / BYTES_PER_TOKEN,
             facts.at,

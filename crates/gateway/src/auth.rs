@@ -1,34 +1,29 @@
 //! Who calls: the consumer key, checked before a body is read (spec §6).
 
 use http::StatusCode;
-use relay_domain::{KeyHash, Secret};
+use relay_domain::{ConsumerKey, KeyHash, Secret};
 use relay_http1::{Fields, RequestHead};
 use relay_routing::KeyIndex;
 use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::Gateway;
 use crate::client::Peer;
 use crate::error::GatewayError;
+use crate::limits::Gate;
 use crate::percent;
 use crate::router::line_of;
 use crate::serving::Serving;
 use crate::surface::RequestLine;
 
 /// A consumer, and the secret it presented.
-pub(crate) struct Caller {
+pub(crate) struct Caller<'s> {
     /// Its key, in its generation.
     pub(crate) key: KeyIndex,
+    /// What is counted for it.
+    pub(crate) gate: &'s Arc<Gate>,
     pub(crate) secret: Secret,
-}
-
-/// A key that a request is made with.
-pub(crate) struct Presented {
-    /// The key, in its generation, if there is such a key.
-    pub(crate) key: Option<KeyIndex>,
-    /// What was presented.
-    pub(crate) secret: Secret,
-    /// Its hash, if a secret was presented at all.
-    pub(crate) hash: Option<KeyHash>,
 }
 
 /// The credential of a request: `Authorization: Bearer`, `x-api-key` or
@@ -65,12 +60,12 @@ impl Gateway {
     /// # Errors
     /// 401, without saying whether a key is unknown, disabled or expired to anyone who does not hold it;
     /// 403 for a good key from an address that is not on its list.
-    pub(crate) fn authenticate(
+    pub(crate) fn authenticate<'s>(
         &self,
-        serving: &Serving,
+        serving: &'s Serving,
         head: &RequestHead,
         peer: &Peer,
-    ) -> Result<Caller, GatewayError> {
+    ) -> Result<Caller<'s>, GatewayError> {
         let address = match peer {
             Peer::Address(address) => *address,
             Peer::Inside(caller) => return self.take_in(serving, caller),
@@ -79,34 +74,47 @@ impl Gateway {
             return Err(refusal("You didn't provide an API key. Send it as Authorization: Bearer YOUR_KEY."));
         };
         let hash = (self.hash_key)(&presented);
-        let found = serving.snapshot.key_by_hash(&hash);
-        if let Some(key) = found {
-            serving.look_ahead(key);
-        }
+        serving.consumers().fetch(&hash);
         let secret = Secret::new(&presented);
-        let caller = self.good(serving, Presented { key: found, secret, hash: Some(hash) })?;
-        if !serving.snapshot.key(caller.key).may_be_used_from(address) {
-            let message = "This API key may not be used from this address.";
-            return Err(GatewayError::new(StatusCode::FORBIDDEN, "address_not_allowed", message));
+        let Some(consumer) = serving.consumers().find(&hash) else { return Err(unknown()) };
+        let key = serving.snapshot.key(consumer.key);
+        consumer.fetch(key);
+        if !consumer.is_always_good {
+            self.check(key, Some(&hash))?;
+            check_address(key, address)?;
         }
-        Ok(caller)
+        Ok(Caller { key: consumer.key, gate: &consumer.gate, secret })
     }
 
-    /// The consumer of a key that is there, enabled and not expired.
-    pub(crate) fn good(&self, serving: &Serving, presented: Presented) -> Result<Caller, GatewayError> {
-        let Some(index) = presented.key else { return Err(refusal("Incorrect API key provided.")) };
-        let key = serving.snapshot.key(index);
+    /// Whether a key is good: enabled and not expired, and so the secret of this hash, if one was presented.
+    ///
+    /// # Errors
+    /// 401.
+    pub(crate) fn check(&self, key: &ConsumerKey, presented: Option<&KeyHash>) -> Result<(), GatewayError> {
         if !key.enabled {
             return Err(refusal("This API key is disabled."));
         }
         // Looked for last: it lies behind what a request of the key's own secret reads.
-        let previous = presented.hash.filter(|hash| *hash != key.hash).and(key.previous);
+        let previous = presented.filter(|hash| **hash != key.hash).and(key.previous);
         let ends = [key.expires_at, previous.map(|previous| previous.until)];
         if ends.into_iter().flatten().any(|at| at <= self.clock.now()) {
             return Err(refusal("This API key has expired."));
         }
-        Ok(Caller { key: index, secret: presented.secret })
+        Ok(())
     }
+}
+
+fn check_address(key: &ConsumerKey, address: IpAddr) -> Result<(), GatewayError> {
+    if key.may_be_used_from(address) {
+        return Ok(());
+    }
+    let message = "This API key may not be used from this address.";
+    Err(GatewayError::new(StatusCode::FORBIDDEN, "address_not_allowed", message))
+}
+
+/// 401 of a key that nobody has.
+pub(crate) fn unknown() -> GatewayError {
+    refusal("Incorrect API key provided.")
 }
 
 fn refusal(message: &str) -> GatewayError {

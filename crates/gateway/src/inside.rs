@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::Gateway;
-use crate::auth::{Caller, Presented};
+use crate::auth::{Caller, unknown};
 use crate::error::GatewayError;
 use crate::serving::Serving;
 
@@ -95,11 +95,11 @@ impl Gateway {
     ///
     /// # Errors
     /// As for somebody with the key in hand; addresses are not looked at, since the operator has none of the consumer's.
-    pub(crate) fn take_in(&self, serving: &Serving, caller: &InsideCaller) -> Result<Caller, GatewayError> {
-        let found = serving.snapshot.key_index(caller.key_id.as_str());
+    pub(crate) fn take_in<'s>(&self, serving: &'s Serving, caller: &InsideCaller) -> Result<Caller<'s>, GatewayError> {
+        let Some(key) = serving.snapshot.key_index(caller.key_id.as_str()) else { return Err(unknown()) };
+        self.check(serving.snapshot.key(key), None)?;
         // Nobody presented a secret: routes that send the caller's own key are not usable.
-        let presented = Presented { key: found, secret: Secret::new(""), hash: None };
-        self.good(serving, presented)
+        Ok(Caller { key, gate: serving.key_gate(key), secret: Secret::new("") })
     }
 }
 

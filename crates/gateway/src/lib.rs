@@ -23,6 +23,7 @@ mod charge;
 mod client;
 mod coding;
 mod commit;
+mod consumers;
 mod credentials;
 mod error;
 mod exchange;

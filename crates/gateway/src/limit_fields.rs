@@ -63,15 +63,22 @@ struct Span(Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An answer has up to two of them, and `write!` takes longer than their digits.
+        let mut put = |number: u64, unit: &str| {
+            f.write_str(itoa::Buffer::new().format(number))?;
+            f.write_str(unit)
+        };
         if self.0 < Duration::from_secs(1) {
-            return write!(f, "{}ms", self.0.as_micros().div_ceil(1_000));
+            return put(u64::from(self.0.subsec_micros().div_ceil(1_000)), "ms");
         }
         let seconds = seconds(self.0);
-        match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
-            (0, 0, seconds) => write!(f, "{seconds}s"),
-            (0, minutes, seconds) => write!(f, "{minutes}m{seconds}s"),
-            (hours, minutes, seconds) => write!(f, "{hours}h{minutes}m{seconds}s"),
+        if seconds >= 3_600 {
+            put(seconds / 3_600, "h")?;
         }
+        if seconds >= 60 {
+            put(seconds / 60 % 60, "m")?;
+        }
+        put(seconds % 60, "s")
     }
 }
 

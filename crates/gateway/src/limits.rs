@@ -8,10 +8,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use prefetch_index::prefetch_index;
 use relay_domain::{Clock, Limits, Period, Timestamp};
 use relay_limits::{CarriedRates, Limiter, Now, Refusal, Standing, Used};
 use tokio::sync::{Notify, Semaphore};
@@ -30,20 +31,26 @@ const BEFORE_THE_BEGINNING: u64 = 120_000_000;
 
 /// What is counted for one key or one group.
 ///
-/// Laid out by hand: what each request asks comes first, what only those in line ask behind it.
+/// Laid out by hand, in four cache lines: what each request asks comes first, and what only those in line ask is elsewhere.
+#[derive(Default)]
 #[repr(C)]
 pub(crate) struct Gate {
-    waiting: AtomicUsize,
+    waiting: AtomicU32,
     limiter: Mutex<Limiter>,
+    queue: OnceLock<Box<Queue>>,
+}
+
+/// Where requests wait for their turn.
+struct Queue {
     /// The first in line holds the one permit.
     line: Semaphore,
     /// A request of this gate has ended.
     ended: Notify,
 }
 
-impl Default for Gate {
+impl Default for Queue {
     fn default() -> Self {
-        Self { waiting: AtomicUsize::new(0), limiter: Mutex::default(), line: Semaphore::new(1), ended: Notify::new() }
+        Self { line: Semaphore::new(1), ended: Notify::new() }
     }
 }
 
@@ -116,10 +123,10 @@ struct Ask<'a> {
 }
 
 /// One waiting in line, for as long as it lives.
-struct Waiting<'a>(&'a AtomicUsize);
+struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
-    fn new(waiting: &'a AtomicUsize) -> Self {
+    fn new(waiting: &'a AtomicU32) -> Self {
         waiting.fetch_add(1, Ordering::AcqRel);
         Self(waiting)
     }
@@ -132,6 +139,12 @@ impl Drop for Waiting<'_> {
 }
 
 impl Gate {
+    /// Has all of it fetched that requests ask, which are some lines of memory from its beginning on.
+    pub(crate) fn fetch(&self) {
+        const OF_A_LINE: usize = 64 / size_of::<AtomicU32>();
+        (0..4).for_each(|line| prefetch_index(std::slice::from_ref(&self.waiting), line * OF_A_LINE));
+    }
+
     /// Whether somebody is in line.
     pub(crate) fn has_line(&self) -> bool {
         self.waiting.load(Ordering::Acquire) > 0
@@ -146,14 +159,14 @@ impl Gate {
                 Err(_) => {}
             }
         }
-        let _waiting = Waiting::new(&self.waiting);
-        let Ok(Ok(_first)) = timeout_at(ask.until, self.line.acquire()).await else {
+        let (_waiting, queue) = (Waiting::new(&self.waiting), self.queue());
+        let Ok(Ok(_first)) = timeout_at(ask.until, queue.line.acquire()).await else {
             let now = ask.clocks.now();
             return self.admit(ask, now).map(|()| now);
         };
         loop {
             // Listening begins before the question: what ends in between is not missed.
-            let mut ended = pin!(self.ended.notified());
+            let mut ended = pin!(queue.ended.notified());
             ended.as_mut().enable();
             let now = ask.clocks.now();
             let Err(refusal) = self.admit(ask, now) else { return Ok(now) };
@@ -199,8 +212,12 @@ impl Gate {
 
     fn tell_first(&self) {
         if self.has_line() {
-            self.ended.notify_one();
+            self.queue().ended.notify_one();
         }
+    }
+
+    fn queue(&self) -> &Queue {
+        self.queue.get_or_init(Box::default)
     }
 
     fn lock(&self) -> MutexGuard<'_, Limiter> {
@@ -315,5 +332,16 @@ struct Passed<'a> {
 impl Drop for Passed<'_> {
     fn drop(&mut self) {
         self.gate.take_back(self.ask, self.admitted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_with_its_counters_is_four_cache_lines() {
+        let counters = 2 * size_of::<usize>();
+        assert_eq!(counters + size_of::<Gate>(), 256);
     }
 }

@@ -2,7 +2,6 @@
 //! host and route what would otherwise be built per request.
 
 use std::collections::HashMap;
-use std::hint::black_box;
 use std::sync::Arc;
 
 use relay_domain::GroupId;
@@ -10,6 +9,7 @@ use relay_health::{CredentialId, GenerationHealth};
 use relay_hosts::{Endpoint, HostClient, HostPool};
 use relay_routing::{KeyIndex, RouteIndex, Snapshot};
 
+use crate::consumers::Consumers;
 use crate::limits::{Gate, Gates};
 use crate::metrics::{GroupMeters, HostMeters, Meters};
 use crate::surface::ModelName;
@@ -21,8 +21,7 @@ pub(crate) struct Serving {
     pub(crate) meters: Arc<Meters>,
     hosts: Vec<Reached>,
     routes: Vec<RouteWire>,
-    /// In the order of the snapshot's keys.
-    key_gates: Vec<Arc<Gate>>,
+    consumers: Consumers,
     group_gates: HashMap<GroupId, Arc<Gate>>,
 }
 
@@ -89,29 +88,26 @@ impl Serving {
                 of_group: meters.groups.of(&entry.route.group.shared()),
             })
             .collect();
-        let key_gates = snapshot.keys().iter().map(|key| gates.keys.of(&key.id.shared())).collect();
+        let consumers = Consumers::new(&snapshot, &gates.keys);
         let group_gates =
             snapshot.groups().map(|group| (group.id.clone(), gates.groups.of(&group.id.shared()))).collect();
-        Self { snapshot, health, meters: Arc::clone(meters), hosts, routes, key_gates, group_gates }
+        Self { snapshot, health, meters: Arc::clone(meters), hosts, routes, consumers, group_gates }
+    }
+
+    /// The consumers by the hashes of their secrets, those before a rotation included: whether one is still good is
+    /// for whoever asks to check.
+    pub(crate) fn consumers(&self) -> &Consumers {
+        &self.consumers
     }
 
     /// What is counted for a key of this generation.
     pub(crate) fn key_gate(&self, key: KeyIndex) -> &Arc<Gate> {
-        &self.key_gates[key.as_usize()]
-    }
-
-    /// Reads all at once what a request of this key is going to read bit by bit. Of ten thousand keys the one that is
-    /// asked for is in no cache, and memory takes as long for all of it together as for the first piece.
-    pub(crate) fn look_ahead(&self, key: KeyIndex) {
-        let (gate, key) = (self.key_gate(key), self.snapshot.key(key));
-        let name = key.id.as_str().as_bytes().first();
-        let group = key.groups.first().map(|group| group.as_str().len());
-        black_box((name.copied(), group, key.limits.rpm, key.subscription_user.is_some(), gate.has_line()));
+        &self.key_gates()[key.as_usize()]
     }
 
     /// What is counted for all keys, in the order of the snapshot's.
     pub(crate) fn key_gates(&self) -> &[Arc<Gate>] {
-        &self.key_gates
+        self.consumers.gates()
     }
 
     /// What is counted for a group of this generation.

@@ -7,9 +7,6 @@ use relay_domain::{Amount, Budget, Limits, Period, Timestamp};
 use crate::spending::{Spending, Used};
 use crate::window::Window;
 
-/// Microseconds of the windows of `rpm` and `tpm`.
-const MINUTE: u64 = 60_000_000;
-
 /// Both clocks: rates are counted on one that does not jump, budgets by the calendar.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
@@ -78,7 +75,7 @@ impl Standing {
 /// What is counted for one key or one group.
 ///
 /// Laid out by hand: what an admission reads comes first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub struct Limiter {
     in_flight: u32,
@@ -87,18 +84,6 @@ pub struct Limiter {
     pub(crate) requests: Window,
     pub(crate) tokens: Window,
     spending: Spending,
-}
-
-impl Default for Limiter {
-    fn default() -> Self {
-        Self {
-            requests: Window::new(MINUTE),
-            tokens: Window::new(MINUTE),
-            reserved: 0,
-            in_flight: 0,
-            spending: Spending::default(),
-        }
-    }
 }
 
 impl Limiter {

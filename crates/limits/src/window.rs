@@ -1,4 +1,4 @@
-//! What happened in the last so-and-so many microseconds, in bounded memory.
+//! What happened in the last minute, in bounded memory.
 //!
 //! Events that come close together share a bucket, which is kept until its
 //! *last* event has left the window: the sum is never too small, and exact as long
@@ -6,38 +6,50 @@
 
 use std::collections::VecDeque;
 
+/// How long a window is, in microseconds.
+pub(crate) const MINUTE: u64 = 60_000_000;
+
 /// Buckets at most: 30 and the one being left. More would make lumps smaller
 /// and every key heavier; 2 s of a minute are what clients back off by anyway.
 const BUCKETS: u64 = 30;
 
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 struct Bucket {
-    first: u64,
     last: u64,
     amount: u64,
+    first: u64,
 }
 
-/// A sliding window. Times are microseconds of a clock that does not go back.
+/// A minute that slides. Times are microseconds of a clock that does not go back.
 ///
-/// What a request asks is answered from the window's own fields: of thousands of windows asked in turn, the
-/// older buckets' memory is never in a processor's cache.
+/// What a request asks is answered from the window's own fields, which are few: of thousands of windows asked in turn, the
+/// older buckets' memory is never in a processor's cache. Laid out by hand: what is only needed to count comes last.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Window {
-    span: u64,
+    /// When the first of the older ones was last added to; [`NEVER`] when there is none.
+    oldest_last: u64,
     sum: u64,
     /// The bucket that is being filled; empty when its amount is 0, and then there is no older one.
     newest: Bucket,
-    older: VecDeque<Bucket>,
-    /// When the first of the older ones was last added to.
-    oldest_last: u64,
+    older: Option<Box<Older>>,
+}
+
+/// The buckets before the newest one, the oldest first.
+#[derive(Clone, Debug, Default)]
+struct Older(VecDeque<Bucket>);
+
+/// A time that never comes.
+const NEVER: u64 = u64::MAX;
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { oldest_last: NEVER, sum: 0, newest: Bucket::default(), older: None }
+    }
 }
 
 impl Window {
-    /// An empty window of `span` microseconds.
-    pub fn new(span: u64) -> Self {
-        Self { span, sum: 0, newest: Bucket::default(), older: VecDeque::new(), oldest_last: 0 }
-    }
-
     /// Counts `amount` at `now`.
     pub fn add(&mut self, now: u64, amount: u64) {
         self.forget(now);
@@ -46,27 +58,24 @@ impl Window {
         }
         self.sum = self.sum.saturating_add(amount);
         let newest = &mut self.newest;
-        if newest.amount > 0 && now < newest.first + self.span / BUCKETS {
+        if newest.amount > 0 && now < newest.first + MINUTE / BUCKETS {
             newest.last = newest.last.max(now);
             newest.amount = newest.amount.saturating_add(amount);
             return;
         }
         let full = std::mem::replace(newest, Bucket { first: now, last: now, amount });
         if full.amount > 0 {
-            if self.older.is_empty() {
-                self.oldest_last = full.last;
-            }
-            self.older.push_back(full);
+            self.change_older(|older| older.push_back(full));
         }
     }
 
     /// Takes back what was counted at `at`, if it is still there.
     pub fn take_back(&mut self, at: u64, amount: u64) {
-        let place = self.older.iter().position(|bucket| bucket.last >= at);
-        let bucket = match place {
-            Some(place) => &mut self.older[place],
-            None if self.newest.last >= at => &mut self.newest,
-            None => return,
+        let place = self.older().position(|bucket| bucket.last >= at);
+        let bucket = match (place, &mut self.older) {
+            (Some(place), Some(older)) => &mut older.0[place],
+            _ if self.newest.last >= at => &mut self.newest,
+            _ => return,
         };
         let taken = amount.min(bucket.amount);
         bucket.amount -= taken;
@@ -75,10 +84,9 @@ impl Window {
             return;
         }
         match place {
-            Some(place) => drop(self.older.remove(place)),
-            None => self.newest = self.older.pop_back().unwrap_or_default(),
+            Some(place) => drop(self.change_older(|older| older.remove(place))),
+            None => self.newest = self.change_older(VecDeque::pop_back).unwrap_or_default(),
         }
-        self.oldest_last = self.older.front().map_or(0, |oldest| oldest.last);
     }
 
     /// What is counted in the window that ends at `now`.
@@ -88,33 +96,33 @@ impl Window {
     }
 
     /// Microseconds from `now` until less than `limit` is counted, if nothing is added; 0 when it is.
-    /// A limit of 0 is never kept: the whole span.
+    /// A limit of 0 is never kept: a whole minute.
     pub fn until_below(&mut self, limit: u64, now: u64) -> u64 {
         self.forget(now);
         let mut left = self.sum;
         if left < limit {
             return 0;
         }
-        for bucket in self.older.iter().chain([&self.newest]) {
+        for bucket in self.older().chain([&self.newest]) {
             left -= bucket.amount;
             if left < limit {
-                return bucket.last + self.span - now;
+                return bucket.last + MINUTE - now;
             }
         }
-        self.span
+        MINUTE
     }
 
     /// Microseconds from `now` until nothing is counted any more, if nothing is added.
     pub fn until_empty(&mut self, now: u64) -> u64 {
         self.forget(now);
-        if self.newest.amount == 0 { 0 } else { self.newest.last + self.span - now }
+        if self.newest.amount == 0 { 0 } else { self.newest.last + MINUTE - now }
     }
 
     /// What is in the window: first and last event, and amount of each bucket, oldest first.
     pub(crate) fn counted(&mut self, now: u64) -> impl Iterator<Item = (u64, u64, u64)> {
         self.forget(now);
         let newest = (self.newest.amount > 0).then_some(&self.newest);
-        self.older.iter().chain(newest).map(|bucket| (bucket.first, bucket.last, bucket.amount))
+        self.older().chain(newest).map(|bucket| (bucket.first, bucket.last, bucket.amount))
     }
 
     /// Counts what was before what is there. Not bounded: for what is taken over once.
@@ -122,32 +130,44 @@ impl Window {
         if amount == 0 {
             return;
         }
-        let mut bucket = Bucket { first, last, amount };
+        let mut bucket = Bucket { last, amount, first };
         if last >= self.newest.last {
             std::mem::swap(&mut bucket, &mut self.newest);
         }
         if bucket.amount > 0 {
-            let place = self.older.partition_point(|older| older.last <= bucket.last);
-            self.older.insert(place, bucket);
+            self.change_older(|older| {
+                let place = older.partition_point(|older| older.last <= bucket.last);
+                older.insert(place, bucket);
+            });
         }
-        self.oldest_last = self.older.front().map_or(0, |oldest| oldest.last);
         self.sum = self.sum.saturating_add(amount);
     }
 
     fn forget(&mut self, now: u64) {
-        while !self.older.is_empty() && self.oldest_last + self.span <= now {
-            self.sum -= self.older.pop_front().map_or(0, |oldest| oldest.amount);
-            self.oldest_last = self.older.front().map_or(0, |oldest| oldest.last);
+        let Some(left) = now.checked_sub(MINUTE) else { return };
+        while self.oldest_last <= left {
+            self.sum -= self.change_older(VecDeque::pop_front).map_or(0, |oldest| oldest.amount);
         }
         // The newest one is the last to go.
-        if self.older.is_empty() && self.newest.last + self.span <= now {
+        if self.oldest_last == NEVER && self.newest.last <= left {
             self.newest = Bucket::default();
             self.sum = 0;
         }
     }
 
+    fn older(&self) -> impl Iterator<Item = &Bucket> {
+        self.older.iter().flat_map(|older| &older.0)
+    }
+
+    fn change_older<T>(&mut self, change: impl FnOnce(&mut VecDeque<Bucket>) -> T) -> T {
+        let older = &mut self.older.get_or_insert_default().0;
+        let changed = change(older);
+        self.oldest_last = older.front().map_or(NEVER, |oldest| oldest.last);
+        changed
+    }
+
     /// Buckets in memory, for those who watch its bound.
     pub fn buckets(&self) -> usize {
-        self.older.len() + usize::from(self.newest.amount > 0)
+        self.older().count() + usize::from(self.newest.amount > 0)
     }
 }

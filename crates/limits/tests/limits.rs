@@ -58,7 +58,7 @@ proptest! {
     fn a_window_never_counts_too_little(
         events in prop::collection::vec((0_u64..4_000_000, 0_u64..1_000), 1..300),
     ) {
-        let mut window = Window::new(MINUTE);
+        let mut window = Window::default();
         let mut truth: Vec<(u64, u64)> = Vec::new();
         let mut now = 0;
         for (gap, amount) in events {

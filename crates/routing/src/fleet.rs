@@ -5,13 +5,10 @@
 //! index depends on the order in which the fleet was written down, so replicas
 //! with equal fleets have equal snapshots.
 
-use relay_domain::{
-    ConsumerKey, Fleet, Generation, Group, GroupId, Host, KeyHash, KeyId, ModelPattern, Route, RouteId,
-};
+use relay_domain::{ConsumerKey, Fleet, Generation, Group, GroupId, Host, KeyId, ModelPattern, Route, RouteId};
 use rustc_hash::FxHashMap;
 
 use crate::Exclusion;
-use crate::keys_by_hash::KeysByHash;
 use crate::score::text_hash;
 
 /// A route of one snapshot; it means nothing in another.
@@ -167,7 +164,6 @@ pub struct Snapshot {
     /// Side by side: which one a request asks for is any of them.
     keys: Vec<ConsumerKey>,
     key_by_id: FxHashMap<KeyId, u32>,
-    key_by_hash: KeysByHash,
 }
 
 impl Snapshot {
@@ -198,7 +194,6 @@ impl Snapshot {
             .collect();
         keys.sort_by(|a, b| a.id.cmp(&b.id));
         let key_by_id = index(keys.iter().map(|key| key.id.clone()));
-        let key_by_hash = KeysByHash::new(&keys);
 
         let mut routes: Vec<RouteEntry> = fleet
             .routes
@@ -239,19 +234,12 @@ impl Snapshot {
             indices,
             keys,
             key_by_id,
-            key_by_hash,
         }
     }
 
     /// Which generation this is.
     pub fn generation(&self) -> Generation {
         self.generation
-    }
-
-    /// The key whose secret, or the one before its rotation, has this keyed hash. A match
-    /// says who calls; whether that secret is still good is for the caller to check.
-    pub fn key_by_hash(&self, hash: &KeyHash) -> Option<KeyIndex> {
-        self.key_by_hash.find(hash, &self.keys).map(KeyIndex)
     }
 
     /// The key at `index`, which is of this snapshot.
@@ -262,6 +250,11 @@ impl Snapshot {
     /// Where the key of this id is.
     pub fn key_index(&self, id: &str) -> Option<KeyIndex> {
         self.key_by_id.get(id).copied().map(KeyIndex)
+    }
+
+    /// The places of all keys, in their order.
+    pub fn key_indices(&self) -> impl Iterator<Item = KeyIndex> + Clone + use<> {
+        (0..self.keys.len() as u32).map(KeyIndex)
     }
 
     /// The key of this id.

@@ -19,7 +19,6 @@
 
 mod backoff;
 mod codes;
-mod keys_by_hash;
 mod window;
 
 pub mod affinity;

@@ -56,7 +56,7 @@ pub(super) fn read(
         source,
         enabled,
         expires_at,
-        groups: groups?,
+        groups: groups?.into(),
         models,
         allowed_ips,
         subject_id,

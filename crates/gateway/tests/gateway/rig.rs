@@ -418,7 +418,7 @@ pub(crate) fn route(index: usize) -> Route {
 /// A consumer that may call the one group.
 pub(crate) fn consumer(id: &str, secret: &str) -> ConsumerKey {
     ConsumerKey {
-        groups: vec![GroupId::new("gpt").expect("is an id")],
+        groups: [GroupId::new("gpt").expect("is an id")].into(),
         ..ConsumerKey::new(KeyId::new(id).expect("is an id"), hash_key(secret))
     }
 }

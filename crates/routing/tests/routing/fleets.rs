@@ -64,7 +64,7 @@ pub(crate) fn route(id: &str, priority: u32, weight: u32) -> Route {
 }
 
 pub(crate) fn key(id: &str, hash: u8, groups: &[&str]) -> ConsumerKey {
-    ConsumerKey { groups: group_ids(groups), ..ConsumerKey::new(KeyId::new(id).unwrap(), KeyHash([hash; 32])) }
+    ConsumerKey { groups: group_ids(groups).into(), ..ConsumerKey::new(KeyId::new(id).unwrap(), KeyHash([hash; 32])) }
 }
 
 pub(crate) fn group_ids(ids: &[&str]) -> Vec<GroupId> {

@@ -135,7 +135,7 @@ pub(crate) fn full_fleet() -> Fleet {
         source: SecretSource::Env("TEAM_A_KEY".into()),
         enabled: false,
         expires_at: Some(at(86_400)),
-        groups: vec![group_id("gpt"), group_id("claude-团队")],
+        groups: [group_id("gpt"), group_id("claude-团队")].into_iter().collect(),
         subject_id: Some("team-a".into()),
         subscription_user: Some("team-a@relay.example".into()),
         expose_routing: true,

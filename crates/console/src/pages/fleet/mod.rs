@@ -250,7 +250,7 @@ pub(crate) mod samples {
         };
         let mut key = ConsumerKey::new(KeyId::new("team-a").unwrap(), KeyHash([0; 32]));
         key.label = Some(HOSTILE.into());
-        key.groups = vec![GroupId::new("gpt").unwrap()];
+        key.groups = [GroupId::new("gpt").unwrap()].into();
         let off = Host { id: HostId::new("osaka").unwrap(), enabled: false, ..host.clone() };
         Fleet {
             hosts: vec![off, host],
