@@ -151,8 +151,11 @@ impl Outgoing {
     fn target_naming(&self, model: &ModelName) -> Cow<'_, str> {
         match &self.model_in_target {
             Some(place) if *percent::decode(&self.target[place.clone()]) != *model.text => {
-                let (before, after) = (&self.target[..place.start], &self.target[place.end..]);
-                format!("{before}{}{after}", percent::encode(&model.text)).into()
+                let mut target = String::with_capacity(self.target.len() + model.text.len());
+                target.push_str(&self.target[..place.start]);
+                percent::encode(&model.text, &mut target);
+                target.push_str(&self.target[place.end..]);
+                target.into()
             }
             _ => Cow::Borrowed(&self.target),
         }

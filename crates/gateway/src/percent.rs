@@ -18,18 +18,21 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     String::from_utf8(decoded).map_or(text.into(), Cow::Owned)
 }
 
-/// A text as one segment of a path: all but unreserved characters are escaped (RFC 3986 §2.3).
-pub(crate) fn encode(text: &str) -> String {
+/// Adds a text to a path as one segment of it: all but unreserved characters are escaped (RFC 3986 §2.3).
+pub(crate) fn encode(text: &str, path: &mut String) {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+    // Names of models seldom have anything else.
+    if text.bytes().all(is_plain) {
+        return path.push_str(text);
+    }
+    for byte in text.bytes() {
         if is_plain(byte) {
-            encoded.push(char::from(byte));
+            path.push(char::from(byte));
         } else {
             let digit = |value: u8| char::from(b"0123456789ABCDEF"[usize::from(value)]);
-            encoded.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
-        encoded
-    })
+    }
 }
 
 fn escaped(bytes: &[u8]) -> Option<u8> {
@@ -44,9 +47,14 @@ mod tests {
 
     #[test]
     fn a_segment_is_decoded_to_what_was_encoded() {
-        assert_eq!(encode("gpt-5.1_x~"), "gpt-5.1_x~");
-        assert_eq!(encode("a/b:c é%"), "a%2Fb%3Ac%20%C3%A9%25");
-        assert_eq!(decode(&encode("a/b:c é%")), "a/b:c é%");
+        let encoded = |text| {
+            let mut path = "/".to_owned();
+            encode(text, &mut path);
+            path
+        };
+        assert_eq!(encoded("gpt-5.1_x~"), "/gpt-5.1_x~");
+        assert_eq!(encoded("a/b:c é%"), "/a%2Fb%3Ac%20%C3%A9%25");
+        assert_eq!(decode(&encoded("a/b:c é%")), "/a/b:c é%");
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
         return Err(EnvelopeError::NoModel);
     }
     Ok(Envelope {
-        mentions: mentions(request.body, &members),
+        mentions: if members.may_name_a_model() { mentions(request.body, &members) } else { Vec::new() },
         framing: request.call.framing.unwrap_or_default(),
         stable_prefix: stable_prefix(&model, &members),
         model,

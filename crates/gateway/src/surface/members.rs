@@ -49,6 +49,11 @@ impl<'a> Members<'a> {
             None => Ok(members),
         }
     }
+
+    /// Whether one of the members is there in which Google's bodies name a model.
+    pub(super) fn may_name_a_model(&self) -> bool {
+        self.model.is_some() || self.requests.is_some() || self.generate_content_request.is_some()
+    }
 }
 
 impl<'de> Deserialize<'de> for Members<'de> {
