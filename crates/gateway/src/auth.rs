@@ -94,7 +94,6 @@ impl Gateway {
         if !key.enabled {
             return Err(refusal("This API key is disabled."));
         }
-        // Looked for last: it lies behind what a request of the key's own secret reads.
         let previous = presented.filter(|hash| **hash != key.hash).and(key.previous);
         let ends = [key.expires_at, previous.map(|previous| previous.until)];
         if ends.into_iter().flatten().any(|at| at <= self.clock.now()) {

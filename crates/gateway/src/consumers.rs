@@ -29,7 +29,7 @@ pub(crate) struct Consumer {
 }
 
 /// Bytes that are fetched from memory together.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// The consumers, by everything that their secrets may hash to.
 pub(crate) struct Consumers {

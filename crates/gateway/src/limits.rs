@@ -18,6 +18,8 @@ use relay_limits::{CarriedRates, Limiter, Now, Refusal, Standing, Used};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::consumers::LINE;
+
 /// How long a request waits for its turn before it is refused (spec §6).
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
@@ -141,7 +143,7 @@ impl Drop for Waiting<'_> {
 impl Gate {
     /// Has all of it fetched that requests ask, which are some lines of memory from its beginning on.
     pub(crate) fn fetch(&self) {
-        const OF_A_LINE: usize = 64 / size_of::<AtomicU32>();
+        const OF_A_LINE: usize = LINE / size_of::<AtomicU32>();
         (0..4).for_each(|line| prefetch_index(std::slice::from_ref(&self.waiting), line * OF_A_LINE));
     }
 

@@ -23,6 +23,7 @@ mod members;
 mod messages;
 mod multipart;
 mod naming;
+mod parameters;
 mod reading;
 mod responses;
 mod sse;

@@ -13,6 +13,8 @@ use std::ops::Range;
 use bytes::{Buf, BytesMut};
 use memchr::{memchr, memchr_iter, memchr2, memchr2_iter};
 
+use super::parameters::{Parameters, Unclear, is_token};
+
 /// Longest head of a part, or value of a wanted field. Hosts take less.
 const LONGEST: usize = 64 * 1024;
 
@@ -31,6 +33,12 @@ pub(super) struct Field {
 /// Why a body is no form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
+
+impl From<Unclear> for Malformed {
+    fn from(Unclear: Unclear) -> Self {
+        Self
+    }
+}
 
 /// Whether a content type is a form's.
 pub(super) fn is_form(content_type: &str) -> bool {
@@ -280,66 +288,6 @@ fn boundary(content_type: &str) -> Result<&str, Malformed> {
 
 fn begins_with(text: &str, start: &str) -> bool {
     text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
-}
-
-/// Whether a name may have it (RFC 9110 §5.6.2).
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// A header's value and its parameters.
-struct Parameters<'a> {
-    value: &'a str,
-    rest: &'a str,
-}
-
-impl<'a> Parameters<'a> {
-    fn of(header: &'a str) -> Self {
-        let (value, rest) = header.split_at(header.find(';').unwrap_or(header.len()));
-        Self { value: value.trim(), rest }
-    }
-
-    /// The next one: its name, and its value without quotes.
-    ///
-    /// # Errors
-    /// What follows is none, or one for some.
-    fn next(&mut self) -> Result<Option<(&'a str, &'a str)>, Malformed> {
-        let Some(text) = self.rest.trim_start().strip_prefix(';').map(str::trim) else {
-            return if self.rest.trim().is_empty() { Ok(None) } else { Err(Malformed) };
-        };
-        if text.is_empty() {
-            self.rest = "";
-            return Ok(None);
-        }
-        let (key, value) = text.split_once('=').ok_or(Malformed)?;
-        if key.is_empty() || !key.bytes().all(is_token) {
-            return Err(Malformed);
-        }
-        let found = if let Some(quoted) = value.strip_prefix('"') {
-            let found = &quoted[..quote_end(quoted).ok_or(Malformed)?];
-            self.rest = &quoted[found.len() + 1..];
-            found
-        } else {
-            let (found, rest) = value.split_at(value.find(';').unwrap_or(value.len()));
-            self.rest = rest;
-            let found = found.trim_end();
-            if found.is_empty() || found.contains(['"', ' ', '\t']) {
-                return Err(Malformed);
-            }
-            found
-        };
-        Ok(Some((key, found)))
-    }
-}
-
-/// Where a quoted text ends.
-fn quote_end(quoted: &str) -> Option<usize> {
-    let mut is_escaped = false;
-    quoted.bytes().position(|byte| {
-        let is_end = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        is_end
-    })
 }
 
 #[cfg(test)]
