@@ -9,7 +9,7 @@ use super::call::WrongMethod;
 use super::envelope::text;
 use super::members::Members;
 use super::reading::{Meaning, Said, is_blank, object, says_something, text_of};
-use super::stable_prefix::{Content, Opening, Speaker, StablePrefix};
+use super::stable_prefix::{Opening, Speaker, StablePrefix};
 use super::usage::Usage;
 use super::{
     COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Framing, Request, RequestLine, StoredResponse,
@@ -107,7 +107,7 @@ fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
 fn stable_prefix(model: &str, members: &Members<'_>) -> Option<[u8; 16]> {
     let input = members.input?;
     let opening = if input.get().starts_with('"') {
-        Opening { first_user: Some(Content::Value(input)), ..Opening::default() }
+        Opening { first_user: Some(input), ..Opening::default() }
     } else {
         Opening::read(input, Speaker::Named)?
     };

@@ -8,7 +8,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
@@ -35,17 +34,9 @@ pub(super) enum Speaker {
 pub(super) struct Opening<'a> {
     /// The contents of the leading system (or developer) messages. Claude Code
     /// has some further down as well; those come and go, and do not count.
-    pub(super) system: Vec<Content<'a>>,
+    pub(super) system: Vec<&'a RawValue>,
     /// The content of the first user message.
-    pub(super) first_user: Option<Content<'a>>,
-}
-
-/// What a message says.
-pub(super) enum Content<'a> {
-    /// A text, or a list that has not been looked into.
-    Value(&'a RawValue),
-    /// A list that was read with its message: Google's is nothing else, or one part without a list.
-    Blocks(Blocks<'a>),
+    pub(super) first_user: Option<&'a RawValue>,
 }
 
 impl<'a> Opening<'a> {
@@ -84,32 +75,23 @@ impl StablePrefix {
     /// Takes in a value. A list is taken in as its blocks, of which a plain text
     /// counts like the text itself: clients write the same either way.
     pub(super) fn with(mut self, value: Option<&RawValue>) -> Self {
-        let Some(value) = value else { return self };
-        let is_array = value.get().starts_with('[');
-        match is_array.then(|| serde_json::from_str(value.get())) {
-            Some(Ok(blocks)) => self.blocks(&blocks),
-            _ => self.text(value.get()),
+        let Some(value) = value.map(RawValue::get) else { return self };
+        if let Some(text) = only_text(value) {
+            self.text(text);
+        } else if let Some(blocks) = Blocks::read(value) {
+            self.blocks(&blocks);
+        } else {
+            self.text(value);
         }
         self.part(b"");
         self
     }
 
-    fn with_content(mut self, content: &Content<'_>) -> Self {
-        match content {
-            Content::Value(value) => self.with(Some(value)),
-            Content::Blocks(blocks) => {
-                self.blocks(blocks);
-                self.part(b"");
-                self
-            }
-        }
-    }
-
     /// Takes in how the conversation opens, and ends the hash; nothing when no user has spoken.
     pub(super) fn with_opening(self, opening: &Opening<'_>) -> Option<[u8; 16]> {
-        let first_user = opening.first_user.as_ref()?;
-        let prefix = opening.system.iter().fold(self, |prefix, system| prefix.with_content(system));
-        Some(prefix.with_content(first_user).finish())
+        let first_user = opening.first_user?;
+        let prefix = opening.system.iter().fold(self, |prefix, system| prefix.with(Some(system)));
+        Some(prefix.with(Some(first_user)).finish())
     }
 
     /// It need not resist anyone: the sticky key made of it is keyed and per consumer.
@@ -123,7 +105,9 @@ impl StablePrefix {
 
     fn block(&mut self, block: &[BlockMember<'_>]) {
         let member = |name: &[u8]| block.iter().find(|member| *member.name == *name).map(|member| member.value.get());
-        if let (Some("\"text\"" | "\"input_text\""), Some(text)) = (member(b"type"), member(b"text")) {
+        // Google's parts tell by their members what they are.
+        let is_text = block.len() == 1 || matches!(member(b"type"), Some("\"text\"" | "\"input_text\""));
+        if let (true, Some(text)) = (is_text, member(b"text")) {
             return self.text(text);
         }
         for member in block {
@@ -151,6 +135,17 @@ impl StablePrefix {
     }
 }
 
+/// The text of a content that is one block of text, written as most clients do; Google takes it without a list, too.
+/// `None` when it is anything else, or only a parser could tell.
+fn only_text(content: &str) -> Option<&str> {
+    const HEADS: [&str; 3] = [r#"{"text":"#, r#"{"type":"text","text":"#, r#"{"type":"input_text","text":"#];
+    let block = content.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or(content);
+    let text = HEADS.iter().find_map(|head| block.strip_prefix(head))?.strip_suffix('}')?;
+    // Without a further quote between them, the two are those of one string.
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    (!inner.contains('"')).then_some(text)
+}
+
 /// The elements of a content or of `tools`, without their `cache_control`: that mark moves on with every turn. In one
 /// list, since there are many of few members.
 pub(super) struct Blocks<'a>(Vec<BlockMember<'a>>);
@@ -162,33 +157,32 @@ struct BlockMember<'a> {
     value: &'a RawValue,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Blocks<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-        impl<'de> Visitor<'de> for List {
-            type Value = Blocks<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array of objects")
-            }
-
-            // Google takes one part without a list for a list of one.
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Blocks<'de>, A::Error> {
-                let mut members = Vec::new();
-                Block { block: 0, members: &mut members }.visit_map(map)?;
-                Ok(Blocks(members))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Blocks<'de>, A::Error> {
-                let mut members = Vec::new();
-                let mut block = 0;
-                while seq.next_element_seed(Block { block, members: &mut members })?.is_some() {
-                    block += 1;
-                }
-                Ok(Blocks(members))
-            }
+impl<'a> Blocks<'a> {
+    /// `None` when the value is no list of objects.
+    fn read(value: &'a str) -> Option<Self> {
+        if !value.starts_with('[') {
+            return None;
         }
-        deserializer.deserialize_any(List)
+        serde_json::Deserializer::from_str(value).deserialize_seq(List).ok()
+    }
+}
+
+struct List;
+
+impl<'de> Visitor<'de> for List {
+    type Value = Blocks<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Blocks<'de>, A::Error> {
+        let mut members = Vec::new();
+        let mut block = 0;
+        while seq.next_element_seed(Block { block, members: &mut members })?.is_some() {
+            block += 1;
+        }
+        Ok(Blocks(members))
     }
 }
 
@@ -226,7 +220,7 @@ impl<'de> Visitor<'de> for Block<'_, 'de> {
 
 struct Message<'a> {
     role: Option<&'a RawValue>,
-    content: Option<Content<'a>>,
+    content: Option<&'a RawValue>,
 }
 
 /// Reads a message, as this kind of speaker has it.
@@ -252,9 +246,8 @@ impl<'de> Visitor<'de> for Says {
         while let Some(Name(name)) = map.next_key()? {
             match (&*name, self.0) {
                 (b"role", _) => message.role = map.next_value()?,
-                (b"content", Speaker::Named) => message.content = map.next_value::<Option<_>>()?.map(Content::Value),
-                (b"parts", Speaker::UserByDefault) => {
-                    message.content = map.next_value::<Option<_>>()?.map(Content::Blocks);
+                (b"content", Speaker::Named) | (b"parts", Speaker::UserByDefault) => {
+                    message.content = map.next_value()?;
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -286,5 +279,43 @@ impl<'de> Visitor<'de> for Messages {
         }
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(opening)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(content: &str) -> [u8; 16] {
+        let content: &RawValue = serde_json::from_str(content).unwrap();
+        StablePrefix::new("m").with(Some(content)).finish()
+    }
+
+    #[test]
+    fn a_block_of_text_counts_like_the_text_however_it_is_written() {
+        let billed = r#""x-anthropic-billing-header: cch=1;\nhi""#;
+        for text in [r#""hi""#, r#""""#, r#""a\\""#, r#""say \"hi\"""#, r#""\"},{\"text\":\"""#, billed] {
+            for block in [
+                format!(r#"{{"text":{text}}}"#),
+                format!(r#"{{"type":"text","text":{text}}}"#),
+                format!(r#"{{"type":"input_text","text":{text}}}"#),
+                format!(r#"{{"type": "text", "text": {text}, "cache_control": {{"type": "ephemeral"}}}}"#),
+                format!(r#"{{ "text": {text} }}"#),
+            ] {
+                assert_eq!(hash(&format!("[{block}]")), hash(text), "{block}");
+                assert_eq!(hash(&format!("[ {block} ]")), hash(text), "{block}");
+            }
+        }
+        assert_eq!(hash(billed), hash(&billed.replace("cch=1", "cch=2")), "each request has another line");
+    }
+
+    #[test]
+    fn what_only_looks_like_a_block_of_text_does_not() {
+        let texts = hash(r#"[{"text":"a"},{"text":"b"}]"#);
+        assert_ne!(texts, hash(r#""a\"},{\"text\":\"b""#));
+        assert_ne!(texts, hash(r#""a""#));
+        assert_ne!(hash(r#"[{"text":"a","thought":true}]"#), hash(r#""a""#));
+        assert_ne!(hash(r#"[{"text":["a"]}]"#), hash(r#""a""#));
+        assert_ne!(hash(r#"[{"type":"image","text":"a"}]"#), hash(r#""a""#));
     }
 }
