@@ -284,6 +284,8 @@ impl<'de> Visitor<'de> for Messages {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn hash(content: &str) -> [u8; 16] {
@@ -317,5 +319,28 @@ mod tests {
         assert_ne!(hash(r#"[{"text":"a","thought":true}]"#), hash(r#""a""#));
         assert_ne!(hash(r#"[{"text":["a"]}]"#), hash(r#""a""#));
         assert_ne!(hash(r#"[{"type":"image","text":"a"}]"#), hash(r#""a""#));
+    }
+
+    fn list(blocks: &[Vec<(String, String)>], between: &str) -> String {
+        let joined = |parts: Vec<String>| parts.join(&format!("{between},{between}"));
+        let member = |(name, value): &(String, String)| format!("\"{name}\"{between}:{between}{}", json(value));
+        let block = |members: &Vec<_>| format!("{{{between}{}}}", joined(members.iter().map(member).collect()));
+        format!("[{}]", joined(blocks.iter().map(block).collect()))
+    }
+
+    fn json(text: &str) -> String {
+        serde_json::to_string(text).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn blanks_between_never_matter(
+            blocks in prop::collection::vec(
+                prop::collection::vec(("text|type|name", r#"text|input_text|[\[\]"\\{},:a]{0,9}"#), 0..3),
+                0..3,
+            ),
+        ) {
+            prop_assert_eq!(hash(&list(&blocks, "")), hash(&list(&blocks, " ")));
+        }
     }
 }
