@@ -206,7 +206,7 @@ pub fn spent_in_present_periods(
     Ok(consumed
         .map(|rollup| Spent {
             hour: rollup.hour,
-            tokens: u64::try_from(rollup.sums.input_tokens + rollup.sums.output_tokens).unwrap_or(0),
+            tokens: u64::try_from(rollup.sums.input_tokens.saturating_add(rollup.sums.output_tokens)).unwrap_or(0),
             price_nanos: rollup.sums.price_nanos,
             consumer: rollup.consumer,
             group: rollup.logical_group_id,

@@ -62,8 +62,9 @@ impl Encoder<'_> {
         self.0.extend_from_slice(&bytes);
     }
 
+    /// Writes a number; SQLite has no larger one than the largest `i64`, and a negative one would be taken from sums.
     pub(crate) fn unsigned(&mut self, value: u64) {
-        self.integer(value as i64);
+        self.integer(i64::try_from(value).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn text(&mut self, value: &str) {
@@ -194,12 +195,14 @@ mod tests {
         encoder.integer(-7);
         encoder.text("gpt-5 \u{1f980}");
         encoder.optional_unsigned(None);
+        encoder.unsigned(u64::MAX);
         encoder.json(&["a", "b"]);
         let mut decoder = Decoder(&buffer);
         assert_eq!(decoder.kind(), Some(Kind::Outcome));
         assert_eq!(decoder.next(), Some(Value::Integer(-7)));
         assert_eq!(decoder.next(), Some(Value::Text("gpt-5 \u{1f980}")));
         assert_eq!(decoder.next(), Some(Value::Null));
+        assert_eq!(decoder.next(), Some(Value::Integer(i64::MAX)));
         assert_eq!(decoder.next(), Some(Value::Text(r#"["a","b"]"#)));
         assert_eq!(decoder.next(), None);
     }

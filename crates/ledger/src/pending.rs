@@ -144,6 +144,7 @@ fn add(statement: &mut Statement<'_>, keys: usize, sums: &RollupSums) -> rusqlit
     statement.raw_execute().map(drop)
 }
 
+/// A sum beyond what an integer holds is a fraction in SQLite, which the tables refuse; the cast makes it the largest integer.
 fn upsert(table: &str, keys: usize) -> String {
     let marks = vec!["?"; SUMS.len() + keys].join(", ");
     let updates: Vec<String> = SUMS
@@ -151,7 +152,7 @@ fn upsert(table: &str, keys: usize) -> String {
         .enumerate()
         .map(|(at, column)| match at {
             LATENCY_MAX => format!("{column} = max({column}, excluded.{column})"),
-            _ => format!("{column} = {column} + excluded.{column}"),
+            _ => format!("{column} = CAST({column} + excluded.{column} AS INTEGER)"),
         })
         .collect();
     format!("INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO UPDATE SET {}", updates.join(", "))

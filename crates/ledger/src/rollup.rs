@@ -67,6 +67,8 @@ pub(crate) const SUMS: [&str; 24] = [
     "refused",
 ];
 pub(crate) const LATENCY_MAX: usize = 8;
+/// From here on they are of what hosts tell, which may be any number.
+pub(crate) const FIRST_TOLD: usize = 13;
 
 /// The counts and sums of one group of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -227,8 +229,10 @@ impl RollupSums {
         }
     }
 
+    /// Counts a request's end. What hosts tell may be any number: no sum goes beyond what an integer holds.
     pub(crate) fn add_outcome(&mut self, values: &[Value<'_>]) {
         let number = |at: usize| values[at].integer().unwrap_or(0);
+        let add = |sum: &mut i64, at: usize| *sum = sum.saturating_add(number(at));
         self.requests += 1;
         if let Value::Text(verdict) = values[outcome_at::VERDICT] {
             match verdict {
@@ -244,25 +248,22 @@ impl RollupSums {
                 _ => self.cut += 1,
             }
         }
-        let latency = number(outcome_at::LATENCY);
-        self.latency_us_sum += latency;
-        self.latency_us_max = self.latency_us_max.max(latency);
-        if let Some(first) = values[outcome_at::FIRST_OUTPUT].integer() {
-            self.first_output_us_sum += first;
-            self.first_output_count += 1;
-        }
-        self.request_bytes += number(outcome_at::REQUEST_BYTES);
-        self.response_bytes += number(outcome_at::RESPONSE_BYTES);
-        self.input_tokens += number(outcome_at::FIRST_TOKENS);
-        self.cached_input_tokens += number(outcome_at::FIRST_TOKENS + 1);
-        self.cache_write_tokens += number(outcome_at::FIRST_TOKENS + 2);
-        self.output_tokens += number(outcome_at::FIRST_TOKENS + 3);
-        self.reasoning_tokens += number(outcome_at::FIRST_TOKENS + 4);
+        add(&mut self.latency_us_sum, outcome_at::LATENCY);
+        self.latency_us_max = self.latency_us_max.max(number(outcome_at::LATENCY));
+        add(&mut self.first_output_us_sum, outcome_at::FIRST_OUTPUT);
+        self.first_output_count += i64::from(values[outcome_at::FIRST_OUTPUT] != Value::Null);
+        add(&mut self.request_bytes, outcome_at::REQUEST_BYTES);
+        add(&mut self.response_bytes, outcome_at::RESPONSE_BYTES);
+        add(&mut self.input_tokens, outcome_at::FIRST_TOKENS);
+        add(&mut self.cached_input_tokens, outcome_at::FIRST_TOKENS + 1);
+        add(&mut self.cache_write_tokens, outcome_at::FIRST_TOKENS + 2);
+        add(&mut self.output_tokens, outcome_at::FIRST_TOKENS + 3);
+        add(&mut self.reasoning_tokens, outcome_at::FIRST_TOKENS + 4);
         self.priced += i64::from(values[outcome_at::FIRST_MONEY] != Value::Null);
         self.with_usage += i64::from(values[outcome_at::PROVENANCE] != Value::Null);
-        self.price_nanos += number(outcome_at::FIRST_MONEY);
-        self.cost_nanos += number(outcome_at::FIRST_MONEY + 1);
-        self.cache_saved_nanos += number(outcome_at::FIRST_MONEY + 2);
+        add(&mut self.price_nanos, outcome_at::FIRST_MONEY);
+        add(&mut self.cost_nanos, outcome_at::FIRST_MONEY + 1);
+        add(&mut self.cache_saved_nanos, outcome_at::FIRST_MONEY + 2);
     }
 }
 

@@ -338,7 +338,8 @@ pub(crate) fn encode_intent(buffer: &mut Vec<u8>, seq: u64, entry: u64, intent: 
     row.integer(intent.stream.into());
     row.optional_text(intent.user_key.as_deref());
     row.optional_text(intent.conversation_key.as_deref());
-    row.unsigned(intent.seed);
+    // Any 64 bits, not a quantity.
+    row.integer(intent.seed.cast_signed());
     row.json(&intent.candidates);
 }
 

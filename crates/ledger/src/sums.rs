@@ -10,7 +10,7 @@ use crate::day::Day;
 use crate::decision::timestamp;
 use crate::reader::{LedgerReader, ReadError};
 use crate::retention::ARCHIVE;
-use crate::rollup::{Dimension, LATENCY_MAX, RollupSums, SUMS};
+use crate::rollup::{Dimension, FIRST_TOLD, LATENCY_MAX, RollupSums, SUMS};
 use crate::schema;
 
 /// The requests of one hour, consumer, group, model and route.
@@ -236,8 +236,18 @@ impl LedgerReader {
 }
 
 /// The sums of several rows in the order of [`SUMS`], in SQL.
+///
+/// SQLite's `sum` fails beyond what an integer holds. So what hosts tell is added up in halves of 32 bits, whose sums
+/// stay below that, and a whole that does not is cast to the largest integer.
 pub(crate) fn added_up() -> String {
-    let added = |(at, sum): (usize, &&str)| format!("{}({sum})", if at == LATENCY_MAX { "max" } else { "sum" });
+    let added = |(at, sum): (usize, &&str)| match at {
+        LATENCY_MAX => format!("max({sum})"),
+        FIRST_TOLD.. => format!(
+            "CAST((sum({sum} >> 32) + (sum({sum} & 4294967295) >> 32)) * 4294967296 \
+             + (sum({sum} & 4294967295) & 4294967295) AS INTEGER)"
+        ),
+        _ => format!("sum({sum})"),
+    };
     let added: Vec<String> = SUMS.iter().enumerate().map(added).collect();
     added.join(", ")
 }

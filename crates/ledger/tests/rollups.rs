@@ -34,6 +34,42 @@ async fn tokens_and_money_are_added_up_by_route_and_host() {
 }
 
 #[tokio::test]
+async fn numbers_beyond_any_sum_are_filed_and_their_sums_stay_the_largest() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    for start in 0..3 {
+        let ledger = open(dir.path());
+        for number in 0..2 {
+            let mut request = intent(&format!("r-{start}-{number}"), noon());
+            request.consumer = Some(format!("consumer-{number}").into());
+            let ticket = ledger.intent(request).await.expect("is taken");
+            let mut absurd = outcome(Verdict::Complete, noon());
+            (absurd.usage.input, absurd.usage.output) = (Some(u64::MAX), Some(i64::MAX as u64));
+            (absurd.usage.cached_input, absurd.usage.reasoning) = (Some(1 << 40), Some(u64::from(u32::MAX)));
+            (absurd.price_nanos, absurd.cost_nanos, absurd.cache_saved_nanos) =
+                (Some(i64::MAX), Some(i64::MIN), Some(-5));
+            ledger.outcome(ticket.reference(), absurd);
+        }
+        tokio::time::timeout(Duration::from_secs(10), ledger.settle()).await.expect("is filed");
+        ledger.close().await;
+    }
+    let ledger = open(dir.path());
+    let (from, to) = (noon() - 1.hour(), noon() + 1.hour());
+    let rollups = ledger.reader().rollups(from, to, &RollupFilter::default()).expect("reads");
+    let mut sums = RollupSums::default();
+    for rollup in &rollups {
+        sums.add(&rollup.sums);
+    }
+    assert_eq!((rollups.len(), sums.requests), (2, 6));
+    assert_eq!((sums.input_tokens, sums.output_tokens), (i64::MAX, i64::MAX));
+    assert_eq!((sums.cached_input_tokens, sums.reasoning_tokens), (6 << 40, 6 * i64::from(u32::MAX)));
+    assert_eq!((sums.price_nanos, sums.cost_nanos, sums.cache_saved_nanos), (i64::MAX, i64::MIN, -30));
+    assert_eq!(ledger.reader().by_group_and_model(from, to).expect("reads")[0].sums, sums);
+    assert_eq!(ledger.reader().totals(from, to, Dimension::Model).expect("reads")["gpt-5"], sums);
+    assert_dimensions_agree(&ledger.reader(), 6);
+    ledger.close().await;
+}
+
+#[tokio::test]
 async fn an_outcome_that_was_waited_for_is_on_disk() {
     let dir = tempfile::tempdir().expect("makes a directory");
     let ledger = open(dir.path());

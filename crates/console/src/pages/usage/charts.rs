@@ -31,7 +31,7 @@ impl Quantity {
     fn of(self, sums: &RollupSums) -> i64 {
         match self {
             Self::Cost => sums.cost_nanos,
-            Self::Tokens => sums.input_tokens + sums.output_tokens,
+            Self::Tokens => sums.input_tokens.saturating_add(sums.output_tokens),
             Self::Margin => sums.price_nanos.saturating_sub(sums.cost_nanos),
         }
     }
