@@ -44,7 +44,8 @@ impl Spending {
     pub fn add(&mut self, arrived: Timestamp, used: Used, now: Timestamp) {
         for period in Period::ALL {
             let tally = self.tally(period, now);
-            if (tally.from..tally.to).contains(&arrived.as_second()) {
+            let was_set_back = now.as_second() < tally.from;
+            if was_set_back || (tally.from..tally.to).contains(&arrived.as_second()) {
                 tally.used = tally.used.plus(used);
             }
         }
@@ -61,7 +62,8 @@ impl Spending {
     }
 
     /// The count of the period that holds `now`, begun anew when another was counted. A clock
-    /// that was set back keeps the later period: what was spent is not given out twice.
+    /// that was set back keeps the later period until that ends: what was spent is not given out twice, and what is
+    /// spent meanwhile counts for it.
     fn tally(&mut self, period: Period, now: Timestamp) -> &mut Tally {
         let tally = &mut self.0[period as usize];
         if now.as_second() >= tally.to {

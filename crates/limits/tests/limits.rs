@@ -147,6 +147,20 @@ fn a_request_counts_for_the_day_in_which_it_arrived() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_and_is_set_back_leaves_every_budget_in_force() {
+    let limits = Limits { tpd: Some(100), ..Limits::default() };
+    let mut limiter = Limiter::default();
+    let ahead = at(3 * 24 * 3_600 * 1_000_000);
+    limiter.admit(&limits, 0, ahead).unwrap();
+    limiter.settle(0, 0, used(60), ahead.wall, ahead);
+    limiter.admit(&limits, 0, at(0)).unwrap();
+    limiter.settle(0, 0, used(40), at(0).wall, at(0));
+    assert_eq!(limiter.admit(&limits, 0, at(1)).unwrap_err().kind, Kind::TokensPerDay);
+    // The day that was counted is over.
+    assert!(limiter.admit(&limits, 0, at(4 * 24 * 3_600 * 1_000_000)).is_ok());
+}
+
+#[test]
 fn what_the_log_remembers_counts_after_a_restart() {
     let limits = Limits { tpd: Some(100), ..Limits::default() };
     let now = at(0);
