@@ -104,7 +104,8 @@ impl Limiter {
         Ok(())
     }
 
-    /// As if the request admitted at `now` had never come.
+    /// As if the request admitted at `now` had never come, but that those in the two seconds before it may count for
+    /// as long as it would have.
     pub fn take_back(&mut self, limits: &Limits, estimate: u64, now: Now) {
         if limits.rpm.is_some() {
             self.requests.take_back(now.micros, 1);

@@ -13,6 +13,9 @@ pub(crate) const MINUTE: u64 = 60_000_000;
 /// and every key heavier; 2 s of a minute are what clients back off by anyway.
 const BUCKETS: u64 = 30;
 
+/// What one event counts at most: a host may tell any number, and sums have to stay exact to be taken apart again.
+const MOST: u64 = 1 << 40;
+
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 struct Bucket {
@@ -30,6 +33,7 @@ struct Bucket {
 pub struct Window {
     /// When the first of the older ones was last added to; [`NEVER`] when there is none.
     oldest_last: u64,
+    /// Of all buckets, exactly.
     sum: u64,
     /// The bucket that is being filled; empty when its amount is 0, and then there is no older one.
     newest: Bucket,
@@ -50,17 +54,18 @@ impl Default for Window {
 }
 
 impl Window {
-    /// Counts `amount` at `now`.
+    /// Counts `amount` at `now`, a trillion at most.
     pub fn add(&mut self, now: u64, amount: u64) {
         self.forget(now);
+        let amount = self.countable(amount);
         if amount == 0 {
             return;
         }
-        self.sum = self.sum.saturating_add(amount);
+        self.sum += amount;
         let newest = &mut self.newest;
         if newest.amount > 0 && now < newest.first + MINUTE / BUCKETS {
             newest.last = newest.last.max(now);
-            newest.amount = newest.amount.saturating_add(amount);
+            newest.amount += amount;
             return;
         }
         let full = std::mem::replace(newest, Bucket { first: now, last: now, amount });
@@ -69,7 +74,8 @@ impl Window {
         }
     }
 
-    /// Takes back what was counted at `at`, if it is still there.
+    /// Takes back what was counted at `at`, if it is still there. What else is in its bucket may stay for as long as it
+    /// would have with it: two seconds longer at most.
     pub fn take_back(&mut self, at: u64, amount: u64) {
         let place = self.older().position(|bucket| bucket.last >= at);
         let bucket = match (place, &mut self.older) {
@@ -127,6 +133,7 @@ impl Window {
 
     /// Counts what was before what is there. Not bounded: for what is taken over once.
     pub(crate) fn insert(&mut self, first: u64, last: u64, amount: u64) {
+        let amount = self.countable(amount);
         if amount == 0 {
             return;
         }
@@ -140,7 +147,12 @@ impl Window {
                 older.insert(place, bucket);
             });
         }
-        self.sum = self.sum.saturating_add(amount);
+        self.sum += amount;
+    }
+
+    /// How much of an amount counts.
+    fn countable(&self, amount: u64) -> u64 {
+        amount.min(MOST).min(u64::MAX - self.sum)
     }
 
     fn forget(&mut self, now: u64) {

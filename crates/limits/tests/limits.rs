@@ -147,6 +147,19 @@ fn a_request_counts_for_the_day_in_which_it_arrived() {
 }
 
 #[test]
+fn amounts_beyond_any_sum_leave_the_window_like_others() {
+    let second = |seconds: u64| seconds * 1_000_000;
+    let mut window = Window::default();
+    for (at, amount) in [(0, u64::MAX), (3, 5), (10, 7), (61, 1)] {
+        window.add(second(at), amount);
+    }
+    assert_eq!(window.sum(second(62)), 13);
+    assert_eq!(window.until_below(9, second(62)), second(1));
+    assert_eq!(window.sum(second(64)), 8);
+    assert_eq!(window.sum(second(121)), 0);
+}
+
+#[test]
 fn a_clock_that_was_ahead_and_is_set_back_leaves_every_budget_in_force() {
     let limits = Limits { tpd: Some(100), ..Limits::default() };
     let mut limiter = Limiter::default();
