@@ -90,7 +90,7 @@ fn seconds(span: Duration) -> u64 {
 pub(crate) fn class(refusal: &Refusal) -> &'static str {
     match refusal.kind {
         Kind::Requests | Kind::Tokens | Kind::TokensPerDay => "rate_limited",
-        Kind::Concurrency => "concurrency_limited",
+        Kind::Concurrency(_) => "concurrency_limited",
         Kind::Budget(_) => "budget_exhausted",
     }
 }
@@ -107,7 +107,7 @@ pub(crate) fn refusal_error(refused: &Refused, concurrency: Option<u32>) -> Gate
             "The limit of tokens per day is reached.".to_owned(),
             Some((&names::TOKENS_DAY, None)),
         ),
-        Kind::Concurrency => {
+        Kind::Concurrency(_) => {
             let what = "Too many requests are in flight.".to_owned();
             (
                 "concurrency_limit_exceeded",

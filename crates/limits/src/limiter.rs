@@ -25,8 +25,8 @@ pub enum Kind {
     Tokens,
     /// `tpd`
     TokensPerDay,
-    /// `concurrency`
-    Concurrency,
+    /// `concurrency`, of so many: a key's and its group's may differ.
+    Concurrency(u32),
     /// A budget.
     Budget(Budget),
 }
@@ -169,7 +169,7 @@ impl Limiter {
         let concurrency = limits
             .concurrency
             .filter(|limit| self.in_flight >= *limit)
-            .map(|_| Refusal { kind: Kind::Concurrency, wait: None });
+            .map(|limit| Refusal { kind: Kind::Concurrency(limit), wait: None });
         let day = limits.tpd.and_then(|limit| {
             let budget = Budget { amount: Amount::Tokens(limit), period: Period::Day };
             self.over_budget(Kind::TokensPerDay, budget, now)

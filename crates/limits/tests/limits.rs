@@ -191,7 +191,8 @@ fn of_several_limits_the_one_that_lasts_longest_is_told() {
     assert_eq!(limiter.admit(&limits, 0, at(1)).unwrap_err().kind, Kind::Requests);
     limiter.restore(at(0).wall, used(1), at(0).wall);
     assert_eq!(limiter.admit(&limits, 0, at(1)).unwrap_err().kind, Kind::TokensPerDay);
-    assert_eq!(limiter.admit(&Limits { concurrency: Some(1), ..Limits::default() }, 0, at(1)).unwrap_err().wait, None);
+    let refusal = limiter.admit(&Limits { concurrency: Some(1), ..Limits::default() }, 0, at(1)).unwrap_err();
+    assert_eq!(refusal, Refusal { kind: Kind::Concurrency(1), wait: None });
 }
 
 #[test]
