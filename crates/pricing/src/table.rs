@@ -138,9 +138,11 @@ impl Layer {
             let fits = lines.iter().filter(|line| line.fits(input_tokens, at));
             fits.max_by_key(|line| (line.above_input, line.from)).map(|line| line.rates)
         };
-        let exact = self.exact.get(model).or_else(|| self.exact.get(undated(model)?)).and_then(|lines| best(lines));
+        let exact = |name: &str| self.exact.get(name).and_then(|lines| best(lines));
         let mut prefixes = self.prefixes.iter().filter(|(prefix, _)| model.starts_with(prefix.as_str()));
-        exact.or_else(|| prefixes.find_map(|(_, lines)| best(lines)))
+        // A name all of whose lines are for other days or longer prompts leaves it to what comes after it.
+        let named = exact(model).or_else(|| exact(undated(model)?));
+        named.or_else(|| prefixes.find_map(|(_, lines)| best(lines)))
     }
 
     fn lines(&self) -> Vec<&Line> {
@@ -318,6 +320,37 @@ mod tests {
         // An operator's own price goes before the list's.
         assert_eq!(input_price(&table, "gpt-5", 0, "2026-10-07").as_deref(), Some("9.999999"));
         assert!(table.rates(&["unheard-of", "gpt-5"], 0, at("2026-10-07")).is_some());
+    }
+
+    #[test]
+    fn a_line_that_does_not_fit_hides_none_that_does() {
+        let table = PriceTable::with_own(
+            r#"
+            [[price]]
+            model = "gpt-5"
+            input = "3"
+            output = "4"
+            [[price]]
+            model = "gpt-5-2025-08-07"
+            from = "2027-01-01"
+            input = "5"
+            output = "6"
+            [[price]]
+            model = "gpt-4o-2024-08-06"
+            above_input = 100000
+            input = "7"
+            output = "8"
+            "#,
+        )
+        .unwrap();
+        let dated = |day| input_price(&table, "gpt-5-2025-08-07", 0, day);
+        assert_eq!(dated("2026-11-26").as_deref(), Some("3"), "the own line of the name without its date");
+        assert_eq!(dated("2027-01-01").as_deref(), Some("5"));
+        // What the own table says nothing of is in the list, under the same name or without its date.
+        let short = input_price(&table, "gpt-4o-2024-08-06", 0, "2026-11-26");
+        assert_eq!(short, input_price(&PriceTable::list(), "gpt-4o-2024-08-06", 0, "2026-11-26"));
+        assert!(short.is_some());
+        assert_eq!(input_price(&table, "gpt-4o-2024-08-06", 100_001, "2026-11-26").as_deref(), Some("7"));
     }
 
     #[test]
