@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use relay_bindings::ResponseOwner;
-use relay_domain::{CredentialMode, Group, KeyId, ModelPattern};
+use relay_domain::{CredentialMode, Group, KeyId};
 use relay_http1::RequestHead;
 use relay_ledger::{Intent, Ticket};
 use relay_limits::Standing;
@@ -22,6 +22,7 @@ use crate::client::{Client, Peer};
 use crate::coding::Takes;
 use crate::credentials::{Credentials, Subscriber};
 use crate::error::{GatewayError, Interrupted, log_stalled};
+use crate::estimate;
 use crate::exchange::{Ending, Exchange, Opening};
 use crate::headers;
 use crate::inside::InsideCaller;
@@ -38,10 +39,6 @@ use crate::sticky::Sticky;
 use crate::subject::{Subject, subject};
 use crate::surface::{Call, ModelName, StoredResponse};
 use crate::trace::Trace;
-
-/// Bytes of a request's body for each token that is reserved for it until the host has counted: some
-/// four in English, fewer in other scripts, more where images travel.
-const BYTES_PER_TOKEN: u64 = 4;
 
 /// A request that may be tried.
 pub(crate) struct Admitted {
@@ -77,8 +74,8 @@ impl Gateway {
             return Err(compressed().into());
         }
         let received = self.receive(client, &head, &call).await?;
-        let expected = received.expected();
-        let Received { envelope, body, held, intake } = received;
+        let estimate = estimate(&call, &received);
+        let Received { envelope, body, held, intake, .. } = received;
 
         let facts = IntentFacts {
             at: self.clock.now(),
@@ -98,7 +95,7 @@ impl Gateway {
         };
         let rescoped = rescoped(&pool, client.peer());
         let pool = Pool { group: rescoped.as_ref().unwrap_or(pool.group), ..pool };
-        let (charge, standing) = match self.pass_limits(&facts, caller.gate, &pool, expected).await {
+        let (charge, standing) = match self.pass_limits(&facts, caller.gate, &pool, estimate).await {
             Ok(passed) => passed,
             Err(refused) => return Err(self.limited(&facts, &pool, &refused, started).await.into()),
         };
@@ -112,6 +109,9 @@ impl Gateway {
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
         let mut exchange = self.open(&facts, Some(pool.group.id.shared()), ticket, started);
         exchange.charge(charge);
+        if call.only_counts {
+            exchange.uses_nothing();
+        }
         exchange.request_bytes(body.len() as u64);
         let stream = envelope.is_stream();
 
@@ -129,6 +129,7 @@ impl Gateway {
             public: ModelName::new(pool.public_model),
             caller: caller.key,
             gone: envelope.response_id.as_ref().map(StoredResponse::gone),
+            stored: call.response_id.clone(),
             outgoing: Outgoing {
                 dialect: call.dialect,
                 lines: headers::to_host(&head.fields, id, facts.trace.as_ref()),
@@ -243,14 +244,14 @@ impl Gateway {
         facts: &IntentFacts<'_>,
         key_gate: &Arc<Gate>,
         pool: &Pool<'_>,
-        body_bytes: u64,
+        estimate: u64,
     ) -> Result<(Charge, Standing), Refused> {
         let (serving, key, group) = (facts.serving, facts.key, pool.group);
         let group_gate = serving.group_gate(&group.id).expect("each group of a generation has its gate");
         let (admission, standing) = Admission::ask(
             Limited { gate: key_gate, limits: &key.limits },
             Limited { gate: group_gate, limits: &group.limits },
-            body_bytes / BYTES_PER_TOKEN,
+            estimate,
             facts.at,
             &self.limit_clocks,
         )
@@ -273,9 +274,9 @@ impl Gateway {
         refused: &Refused,
         started: Instant,
     ) -> GatewayError {
-        let intent = Intent { logical_group_id: pool.group.id.shared(), ..facts.unroutable() };
-        let concurrency = [facts.key.limits.concurrency, pool.group.limits.concurrency].into_iter().flatten().min();
-        let error = limit_fields::refusal_error(refused, concurrency);
+        let (logical_group_id, public_model) = (pool.group.id.shared(), pool.public_model.into());
+        let intent = Intent { logical_group_id, public_model, ..facts.unroutable() };
+        let error = limit_fields::refusal_error(refused);
         self.refuse(facts, intent, limit_fields::class(&refused.refusal), error, started).await
     }
 
@@ -307,6 +308,15 @@ impl Gateway {
     }
 }
 
+/// Tokens that are reserved for a request until its host has counted.
+fn estimate(call: &Call, received: &Received) -> u64 {
+    match received {
+        _ if call.only_counts => 0,
+        Received { is_form: true, body, .. } => estimate::tokens_of_form(body),
+        Received { body, .. } => estimate::tokens(body),
+    }
+}
+
 /// The routes in question. A request about a stored response need not name a
 /// model: whoever made the response did so for one.
 fn pool<'a>(facts: &IntentFacts<'a>, owner: Option<&ResponseOwner>) -> Option<Pool<'a>> {
@@ -315,10 +325,8 @@ fn pool<'a>(facts: &IntentFacts<'a>, owner: Option<&ResponseOwner>) -> Option<Po
         let located = snapshot.locate(&facts.envelope.model, groups).ok();
         return located.filter(|pool| facts.key.may_call(pool.public_model));
     }
-    let route = &snapshot.route(snapshot.route_by_id(owner?.route_id.as_str())?).route;
-    let may_call = groups.contains(&route.group);
-    let (ModelPattern::Exact(model) | ModelPattern::Prefix(model)) = &route.public_model;
-    snapshot.locate_in(route.group.as_str(), model).ok().filter(|_| may_call)
+    let pool = snapshot.pool_of(snapshot.route_by_id(owner?.route_id.as_str())?);
+    pool.filter(|pool| groups.contains(&pool.group.id))
 }
 
 /// The group with another scope of stickiness, where an operator tries one.

@@ -222,13 +222,13 @@ impl Answering<'_> {
                 tell_coding(&mut lines, coding);
                 self.reply(Reply { head: lines, body, closes: false }, Ending::complete(head.status), exchange).await
             }
-            AnswerKind::Committed { answer: Committed::Raw { head: beginning, upstream }, permit } => {
+            AnswerKind::Committed { answer: Committed::Raw { head: beginning, upstream, tail }, permit } => {
                 let mut lines = self.head(&head, head.content_type(), &exchange);
                 tell_coding(&mut lines, upstream.shown_coding());
                 self.client.start(lines);
                 exchange.answered_with(head.status);
                 let clocks = self.gateway.stream_clocks(None);
-                Box::pin(stream::pass(self.client, beginning, upstream, exchange, permit, clocks)).await
+                Box::pin(stream::pass(self.client, beginning, upstream, tail, exchange, permit, clocks)).await
             }
         }
     }

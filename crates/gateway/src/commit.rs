@@ -18,7 +18,7 @@ use crate::lanes::reading;
 use crate::options::{MAX_ERROR_ANSWER, MAX_START_FRAMES, MAX_WHOLE_ANSWER};
 use crate::splice::{self, Edit};
 use crate::stream::{Relaying, Then, take_events};
-use crate::surface::{Dialect, Event, Events, Meaning, data_of_event};
+use crate::surface::{Dialect, Event, Events, Meaning, UsageTail, data_of_event};
 
 /// How an answer is to be shown to the client.
 #[derive(Clone, Copy)]
@@ -55,6 +55,8 @@ pub(crate) enum Committed {
     Raw {
         head: Bytes,
         upstream: HostBody,
+        /// Finds the usage at its end.
+        tail: UsageTail,
     },
 }
 
@@ -134,7 +136,7 @@ async fn error_body(answer: Answer, coding: Coding) -> Bytes {
     body.finish()
 }
 
-async fn commit_stream(mut upstream: HostBody, mut events: Events, held: Held) -> Result<Committed, Unusable> {
+async fn commit_stream(mut upstream: HostBody, mut events: Events, mut held: Held) -> Result<Committed, Unusable> {
     let mut ready = VecDeque::new();
     let mut held_back = 0;
     loop {
@@ -158,6 +160,8 @@ async fn commit_stream(mut upstream: HostBody, mut events: Events, held: Held) -
                 return Ok(Committed::Stream(Box::new(Relaying { upstream, events, ready, then, held })));
             }
         }
+        // What is full is told to those who come.
+        held.fits(events.pending() + held_back);
     }
 }
 
@@ -210,8 +214,11 @@ async fn commit_whole(mut upstream: HostBody, shown: Shown<'_>, mut held: Held) 
         }
         let is_too_large = body.len().max(encoded.len()) > MAX_WHOLE_ANSWER;
         if is_too_large || !held.fits(body.len() + encoded.len()) {
-            let head = if coding == Coding::Identity { renamed(body.finish(), shown) } else { encoded.finish() };
-            return Ok(Committed::Raw { head, upstream });
+            let body = body.finish();
+            let mut tail = UsageTail::new(shown.dialect);
+            tail.push(&body);
+            let head = if coding == Coding::Identity { renamed(body, shown) } else { encoded.finish() };
+            return Ok(Committed::Raw { head, upstream, tail });
         }
     }
     upstream.done();

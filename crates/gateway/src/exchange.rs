@@ -62,6 +62,10 @@ pub(crate) struct Exchange {
     last: Option<RouteIndex>,
     /// The answer was read to its end, whatever the client got of it.
     usage_is_whole: bool,
+    /// What the answer tells of usage is none of this request's.
+    uses_nothing: bool,
+    /// Events with output that a stream has had.
+    output_events: u64,
     /// Settled with the outcome.
     charge: Option<Charge>,
     /// Of a request that is traced.
@@ -109,6 +113,8 @@ impl Exchange {
             current: None,
             last: None,
             usage_is_whole: false,
+            uses_nothing: false,
+            output_events: 0,
             charge: None,
             trace,
             access,
@@ -155,11 +161,20 @@ impl Exchange {
 
     /// An attempt begins.
     pub(crate) fn begin_attempt(&mut self, route: RouteIndex) {
-        let since = Instant::now();
+        self.begin_attempt_at(route, Instant::now());
+    }
+
+    /// An attempt began then.
+    pub(crate) fn begin_attempt_at(&mut self, route: RouteIndex, since: Instant) {
         if let Some(trace) = &mut self.trace {
             trace.attempts.push((route, since));
         }
         self.current = Some(Current { route, since });
+    }
+
+    /// A host was waited for since then, before there was an attempt.
+    pub(crate) fn waited(&mut self, since: Instant) {
+        self.upstream_us += micros(since.elapsed());
     }
 
     /// How many attempts have ended.
@@ -240,9 +255,31 @@ impl Exchange {
     }
 
     pub(crate) fn usage(&mut self, usage: Option<Usage>) {
-        if let (Some(outcome), Some(usage)) = (&mut self.outcome, usage) {
+        if let (Some(outcome), Some(usage), false) = (&mut self.outcome, usage, self.uses_nothing) {
             outcome.usage = usage;
         }
+    }
+
+    /// What the answer tells of usage is none of this request's.
+    pub(crate) fn uses_nothing(&mut self) {
+        self.uses_nothing = true;
+    }
+
+    /// So many events with output a stream has had.
+    pub(crate) fn output_events(&mut self, events: u64) {
+        self.output_events = events;
+    }
+
+    /// What a stream has used that its client left before its host told. Left uncounted, leaving would make every answer free.
+    fn estimate(&self) -> Option<Usage> {
+        let charge = self.charge.as_ref().filter(|_| self.output_events > 0 && !self.uses_nothing)?;
+        Some(Usage {
+            input: Some(charge.admission.estimate()),
+            // Hosts send a token or some in each event.
+            output: Some(self.output_events),
+            provenance: Some("estimated"),
+            ..Usage::default()
+        })
     }
 
     /// The answer was read to its end, although the client had left.
@@ -275,7 +312,9 @@ impl Exchange {
         outcome.latency_us = micros(self.started.elapsed());
         outcome.first_output_us = self.first_output.map(|at| micros(at - self.started));
         outcome.overhead_us = Some(overhead_us);
-        if outcome.verdict != Verdict::Complete && !self.usage_is_whole && outcome.usage.provenance.is_some() {
+        if outcome.verdict == Verdict::ClientGone && outcome.usage.provenance.is_none() {
+            outcome.usage = self.estimate().unwrap_or_default();
+        } else if outcome.verdict != Verdict::Complete && !self.usage_is_whole && outcome.usage.provenance.is_some() {
             outcome.usage.provenance = Some("partial");
         }
         if let Some(charge) = self.charge.take() {

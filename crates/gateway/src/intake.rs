@@ -26,6 +26,7 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
     /// What it takes of the memory for bodies; nothing when `intake` counts that.
     pub(crate) held: Held,
+    pub(crate) is_form: bool,
     /// What is still coming.
     pub(crate) intake: Option<Box<Intake>>,
 }
@@ -69,7 +70,7 @@ impl Gateway {
             let body = client.body(limit, &mut held).await?;
             let request = Request { call, path: head.path(), body: &body };
             let envelope = reading(body.len(), || request.read()).map_err(GatewayError::from)?;
-            return Ok(Received { envelope, body, held, intake: None });
+            return Ok(Received { envelope, body, held, is_form: false, intake: None });
         };
         let mut form = form.map_err(unfinished)?;
         client.refuse_announced(limit)?;
@@ -85,23 +86,15 @@ impl Gateway {
             let Some(envelope) = form.envelope() else { continue };
             let body = body.freeze();
             if is_whole {
-                return Ok(Received { envelope, body, held, intake: None });
+                return Ok(Received { envelope, body, held, is_form: true, intake: None });
             }
             let arriving =
                 Arriving { upload: Upload::default(), length: client.announced_rest(), whole_since: Arc::default() };
             let (received, answers) = (body.len() as u64, held.nothing_yet());
             let (piece, since) = (BytesMut::new(), Instant::now());
             let intake = Intake { form, arriving, received, limit, held, piece, since };
-            return Ok(Received { envelope, body, held: answers, intake: Some(Box::new(intake)) });
+            return Ok(Received { envelope, body, held: answers, is_form: true, intake: Some(Box::new(intake)) });
         }
-    }
-}
-
-impl Received {
-    /// How long the body is going to be, as far as is known.
-    pub(crate) fn expected(&self) -> u64 {
-        let rest = self.intake.as_ref().and_then(|intake| intake.arriving.length);
-        self.body.len() as u64 + rest.unwrap_or(0)
     }
 }
 

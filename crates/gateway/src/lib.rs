@@ -26,6 +26,7 @@ mod commit;
 mod consumers;
 mod credentials;
 mod error;
+mod estimate;
 mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -55,6 +56,7 @@ mod stream;
 mod subject;
 mod surface;
 mod trace;
+mod unpaid;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

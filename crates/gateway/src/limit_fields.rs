@@ -91,12 +91,14 @@ pub(crate) fn class(refusal: &Refusal) -> &'static str {
     match refusal.kind {
         Kind::Requests | Kind::Tokens | Kind::TokensPerDay => "rate_limited",
         Kind::Concurrency(_) => "concurrency_limited",
+        // Only what is reserved for requests in flight is in the way.
+        Kind::Budget(_) if refusal.wait.is_none() => "rate_limited",
         Kind::Budget(_) => "budget_exhausted",
     }
 }
 
 /// 429 with everything that the client may go by.
-pub(crate) fn refusal_error(refused: &Refused, concurrency: Option<u32>) -> GatewayError {
+pub(crate) fn refusal_error(refused: &Refused) -> GatewayError {
     let Refused { refusal, standing } = refused;
     let wait = refusal.wait.unwrap_or(UNKNOWN_WAIT);
     let (code, what, own) = match refusal.kind {
@@ -107,13 +109,14 @@ pub(crate) fn refusal_error(refused: &Refused, concurrency: Option<u32>) -> Gate
             "The limit of tokens per day is reached.".to_owned(),
             Some((&names::TOKENS_DAY, None)),
         ),
-        Kind::Concurrency(_) => {
+        Kind::Concurrency(limit) => {
             let what = "Too many requests are in flight.".to_owned();
-            (
-                "concurrency_limit_exceeded",
-                what,
-                Some((&names::CONCURRENCY, concurrency.map(|limit| limit.to_string()))),
-            )
+            ("concurrency_limit_exceeded", what, Some((&names::CONCURRENCY, Some(limit.to_string()))))
+        }
+        Kind::Budget(budget) if refusal.wait.is_none() => {
+            let what =
+                format!("Requests in flight may use what is left of the budget for this {}.", budget.period.as_str());
+            ("rate_limit_exceeded", what, None)
         }
         Kind::Budget(budget) => {
             let what = format!("The budget for this {} is spent.", budget.period.as_str());
@@ -127,7 +130,7 @@ pub(crate) fn refusal_error(refused: &Refused, concurrency: Option<u32>) -> Gate
         error.fields.extend(limit.map(|limit| (names[0], limit)));
         error.fields.extend([(names[1], "0".to_owned()), (names[2], Span(wait).to_string())]);
     }
-    if matches!(refusal.kind, Kind::Budget(_)) {
+    if matches!(refusal.kind, Kind::Budget(_)) && refusal.wait.is_some() {
         // Clients retry a 429 on their own; this one does not pass in their time.
         error.fields.push(("x-should-retry", "false".to_owned()));
     }
@@ -163,7 +166,7 @@ mod tests {
         let refusal = Refusal { kind: Kind::Requests, wait: Some(Duration::from_millis(12_300)) };
         let quota = Quota { limit: 10, remaining: 0, reset: Duration::from_secs(59) };
         let standing = Standing { requests: Some(quota), tokens: None };
-        let error = refusal_error(&Refused { refusal, standing }, None);
+        let error = refusal_error(&Refused { refusal, standing });
         assert_eq!((error.status.as_u16(), error.code), (429, "rate_limit_exceeded"));
         assert_eq!(error.retry_after_seconds, Some(13));
         assert_eq!(

@@ -341,6 +341,35 @@ impl Drop for Passed<'_> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn whoever_waits_passes_in_the_order_of_coming() {
+        let (gate, clocks) = (Arc::new(Gate::default()), Arc::new(Clocks::new(Arc::new(relay_domain::SystemClock))));
+        let passes = |number: usize, order: Arc<Mutex<Vec<usize>>>| {
+            let (gate, clocks) = (Arc::clone(&gate), Arc::clone(&clocks));
+            async move {
+                let limits = Limits { concurrency: Some(1), ..Limits::default() };
+                let (now, until) = (clocks.now(), Instant::now() + LONGEST_WAIT);
+                gate.pass(Ask { limits: &limits, estimate: 0, clocks: &clocks, now, until }).await.expect("in time");
+                order.lock().unwrap().push(number);
+            }
+        };
+        let order = Arc::default();
+        passes(0, Arc::clone(&order)).await;
+        let mut waiting = Vec::new();
+        for number in 1..=5 {
+            waiting.push(tokio::spawn(passes(number, Arc::clone(&order))));
+            while (gate.waiting.load(Ordering::Acquire) as usize) < number {
+                tokio::task::yield_now().await;
+            }
+        }
+        for (served, waiting) in waiting.into_iter().enumerate() {
+            assert_eq!(order.lock().unwrap().len(), served + 1, "one at a time");
+            gate.settle(0, 0, Used::default(), clocks.now().wall, clocks.now());
+            waiting.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5]);
+    }
+
     #[test]
     fn a_gate_with_its_counters_is_four_cache_lines() {
         let counters = 2 * size_of::<usize>();

@@ -18,7 +18,7 @@ use crate::client::{Client, Gone, Watched};
 use crate::error::GatewayError;
 use crate::exchange::{Ending, Exchange};
 use crate::host_body::HostBody;
-use crate::surface::{Events, Meaning, data_of_event};
+use crate::surface::{Events, Meaning, UsageTail, data_of_event};
 
 /// The clocks of a stream.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +114,7 @@ pub(crate) async fn relay(
     loop {
         // Noted as it comes: a client that leaves ends this without a word.
         exchange.usage(relaying.events.usage());
+        exchange.output_events(relaying.events.outputs());
         let judged = relaying.then.judge();
         if let Some(outcome) = &judged
             && let Some(permit) = permit.take()
@@ -317,6 +318,7 @@ pub(crate) async fn pass(
     client: &mut Client,
     beginning: Bytes,
     mut upstream: HostBody,
+    mut tail: UsageTail,
     mut exchange: Exchange,
     mut permit: Option<Permit>,
     clocks: StreamClocks,
@@ -330,6 +332,7 @@ pub(crate) async fn pass(
         let read = client.watch(Some(due), pin!(upstream.next())).await;
         let fault = match read {
             Watched::Done(Ok(Some(piece))) => {
+                tail.push(&piece.read);
                 next = piece.sent;
                 continue;
             }
@@ -338,6 +341,8 @@ pub(crate) async fn pass(
                     exchange.report(permit, &Outcome::ANSWERED);
                 }
                 upstream.done();
+                exchange.usage(tail.usage());
+                exchange.settle_before_end(Ending::complete(StatusCode::OK)).await;
                 client.finish();
                 client.flush().await?;
                 exchange.settle(Ending::complete(StatusCode::OK));

@@ -337,6 +337,19 @@ impl Snapshot {
         Ok(Pool { group: &entry.group, public_model: model, routes })
     }
 
+    /// The pool that a route is of.
+    pub fn pool_of(&self, route: RouteIndex) -> Option<Pool<'_>> {
+        let route = &self.route(route).route;
+        let entry = self.group_entry(route.group.as_str())?;
+        let (spans, model) = match &route.public_model {
+            ModelPattern::Exact(model) => (&entry.exact, model),
+            ModelPattern::Prefix(model) => (&entry.prefixes, model),
+        };
+        let span = spans.get(model.as_str())?;
+        let routes = &self.indices[span.start as usize..span.end as usize];
+        Some(Pool { group: &entry.group, public_model: model, routes })
+    }
+
     /// What a key with these groups may call, sorted and unique: the exact names
     /// that an enabled route of an enabled group on an enabled host serves. Prefixes
     /// name no model, so they are not listed.

@@ -48,6 +48,8 @@ pub(crate) struct Call {
     pub(crate) framing: Option<Framing>,
     /// The stored response that the path is about. Only the host and user that made it have it.
     pub(crate) response_id: Option<String>,
+    /// It asks how many tokens something would take, and takes none.
+    pub(crate) only_counts: bool,
 }
 
 /// A model named in a path.
@@ -70,12 +72,25 @@ impl Call {
 
     /// A call of which its path says nothing more.
     pub(crate) fn plain(dialect: &'static Dialect) -> Self {
-        Self { dialect, method: "POST", path_at_host: None, model: None, framing: None, response_id: None }
+        Self {
+            dialect,
+            method: "POST",
+            path_at_host: None,
+            model: None,
+            framing: None,
+            response_id: None,
+            only_counts: false,
+        }
     }
 
     /// The same, where only `POST` is taken.
     pub(super) fn post(dialect: &'static Dialect, line: RequestLine<'_>) -> Result<Self, WrongMethod> {
         if line.method == "POST" { Ok(Self::plain(dialect)) } else { Err(WrongMethod("POST")) }
+    }
+
+    /// The same, of a path that asks for a count of tokens.
+    pub(super) fn counting(self) -> Self {
+        Self { only_counts: true, ..self }
     }
 }
 
@@ -100,6 +115,6 @@ impl<'r> Request<'r> {
     /// # Errors
     /// It cannot be routed.
     pub(crate) fn read(self) -> Result<Envelope, EnvelopeError> {
-        (self.call.dialect.read_request)(self)
+        (self.call.dialect.read_request)(self)?.checked()
     }
 }

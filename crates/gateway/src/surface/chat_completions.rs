@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::members::Members;
 use super::messages::metadata_session;
-use super::reading::{Meaning, Said, object, place, says_something, text_of};
+use super::reading::{Meaning, Said, is_blank, object, place, says_something, text_of};
 use super::usage::Usage;
 use super::whole::Whole;
 use super::{COMMENT, Call, Counts, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse, stable_prefix};
@@ -24,6 +23,7 @@ pub(crate) static CHAT_COMPLETIONS: Dialect = Dialect {
     read_event,
     read_whole,
     model_member: b"model",
+    ends_with_done: true,
     may_end_unread: false,
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
@@ -91,7 +91,8 @@ struct Chunk<'a> {
 struct Choice<'a> {
     #[serde(borrow)]
     delta: Option<&'a RawValue>,
-    finish_reason: Option<IgnoredAny>,
+    #[serde(borrow)]
+    finish_reason: Option<&'a RawValue>,
 }
 
 fn read_event(data: &[u8]) -> Option<Said<'_>> {
@@ -124,7 +125,8 @@ impl Chunk<'_> {
 impl Choice<'_> {
     /// A role alone opens the answer; any other member that holds something is output.
     fn has_output(&self) -> bool {
-        self.finish_reason.is_some() || self.delta.is_some_and(|delta| says_something(delta, &[b"role"]))
+        let is_finished = self.finish_reason.is_some_and(|reason| !is_blank(reason));
+        is_finished || self.delta.is_some_and(|delta| says_something(delta, &[b"role"]))
     }
 }
 

@@ -4,6 +4,9 @@
 
 use relay_ledger::Usage;
 
+/// More tokens than any answer has. A host that tells more is mistaken, and has told nothing.
+const MOST: u64 = 1 << 40;
+
 /// What an answer has told of its usage.
 ///
 /// Every surface counts cumulatively: what is told later replaces, number by
@@ -40,15 +43,15 @@ impl Counts {
         if *self == Self::default() {
             return None;
         }
-        let cached = |part: Option<u64>| part.unwrap_or(0);
-        let sum =
-            |uncached: u64| uncached.saturating_add(cached(self.cached_input)).saturating_add(cached(self.cache_write));
+        let told = |tokens: Option<u64>| tokens.filter(|tokens| *tokens <= MOST);
+        let (cached_input, cache_write) = (told(self.cached_input), told(self.cache_write));
+        let sum = |uncached: u64| uncached + cached_input.unwrap_or(0) + cache_write.unwrap_or(0);
         Some(Usage {
-            input: self.input.or(self.uncached_input.map(sum)),
-            cached_input: self.cached_input,
-            cache_write: self.cache_write,
-            output: self.output,
-            reasoning: self.reasoning,
+            input: told(self.input).or(told(self.uncached_input).map(sum)),
+            cached_input,
+            cache_write,
+            output: told(self.output),
+            reasoning: told(self.reasoning),
             provenance: Some("host"),
         })
     }
@@ -74,5 +77,13 @@ mod tests {
         assert_eq!(input(Counts { input: Some(1), ..parts }), Some(1));
         assert_eq!(input(Counts { uncached_input: None, ..parts }), None);
         assert_eq!(Counts::default().usage(), None);
+    }
+
+    #[test]
+    fn more_than_can_be_is_as_good_as_nothing() {
+        let usage = Counts { input: Some(u64::MAX), output: Some(5), ..Counts::default() }.usage().unwrap();
+        assert_eq!((usage.input, usage.output), (None, Some(5)));
+        let parts = Counts { uncached_input: Some(3), cached_input: Some(MOST + 1), ..Counts::default() };
+        assert_eq!(parts.usage().and_then(|usage| usage.input), Some(3));
     }
 }

@@ -16,6 +16,7 @@ pub(crate) static EMBEDDINGS: Dialect = Dialect {
     read_event: read_whole,
     read_whole,
     model_member: b"model",
+    ends_with_done: false,
     may_end_unread: false,
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,

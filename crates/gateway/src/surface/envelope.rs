@@ -11,6 +11,9 @@ use super::reading::place;
 use crate::error::GatewayError;
 use crate::splice::Edit;
 
+/// Longest name of a model: it is logged and counted by, whatever a client may call.
+pub(super) const MAX_MODEL: usize = 256;
+
 /// The facts of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Envelope {
@@ -87,6 +90,8 @@ pub(crate) enum EnvelopeError {
     NoModel,
     #[error("`model` must be a non-empty string.")]
     ModelType,
+    #[error("`model` must have {MAX_MODEL} bytes at most; see GET /v1/models for the names.")]
+    ModelTooLong,
     #[error("`stream` must be true or false.")]
     StreamType,
 }
@@ -95,7 +100,7 @@ impl EnvelopeError {
     /// The parameter at fault, for the error body.
     pub(crate) fn param(&self) -> Option<&'static str> {
         match self {
-            Self::NoModel | Self::ModelType => Some("model"),
+            Self::NoModel | Self::ModelType | Self::ModelTooLong => Some("model"),
             Self::StreamType => Some("stream"),
             Self::Duplicate(name) => Some(name),
             Self::Json(_) | Self::NotAnObject | Self::NoForm => None,
@@ -129,6 +134,11 @@ impl Envelope {
             prompt_cache_key: text(members.prompt_cache_key).filter(|key| !key.trim().is_empty()),
             ..Self::default()
         })
+    }
+
+    /// The same, unless its model's name is longer than any.
+    pub(super) fn checked(self) -> Result<Self, EnvelopeError> {
+        if self.model.len() > MAX_MODEL { Err(EnvelopeError::ModelTooLong) } else { Ok(self) }
     }
 
     /// Whether the answer is to be streamed.
@@ -173,6 +183,8 @@ mod tests {
             read(r#"{"model":"a","stream":true,"stream":false}"#).unwrap_err(),
             EnvelopeError::Duplicate("stream")
         );
+        assert_eq!(read(r#"{"model":"a","Model":"b"}"#).unwrap_err(), EnvelopeError::Duplicate("model"));
+        assert!(read(r#"{"model":"a","stream":true,"stream":true,"n":1,"n":2}"#).unwrap().is_stream());
         assert_eq!(read(r#"{"messages":[]}"#).unwrap_err(), EnvelopeError::NoModel);
         assert_eq!(read(r#"{"model":5}"#).unwrap_err(), EnvelopeError::ModelType);
         assert_eq!(read(r#"{"model":" "}"#).unwrap_err(), EnvelopeError::ModelType);

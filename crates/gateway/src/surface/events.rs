@@ -29,6 +29,8 @@ pub(crate) struct Events {
     host: Box<str>,
     counts: Counts,
     progress: Progress,
+    /// Events with output.
+    outputs: u64,
     response_id: Option<String>,
     /// The model that the host tells.
     told_model: ToldModel,
@@ -58,6 +60,7 @@ impl Events {
             host: Box::default(),
             counts: Counts::default(),
             progress: Progress::default(),
+            outputs: 0,
             response_id: None,
             told_model: ToldModel::Unwanted,
             sequence: None,
@@ -111,6 +114,7 @@ impl Events {
             self.counts.update(counts);
         }
         self.progress.update(reading.progress);
+        self.outputs += u64::from(matches!(reading.meaning, Meaning::Output | Meaning::TerminalOutput));
         self.sequence = reading.sequence.or(self.sequence);
         // What says nothing may still follow the last event.
         self.unread &= reading.meaning == Meaning::Start;
@@ -189,6 +193,11 @@ impl Events {
     /// Whether part of an event was already passed on.
     pub(crate) fn is_mid_event(&self) -> bool {
         self.mid_event
+    }
+
+    /// How many events had output.
+    pub(crate) fn outputs(&self) -> u64 {
+        self.outputs
     }
 
     /// What the stream has said of its usage.

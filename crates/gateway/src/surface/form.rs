@@ -1,6 +1,7 @@
 //! What routes a request whose body is a form, read while it comes. Images are
 //! edited so: the model is a field, and may stand behind files of any size.
 
+use super::envelope::MAX_MODEL;
 use super::multipart::{Field, Scanner};
 use super::naming::{Mention, Spelling};
 use super::{Envelope, EnvelopeError, Framing};
@@ -69,6 +70,9 @@ impl Form {
             if field.value.trim().is_empty() || field.value.contains(char::REPLACEMENT_CHARACTER) {
                 return Err(EnvelopeError::ModelType);
             }
+            if field.value.len() > MAX_MODEL {
+                return Err(EnvelopeError::ModelTooLong);
+            }
             self.model.replace(field).is_some()
         } else {
             let framing = match field.value.trim() {
@@ -103,6 +107,7 @@ mod tests {
         assert_eq!((envelope.model.as_str(), envelope.is_stream(), envelope.stateful), ("gpt-image-1", true, true));
         assert_eq!(form(&[("prompt", "x")]).unwrap_err(), EnvelopeError::NoModel);
         assert_eq!(form(&[("model", " ")]).unwrap_err(), EnvelopeError::ModelType);
+        assert_eq!(form(&[("model", &"x".repeat(257))]).unwrap_err(), EnvelopeError::ModelTooLong);
         assert_eq!(form(&[("model", "a"), ("model", "a")]).unwrap_err(), EnvelopeError::Duplicate("model"));
         assert_eq!(form(&[("model", "a"), ("stream", "1")]).unwrap_err(), EnvelopeError::StreamType);
     }

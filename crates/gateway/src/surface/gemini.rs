@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::call::{PathModel, WrongMethod};
 use super::members::Members;
 use super::naming::{Mention, Spelling};
-use super::reading::{Meaning, Progress, Said, object, place, says_something, text_of};
+use super::reading::{Meaning, Progress, Said, is_blank, object, place, says_something, text_of};
 use super::stable_prefix::{Opening, Speaker, StablePrefix};
 use super::usage::Usage;
 use super::whole::Whole;
@@ -34,6 +34,7 @@ pub(crate) static GEMINI: Dialect = Dialect {
     read_event,
     read_whole,
     model_member: b"modelVersion",
+    ends_with_done: false,
     may_end_unread: true,
     // Google's own package for Python takes any line without `data: ` for JSON, comments too.
     keep_alive: Bytes::from_static(b"\n"),
@@ -48,11 +49,16 @@ fn recognize(line: RequestLine<'_>) -> Option<Result<Call, WrongMethod>> {
     if model.is_empty() || action.is_empty() || !action.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return None;
     }
+    // Some servers on the way would take them for steps out of the path.
+    if percent::decode(model).split(['/', '\\']).any(|segment| matches!(segment, "." | "..")) {
+        return None;
+    }
     let streams = action == "streamGenerateContent" && line.asks("alt=sse");
     let model = PathModel { place: PATH.len()..PATH.len() + model.len() };
     let framing = Some(if streams { Framing::Events } else { Framing::Whole });
     let path_at_host = is_newer.then(|| format!("{PATH}{below}"));
-    Some(Call::post(&GEMINI, line).map(|call| Call { path_at_host, model: Some(model), framing, ..call }))
+    let only_counts = action == "countTokens";
+    Some(Call::post(&GEMINI, line).map(|call| Call { path_at_host, model: Some(model), framing, only_counts, ..call }))
 }
 
 fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
@@ -62,7 +68,7 @@ fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
         return Err(EnvelopeError::NoModel);
     }
     Ok(Envelope {
-        mentions: if members.may_name_a_model() { mentions(request.body, &members) } else { Vec::new() },
+        mentions: if members.may_name_a_model() { mentions(request.body, &members)? } else { Vec::new() },
         framing: request.call.framing.unwrap_or_default(),
         stable_prefix: stable_prefix(&model, &members),
         model,
@@ -71,19 +77,14 @@ fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
 }
 
 /// Where a body names the model besides the path: the host must not be told two.
-fn mentions(body: &[u8], members: &Members<'_>) -> Vec<Mention> {
-    #[derive(Deserialize)]
-    struct Named<'a> {
-        #[serde(borrow)]
-        model: Option<&'a RawValue>,
-    }
-    let named = |value: &'_ RawValue| -> Option<Mention> {
-        let model = serde_json::from_str::<Named<'_>>(value.get()).ok()?.model?;
-        Some(mention(body, model))
-    };
+fn mentions(body: &[u8], members: &Members<'_>) -> Result<Vec<Mention>, EnvelopeError> {
     let requests = members.requests.and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list.get()).ok());
-    let inner = members.generate_content_request.into_iter().chain(requests.into_iter().flatten()).filter_map(named);
-    members.model.map(|model| mention(body, model)).into_iter().chain(inner).collect()
+    let inner = members.generate_content_request.into_iter().chain(requests.into_iter().flatten());
+    // What is no object names no model, and is the host's to refuse.
+    let inner = inner.filter(|request| request.get().starts_with('{'));
+    let inner = inner.map(|request| Ok(Members::read(request.get().as_bytes())?.model));
+    let models = std::iter::once(Ok(members.model)).chain(inner).filter_map(Result::transpose);
+    models.map(|model| model.map(|model| mention(body, model))).collect()
 }
 
 fn mention(body: &[u8], model: &RawValue) -> Mention {
@@ -120,8 +121,8 @@ struct Candidate<'a> {
     index: Option<u64>,
     #[serde(borrow)]
     content: Option<Content<'a>>,
-    #[serde(rename = "finishReason")]
-    finish_reason: Option<IgnoredAny>,
+    #[serde(borrow, rename = "finishReason")]
+    finish_reason: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -131,9 +132,13 @@ struct Content<'a> {
 }
 
 impl Candidate<'_> {
+    fn is_finished(&self) -> bool {
+        self.finish_reason.is_some_and(|reason| !is_blank(reason))
+    }
+
     fn has_output(&self) -> bool {
         let parts = self.content.iter().filter_map(|content| content.parts.as_ref()).flatten();
-        self.finish_reason.is_some() || parts.into_iter().any(|part| says_something(part, &[b"thought"]))
+        self.is_finished() || parts.into_iter().any(|part| says_something(part, &[b"thought"]))
     }
 }
 
@@ -157,11 +162,11 @@ impl<'a> Chunk<'a> {
         let mut progress = Progress::default();
         for candidate in self.candidates.iter().flatten() {
             let bit = Progress::bit(candidate.index.unwrap_or(0));
-            let finished = if candidate.finish_reason.is_some() { bit } else { 0 };
-            progress.update(Progress { begun: bit, finished });
+            let finished = if candidate.is_finished() { bit } else { 0 };
+            progress.update(Progress { begun: bit, finished, ..Progress::default() });
         }
         if self.is_blocked() {
-            progress.update(Progress { begun: 0, finished: Progress::bit(0) });
+            progress.update(Progress { begun: 0, finished: Progress::bit(0), ..Progress::default() });
         }
         progress
     }
@@ -260,9 +265,17 @@ mod tests {
         assert_eq!(&path[call(path).unwrap().model.unwrap().place], "group%2Fm");
         let newer = call("/v1/models/group%2Fm:embedContent").unwrap();
         assert_eq!((newer.path_at_host.as_deref(), newer.model), (Some(path), call(path).unwrap().model));
-        for path in
-            ["/v1/models/m", "/v1beta/models/m", "/v1beta/models/:x", "/v1beta/models/m:", "/v1beta/models/m:a/b"]
-        {
+        for path in [
+            "/v1/models/m",
+            "/v1beta/models/m",
+            "/v1beta/models/:x",
+            "/v1beta/models/m:",
+            "/v1beta/models/m:a/b",
+            "/v1beta/models/flash/../pro:generateContent",
+            "/v1beta/models/flash%2F%2e%2E%2fpro:generateContent",
+            "/v1beta/models/..:generateContent",
+            "/v1beta/models/flash%5c.%5cpro:generateContent",
+        ] {
             assert!(call(path).is_none(), "{path}");
         }
     }
@@ -279,6 +292,19 @@ mod tests {
             r#"{"requests":[{"model":"models/b","content":{"model":"models/a"}},{"model":"b"}],"model":"models/b",
             "generateContentRequest":{"model":"models/b"}}"#
         );
+    }
+
+    #[test]
+    fn a_body_that_names_two_models_in_one_place_is_refused() {
+        for (body, name) in [
+            (r#"{"requests":[{"model":"a","model":"b"}]}"#, "model"),
+            (r#"{"generateContentRequest":{"model":"a","Model":"b"}}"#, "model"),
+            (r#"{"requests":[{"model":"a"}],"requests":[{"model":"b"}]}"#, "requests"),
+        ] {
+            let error = read("/v1beta/models/a:batchEmbedContents", body).unwrap_err();
+            assert_eq!(error, EnvelopeError::Duplicate(name), "{body}");
+        }
+        assert_eq!(read("/v1beta/models/a:x", r#"{"requests":[1,"model"]}"#).unwrap().mentions, []);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) static IMAGES: Dialect = Dialect {
     read_event,
     read_whole,
     model_member: b"model",
+    ends_with_done: false,
     may_end_unread: true,
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
@@ -53,8 +54,10 @@ fn read_event(data: &[u8]) -> Option<Said<'_>> {
         "ping" | "keepalive" => Meaning::Start,
         _ => Meaning::Output,
     };
-    let finished = if kind.ends_with(".completed") { Progress::bit(0) } else { 0 };
-    let progress = Progress { begun: Progress::bit(0), finished };
+    let image = Progress::bit(0);
+    let (finished, resumed) = if kind.ends_with(".completed") { (image, 0) } else { (0, image) };
+    let resumed = if meaning == Meaning::Start { 0 } else { resumed };
+    let progress = Progress { begun: image, finished, resumed };
     Some(Said { counts: event.usage.and_then(read_usage), progress, ..Said::plain(meaning) })
 }
 
@@ -82,5 +85,12 @@ mod tests {
         assert_eq!((completed.meaning, completed.progress.is_whole()), (Meaning::Output, true));
         assert_eq!(completed.counts.unwrap().output, Some(7));
         assert_eq!(read(r#"{"type":"error","error":{}}"#).meaning, Meaning::Error);
+        let mut progress = completed.progress;
+        progress.update(read(r#"{"type":"keepalive"}"#).progress);
+        assert!(progress.is_whole());
+        progress.update(partial.progress);
+        assert!(!progress.is_whole(), "another image has begun");
+        progress.update(completed.progress);
+        assert!(progress.is_whole());
     }
 }

@@ -32,20 +32,23 @@ pub(super) struct Members<'a> {
     pub(super) requests: Option<&'a RawValue>,
     pub(super) generate_content_request: Option<&'a RawValue>,
     duplicate: Option<&'static str>,
+    /// There is a `Model`, or another spelling.
+    is_named_otherwise: bool,
 }
 
 impl<'a> Members<'a> {
     /// Reads a body.
     ///
     /// # Errors
-    /// It is no JSON object, or names a member twice that decides where it goes
-    /// or how it is answered: which of the two a host believes is not known.
+    /// It is no JSON object, names `model` twice, or gives a member two values that
+    /// decides where it goes or how it is answered: which one a host believes is not known.
     pub(super) fn read(body: &'a [u8]) -> Result<Self, EnvelopeError> {
         let members: Self = serde_json::from_slice(body).map_err(|error| {
             if error.is_data() { EnvelopeError::NotAnObject } else { EnvelopeError::Json(error.to_string()) }
         })?;
         match members.duplicate {
             Some(name) => Err(EnvelopeError::Duplicate(name)),
+            None if members.is_named_otherwise && members.model.is_some() => Err(EnvelopeError::Duplicate("model")),
             None => Ok(members),
         }
     }
@@ -87,17 +90,25 @@ impl<'de> Deserialize<'de> for Members<'de> {
                         b"contents" => (&mut members.contents, None),
                         // Google reads both spellings of its members.
                         b"systemInstruction" | b"system_instruction" => (&mut members.system_instruction, None),
-                        b"requests" => (&mut members.requests, None),
+                        b"requests" => (&mut members.requests, Some("requests")),
                         b"generateContentRequest" | b"generate_content_request" => {
-                            (&mut members.generate_content_request, None)
+                            (&mut members.generate_content_request, Some("generateContentRequest"))
+                        }
+                        // Hosts written in Go may take it for the other one.
+                        name if name.eq_ignore_ascii_case(b"model") => {
+                            map.next_value::<IgnoredAny>()?;
+                            members.is_named_otherwise = true;
+                            continue;
                         }
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                             continue;
                         }
                     };
-                    let twice = slot.replace(map.next_value()?).is_some();
-                    members.duplicate = decides.filter(|_| twice).or(members.duplicate);
+                    let value: &RawValue = map.next_value()?;
+                    let before = slot.replace(value);
+                    let differs = before.is_some_and(|before| decides == Some("model") || before.get() != value.get());
+                    members.duplicate = decides.filter(|_| differs).or(members.duplicate);
                 }
                 Ok(members)
             }

@@ -20,6 +20,7 @@ pub(crate) static MESSAGES: Dialect = Dialect {
     read_event,
     read_whole,
     model_member: b"model",
+    ends_with_done: false,
     may_end_unread: false,
     keep_alive: COMMENT,
     errors: ErrorShape::Anthropic,
@@ -30,15 +31,15 @@ pub(crate) static MESSAGES: Dialect = Dialect {
 /// to the host whose answer will be the true one.
 pub(crate) static COUNT_TOKENS: Dialect = Dialect {
     surface: relay_routing::Surface::CountTokens,
-    recognize: |line| (line.path == "/v1/messages/count_tokens").then(|| Call::post(&COUNT_TOKENS, line)),
+    recognize: |line| {
+        (line.path == "/v1/messages/count_tokens").then(|| Call::post(&COUNT_TOKENS, line).map(Call::counting))
+    },
     takes_forms: false,
     read_request,
     read_event,
-    read_whole: |body| {
-        // `input_tokens` is the answer here, and nothing that was used.
-        read_whole(body).map(|said| Said { counts: None, ..said })
-    },
+    read_whole,
     model_member: b"model",
+    ends_with_done: false,
     may_end_unread: false,
     keep_alive: COMMENT,
     errors: ErrorShape::Anthropic,
@@ -86,7 +87,7 @@ struct Event<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
     #[serde(borrow)]
-    message: Option<Message<'a>>,
+    message: Option<&'a RawValue>,
     #[serde(borrow)]
     content_block: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -106,8 +107,9 @@ struct Message<'a> {
 
 fn read_event(data: &[u8]) -> Option<Said<'_>> {
     let event: Event<'_> = object(data)?;
-    let (model, opening_usage) =
-        event.message.as_ref().map(|message| (message.model, message.usage)).unwrap_or_default();
+    // Of an error it may be a text.
+    let message = event.message.and_then(|message| object::<Message<'_>>(message.get().as_bytes()));
+    let (model, opening_usage) = message.map(|message| (message.model, message.usage)).unwrap_or_default();
     Some(Said { model, counts: event.usage.or(opening_usage).and_then(read_usage), ..Said::plain(event.meaning()) })
 }
 
@@ -193,6 +195,7 @@ mod tests {
         assert_eq!(meaning(r#"{"type":"message_stop"}"#), Meaning::Terminal);
         assert_eq!(meaning(r#"{"type":"error","error":{"type":"overloaded_error"}}"#), Meaning::Error);
         assert_eq!(testing::meaning(&MESSAGES, "data: {\"type\":\"error\",\"error\":{}}\n\n"), Meaning::Error);
+        assert_eq!(meaning(r#"{"type":"error","message":"a text"}"#), Meaning::Error);
         assert_eq!(meaning("<html>"), Meaning::Junk);
     }
 

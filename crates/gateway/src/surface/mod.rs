@@ -31,6 +31,7 @@ mod stable_prefix;
 #[cfg(test)]
 pub(crate) mod testing;
 mod usage;
+mod usage_tail;
 mod whole;
 
 use bytes::Bytes;
@@ -45,6 +46,7 @@ pub(crate) use naming::{Mention, ModelName, renaming};
 pub(crate) use reading::Meaning;
 use reading::Said;
 pub(crate) use sse::data_of_event;
+pub(crate) use usage_tail::UsageTail;
 
 /// One surface. Its functions read bytes and say what they mean; each stands
 /// with its reasons in the surface's own file.
@@ -64,6 +66,8 @@ pub(crate) struct Dialect {
     read_whole: for<'d> fn(&'d [u8]) -> Option<Said<'d>>,
     /// The member of a whole answer that names its model.
     model_member: &'static [u8],
+    /// Streams end with `[DONE]`.
+    ends_with_done: bool,
     /// The event that ends a stream may be one that is too long to be read.
     may_end_unread: bool,
     /// What keeps a silent stream alive, and means nothing to a client.

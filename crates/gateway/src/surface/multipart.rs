@@ -226,8 +226,8 @@ fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
 /// Which of the wanted fields a part with this head is; `None` when it is another one or a file.
 ///
 /// # Errors
-/// Some would read another name there: it is told twice, escaped, encoded or continued (RFC 2231), on a line that is
-/// folded or ends in another way, or its value is encoded.
+/// Some would read another name there: it is told twice, escaped, encoded or continued (RFC 2231), a wanted one in other
+/// letters or of a file, on a line that is folded or ends in another way, or its value is encoded.
 fn wanted_field(head: &[u8], wanted: &[&'static str]) -> Result<Option<&'static str>, Malformed> {
     let mut disposition = None;
     let mut is_encoded = false;
@@ -256,8 +256,10 @@ fn wanted_field(head: &[u8], wanted: &[&'static str]) -> Result<Option<&'static 
     let (mut name, mut is_file) = (None, false);
     while let Some((key, value)) = parameters.next()? {
         if key.eq_ignore_ascii_case("name") {
-            let field = wanted.iter().find(|wanted| **wanted == value).copied();
-            if value.contains('\\') || name.replace(field).is_some() {
+            // Some trim a name, and some take letters of either case for the same.
+            let field = wanted.iter().find(|wanted| wanted.eq_ignore_ascii_case(value.trim())).copied();
+            let is_written_otherwise = field.is_some_and(|field| field != value);
+            if value.contains('\\') || is_written_otherwise || name.replace(field).is_some() {
                 return Err(Malformed);
             }
         } else if begins_with(key, "name*") {
@@ -266,8 +268,9 @@ fn wanted_field(head: &[u8], wanted: &[&'static str]) -> Result<Option<&'static 
             is_file = true;
         }
     }
-    let field = name.flatten().filter(|_| !is_file);
-    if is_encoded && field.is_some() { Err(Malformed) } else { Ok(field) }
+    let field = name.flatten();
+    // A file without a name is a field for some.
+    if (is_encoded || is_file) && field.is_some() { Err(Malformed) } else { Ok(field) }
 }
 
 /// What cuts a form of this content type into its parts.
@@ -394,6 +397,12 @@ mod tests {
             "form-data; name=other\r\n\u{b}Content-Disposition: form-data; name=model",
             "form-data; name=other; name=model",
             "form-data; name=other\r\nContent-Disposition: form-data; name=model",
+            // Hosts trim a name, or take a file without a name for a field.
+            "form-data; name=\" model\"",
+            "form-data; name=\"Model\"",
+            "form-data; name=model; filename=\"\"",
+            "form-data; name=model; filename=\" \"",
+            "form-data; filename*=utf-8''; name=model",
         ] {
             assert_eq!(form(&format!("Content-Disposition: {disposition}")), None, "{disposition}");
         }

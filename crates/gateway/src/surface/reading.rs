@@ -42,6 +42,8 @@ pub(crate) enum Meaning {
 pub(super) struct Progress {
     pub(super) begun: u64,
     pub(super) finished: u64,
+    /// Parts that had finished and go on all the same.
+    pub(super) resumed: u64,
 }
 
 impl Progress {
@@ -52,7 +54,7 @@ impl Progress {
 
     pub(super) fn update(&mut self, later: Self) {
         self.begun |= later.begun | later.finished;
-        self.finished |= later.finished;
+        self.finished = (self.finished & !later.resumed) | later.finished;
     }
 
     /// Something has ended, and nothing goes on.
@@ -141,8 +143,9 @@ impl Dialect {
             return Reading::plain(if is_error { Meaning::Error } else { Meaning::Start });
         };
         match data.trim_ascii() {
-            b"[DONE]" => return Reading::plain(Meaning::Terminal),
-            b"" => return Reading::plain(Meaning::Start),
+            b"[DONE]" if self.ends_with_done => return Reading::plain(Meaning::Terminal),
+            // Where streams end in another way, some hosts add it to whatever they have sent.
+            b"[DONE]" | b"" => return Reading::plain(Meaning::Start),
             _ => {}
         }
         if fields.name == b"error" {
@@ -279,12 +282,12 @@ mod tests {
     fn an_answer_is_whole_when_all_that_began_has_ended() {
         let mut progress = Progress::default();
         assert!(!progress.is_whole());
-        progress.update(Progress { begun: Progress::bit(0) | Progress::bit(1), finished: 0 });
-        progress.update(Progress { begun: 0, finished: Progress::bit(1) });
+        progress.update(Progress { begun: Progress::bit(0) | Progress::bit(1), finished: 0, ..Progress::default() });
+        progress.update(Progress { begun: 0, finished: Progress::bit(1), ..Progress::default() });
         assert!(!progress.is_whole());
-        progress.update(Progress { begun: 0, finished: Progress::bit(0) });
+        progress.update(Progress { begun: 0, finished: Progress::bit(0), ..Progress::default() });
         assert!(progress.is_whole());
-        progress.update(Progress { begun: 0, finished: Progress::bit(500) });
+        progress.update(Progress { begun: 0, finished: Progress::bit(500), ..Progress::default() });
         assert!(progress.is_whole());
     }
 

@@ -27,6 +27,7 @@ pub(crate) static RESPONSES: Dialect = Dialect {
     read_event,
     read_whole,
     model_member: b"model",
+    ends_with_done: false,
     may_end_unread: true,
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
@@ -39,9 +40,15 @@ static STORED: Dialect = Dialect {
     recognize,
     takes_forms: false,
     read_request,
-    read_event,
-    read_whole: |body| read_whole(body).map(|said| Said { meaning: Meaning::Output, counts: None, ..said }),
+    read_event: |data| {
+        read_event(data).map(|said| match said.meaning {
+            Meaning::Failed => Said { meaning: Meaning::TerminalOutput, ..said },
+            _ => said,
+        })
+    },
+    read_whole: |body| read_whole(body).map(|said| Said { meaning: Meaning::Output, ..said }),
     model_member: b"model",
+    ends_with_done: false,
     may_end_unread: true,
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
@@ -58,6 +65,7 @@ fn recognize(line: RequestLine<'_>) -> Option<Result<Call, WrongMethod>> {
     }
     let (id, action) = below.split_once('/').map_or((below, None), |(id, action)| (id, Some(action)));
     let method = match (line.method, action) {
+        ("POST", None) if below == "input_tokens" => return Some(Ok(Call::plain(&RESPONSES).counting())),
         ("POST", None) => return Some(Ok(Call::plain(&RESPONSES))),
         ("POST", Some(_)) => "POST",
         ("GET", _) => "GET",

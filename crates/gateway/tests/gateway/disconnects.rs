@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use relay_domain::{Amount, Budget, Period};
 use relay_ledger::Decision;
 use relay_testkit::{Gate, Received, Reply, Usage};
 use tokio::io::AsyncReadExt;
@@ -241,4 +242,27 @@ async fn a_drain_ends_at_its_limit() {
     drop(answer);
     let_go(&rig, 0).await;
     gone(&rig, "r-1").await;
+}
+
+/// A host tells the usage of a stream at its end. If leaving before were free, every answer could be had for nothing.
+#[tokio::test]
+async fn what_a_stream_has_used_is_estimated_when_its_client_leaves_before_that_is_told() {
+    let budget = Budget { amount: Amount::Tokens(100), period: Period::Day };
+    let rig = Setup::hosts(1).fleet(move |fleet| fleet.keys[0].limits.budgets = vec![budget]).start().await;
+    let window = Gate::new();
+    let output = |text: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n");
+    let stream = Reply::stream().raw_text(output("one")).raw_text(output("two")).raw_text(output("three"));
+    rig.hosts[0].script(stream.gate(&window).text("four"));
+    let body = counted(&"some words ".repeat(40));
+    let tokens = body.len() as u64 / 4;
+    let mut answer = rig.chat(body).id("r-1").send().await;
+    answer.until("three").await;
+    drop(answer);
+    let_go(&rig, 0).await;
+    let decision = gone(&rig, "r-1").await;
+    let usage = decision.usage;
+    assert_eq!((usage.input, usage.output, usage.cached_input), (Some(tokens), Some(3), None));
+    assert_eq!(usage.provenance.as_deref(), Some("estimated"));
+    assert!(decision.price_nanos.is_some_and(|price| price > 0));
+    assert_eq!(rig.say("more").send().await.status, 429, "the budget has counted it");
 }

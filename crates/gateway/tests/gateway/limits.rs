@@ -3,7 +3,7 @@
 use relay_domain::{Amount, Budget, Limits, Money, Period, Ratio, RouteCost};
 use relay_testkit::{Gate, Reply, Usage};
 
-use crate::rig::{OTHER_KEY, Rig, Setup, counted, request};
+use crate::rig::{MODEL, OTHER_KEY, Rig, Setup, counted, request};
 
 /// A rig whose one host answers with this usage, and whose `team-a` has these limits.
 async fn limited(limits: Limits) -> Rig {
@@ -222,4 +222,80 @@ async fn rates_of_the_last_minute_go_over_to_the_next_process() {
     let after = limited(limits()).await;
     after.gateway.take_over_limits(&before.gateway.carry_limits());
     assert_eq!(after.say("three").send().await.status, 429);
+}
+
+/// The tokens of a request in flight may be fewer than were reserved for it: whoever is refused for them may come back.
+#[tokio::test]
+async fn a_budget_that_is_only_reserved_is_not_told_as_spent() {
+    let budget = Budget { amount: Amount::Tokens(1_000), period: Period::Day };
+    let rig = limited(Limits { budgets: vec![budget], ..Limits::default() }).await;
+    let gate = Gate::new();
+    rig.hosts[0].script(Reply::stream().gate(&gate).text("held").usage(Usage {
+        input: 9,
+        cached: 0,
+        output: 1,
+        reasoning: 0,
+    }));
+    let first = rig.say(&"some words ".repeat(500)).spawn();
+    rig.hosts[0].wait_received(1).await;
+    let mut refused = rig.say("two").send().await;
+    assert_eq!((refused.status, seconds(refused.header("retry-after"))), (429, 1));
+    assert_eq!((refused.header("x-should-retry"), refused.header("x-ratelimit-remaining-budget")), (None, None));
+    assert_eq!(refused.error_code().await, "rate_limit_exceeded");
+    let decision = rig.decision(&refused.request_id()).await;
+    assert_eq!((decision.error_class.as_deref(), &*decision.public_model), (Some("rate_limited"), MODEL));
+    gate.open();
+    first.await.expect("does not panic");
+    assert_eq!(rig.say("three").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_file_in_a_body_reserves_what_an_image_takes_and_not_its_bytes() {
+    let budget = Budget { amount: Amount::Tokens(100_000), period: Period::Day };
+    let rig = limited(Limits { budgets: vec![budget], ..Limits::default() }).await;
+    let gate = Gate::new();
+    rig.hosts[0].script(Reply::stream().gate(&gate).text("held"));
+    let first = rig.say(&format!("data:image/png;base64,{}", "iVBORw0KGgo".repeat(100_000))).spawn();
+    rig.hosts[0].wait_received(1).await;
+    assert_eq!(rig.say("two").send().await.status, 200, "a megabyte of image is no 275,000 tokens");
+    gate.open();
+    assert_eq!(first.await.expect("does not panic").status, 200);
+}
+
+#[tokio::test]
+async fn counting_tokens_takes_none_of_the_minutes() {
+    let rig = limited(Limits { tpm: Some(2_000), ..Limits::default() }).await;
+    let long = "some words ".repeat(2_000);
+    let body = format!(
+        r#"{{"model":"{MODEL}","messages":[{{"role":"user","content":"{long}"}}],"input":"{long}","contents":[]}}"#
+    );
+    for path in ["/v1/messages/count_tokens", "/v1/responses/input_tokens", "/v1beta/models/gpt-5:countTokens"] {
+        for _ in 0..2 {
+            let answer = rig.call("POST", path).body(body.clone()).send().await;
+            assert_eq!(answer.status, 200, "{path}");
+            rig.decision(&answer.request_id()).await;
+        }
+    }
+    let answer = rig.say("now in earnest").send().await;
+    let left = seconds(answer.header("x-ratelimit-remaining-tokens"));
+    assert!((1_900..2_000).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_limit_that_refuses() {
+    let limit = |concurrency| Limits { concurrency: Some(concurrency), ..Limits::default() };
+    let rig = Setup::hosts(1)
+        .fleet(move |fleet| (fleet.keys[0].limits, fleet.groups[0].limits) = (limit(1), limit(2)))
+        .start()
+        .await;
+    let gate = Gate::new();
+    rig.hosts[0].default_reply(Reply::stream().gate(&gate).text("held"));
+    let others: Vec<_> = (0..2).map(|_| rig.say("x").key(OTHER_KEY).spawn()).collect();
+    rig.hosts[0].wait_received(2).await;
+    let refused = rig.say("mine").send().await;
+    assert_eq!((refused.status, refused.header("x-ratelimit-limit-concurrency")), (429, Some("2")));
+    gate.open();
+    for other in others {
+        other.await.expect("does not panic");
+    }
 }

@@ -368,7 +368,7 @@ async fn an_event_too_large_to_be_held_passes_all_the_same() {
 /// An answer beyond what is read whole before it is passed on (32 MiB).
 fn large(model: &str) -> String {
     let head = format!("{{\"id\":\"x\",\"model\":\"{model}\",\"choices\":[{{\"message\":{{\"content\":\"");
-    head + &"0123456789abcdef".repeat(33 << 16) + "\"}}]}"
+    head + &"0123456789abcdef".repeat(33 << 16) + "\"}}],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":9}}"
 }
 
 #[tokio::test]
@@ -380,6 +380,7 @@ async fn a_large_answer_passes_with_the_public_model_name() {
     assert!(answer.text().await == large(MODEL), "the answer is not what the host sent");
     let decision = rig.decision(&answer.request_id()).await;
     assert_eq!((decision.verdict.as_str(), decision.response_bytes), ("complete", Some(large(MODEL).len() as u64)));
+    assert_eq!((decision.usage.input, decision.usage.output), (Some(7), Some(9)), "its end is read");
 }
 
 #[tokio::test]

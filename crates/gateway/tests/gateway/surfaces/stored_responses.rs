@@ -2,6 +2,7 @@
 //! from it, and it is never moved silently.
 
 use jiff::SignedDuration;
+use relay_domain::ModelPattern;
 use relay_testkit::Reply;
 use serde_json::Value;
 
@@ -117,4 +118,72 @@ async fn compaction_and_counts_are_ordinary_requests() {
         let received = rig.hosts[0].next_request().await;
         assert_eq!((received.path(), &received.json()["model"]), (path, &SHADOW.into()));
     }
+}
+
+/// What is read again was judged and paid for when it was made.
+#[tokio::test]
+async fn a_stored_response_that_is_streamed_again_is_as_it_was_and_costs_nothing() {
+    let rig = Setup::hosts(2).start().await;
+    let id = made_on_the_second(&rig, true).await;
+    let event = |kind: &str, response: &str| {
+        format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"response\":{response}}}\n\n")
+    };
+    let head = format!(r#"{{"id":"{id}","object":"response","model":"{MODEL}","#);
+    let failed = format!(r#"{head}"status":"failed","error":{{"code":"server_error","message":"m"}}}}"#);
+    let completed =
+        format!(r#"{head}"status":"completed","output":[{{}}],"usage":{{"input_tokens":9,"output_tokens":5}}}}"#);
+    for (end, last) in [("response.failed", failed), ("response.completed", completed)] {
+        let stream = event("response.created", &format!(r#"{head}"status":"in_progress"}}"#)) + &event(end, &last);
+        let path = format!("/v1/responses/{id}");
+        rig.hosts[1].script_path(&path, Reply::raw("text/event-stream", stream.clone()));
+        let mut answer = rig.call("GET", &format!("{path}?stream=true")).send().await;
+        assert_eq!((answer.status, answer.text().await), (200, stream), "{end}");
+        let decision = rig.decision(&answer.request_id()).await;
+        assert_eq!((&*decision.verdict, decision.price_nanos), ("complete", None), "{end}");
+        assert_eq!((decision.usage.input, decision.usage.provenance), (None, None), "{end}");
+    }
+    assert_eq!(rig.route_health("route-2").failed, 0);
+}
+
+#[tokio::test]
+async fn what_a_response_in_the_background_uses_counts_once_when_it_is_told() {
+    let rig = Setup::hosts(1).start().await;
+    let id = "resp_in_the_background";
+    let response = |status: &str, usage: &str| {
+        let text = format!(
+            r#"{{"id":"{id}","object":"response","model":"{MODEL}","status":"{status}","output":[],"usage":{usage}}}"#
+        );
+        Reply::raw("application/json", text)
+    };
+    rig.hosts[0].script(response("queued", "null"));
+    let body = format!(r#"{{"model":"{MODEL}","input":"hi","background":true}}"#);
+    assert_eq!(RESPONSES.call(&rig, "hi", false).body(body).send().await.status, 200);
+    let path = format!("/v1/responses/{id}");
+    let mut counted = Vec::new();
+    let done = r#"{"input_tokens":9,"output_tokens":5}"#;
+    for (status, usage) in [("in_progress", "null"), ("completed", done), ("completed", done)] {
+        rig.hosts[0].script_path(&path, response(status, usage));
+        let mut answer = rig.call("GET", &path).send().await;
+        assert_eq!(answer.json().await["status"], status);
+        let decision = rig.decision(&answer.request_id()).await;
+        counted.push((decision.usage.output, decision.price_nanos.is_some()));
+    }
+    assert_eq!(counted, [(None, false), (Some(5), true), (None, false)]);
+}
+
+#[tokio::test]
+async fn a_response_made_over_a_prefix_is_found_beside_an_exact_route_of_that_name() {
+    let rig = Setup::hosts(2)
+        .fleet(|fleet| {
+            fleet.routes[0].public_model = ModelPattern::Exact("gpt-5".into());
+            fleet.routes[1].public_model = ModelPattern::Prefix("gpt-5".into());
+        })
+        .start()
+        .await;
+    let body = r#"{"model":"gpt-5-mini","input":"hi"}"#;
+    let id = RESPONSES.call(&rig, "", false).body(body).send().await.json().await["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/responses/{id}");
+    rig.hosts[1].script_path(&path, Reply::raw("application/json", r#"{"object":"response","status":"completed"}"#));
+    assert_eq!(rig.call("GET", &path).send().await.status, 200);
+    assert_eq!(rig.calls(), [0, 2]);
 }

@@ -201,3 +201,21 @@ async fn work_that_must_not_be_done_twice_is_not() {
     let body = RESPONSES.body("gpt-5", "hi", false).replace("{\"model\"", "{\"background\":true,\"model\"");
     assert_eq!(RESPONSES.call(&rig, "", false).body(body).send().await.status, 502);
 }
+
+/// Some hosts end whatever they send with chat completions' `[DONE]`.
+#[tokio::test]
+async fn another_surfaces_end_does_not_make_a_cut_stream_whole() {
+    for (surface, output) in [
+        (
+            RESPONSES,
+            "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"one\"}\n\n",
+        ),
+        (GEMINI, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"one\"}]}}]}\n\n"),
+    ] {
+        let rig = Setup::hosts(1).start().await;
+        rig.hosts[0].script(Reply::raw("text/event-stream", format!("{output}data: [DONE]\n\n")));
+        let mut answer = surface.call(&rig, "hi", true).send().await;
+        assert_eq!(last_error(surface.errors, &answer.text().await), "stream_interrupted", "{surface:?}");
+        assert_eq!(rig.decision(&answer.request_id()).await.verdict, "truncated", "{surface:?}");
+    }
+}
