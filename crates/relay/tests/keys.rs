@@ -20,12 +20,18 @@ async fn host() -> FakeHost {
 }
 
 async fn status(server: &Server, secret: &str) -> StatusCode {
+    ask(server, secret, false).await
+}
+
+/// Asks, and reads the answer to its end.
+async fn ask(server: &Server, secret: &str, stream: bool) -> StatusCode {
     let key = format!("Bearer {secret}");
     let headers = [("authorization", key.as_str()), ("content-type", "application/json")];
-    let body = chat_body("c", false).to_string();
+    let body = chat_body("c", stream).to_string();
     let answer = try_send(server.gateway, Method::POST, "/v1/chat/completions", &headers, &body).await.unwrap();
     let status = answer.status;
-    answer.text().await;
+    let text = answer.text().await;
+    assert!(!stream || text.ends_with("data: [DONE]\n\n"), "{text}");
     status
 }
 
@@ -75,12 +81,13 @@ async fn after_kill_9_a_budget_differs_by_no_answered_request() {
             let made = server.json(&["key", "create", "spender", "--group", "gpt", "--budget", &budget]);
             made["key"].as_str().unwrap().clone_into(&mut secret);
         }
-        // No pause between the last answer and the kill.
-        let until = (round + 1) * BUDGET / (ROUNDS + 1);
-        while answered < until {
-            assert_eq!(status(&server, &secret).await, StatusCode::OK);
-            answered += 1;
-        }
+        // Beside each other, whole and streamed, and no pause between the last answer and the kill.
+        let client = async || {
+            assert_eq!(ask(&server, &secret, false).await, StatusCode::OK);
+            assert_eq!(ask(&server, &secret, true).await, StatusCode::OK);
+        };
+        tokio::join!(client(), client(), client(), client());
+        answered += 8;
         server.process.signal("KILL");
         server.process.wait();
     }

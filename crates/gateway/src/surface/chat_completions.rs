@@ -142,7 +142,7 @@ pub(super) fn read_usage(usage: &RawValue) -> Option<Counts> {
     Some(Counts {
         input: usage.prompt_tokens,
         uncached_input: None,
-        cached_input: prompt.cached_tokens,
+        cached_input: prompt.cached_tokens.or(usage.prompt_cache_hit_tokens).or(usage.cached_tokens),
         cache_write: prompt.cache_write_tokens,
         output: usage.completion_tokens,
         reasoning: usage.completion_tokens_details.and_then(|details| details.reasoning_tokens),
@@ -214,6 +214,11 @@ mod tests {
             Counts { input: Some(9), cached_input: Some(4), output: Some(0), reasoning: Some(0), ..Counts::default() };
         assert_eq!(reading.counts, Some(expected));
         assert_eq!(&event[reading.model.unwrap()], "\"m\"");
+        for name in ["prompt_cache_hit_tokens", "cached_tokens"] {
+            let event = format!("data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":9,\"{name}\":4}}}}\n\n");
+            let counts = testing::event(&CHAT_COMPLETIONS, &event).counts.unwrap();
+            assert_eq!((counts.input, counts.cached_input), (Some(9), Some(4)), "{name}");
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub(super) struct Usage {
     /// Chat completions and embeddings.
     pub(super) prompt_tokens: Option<u64>,
     pub(super) prompt_tokens_details: Option<Details>,
+    /// The same as the details' cached tokens, as DeepSeek and Moonshot tell it.
+    pub(super) prompt_cache_hit_tokens: Option<u64>,
+    pub(super) cached_tokens: Option<u64>,
     pub(super) completion_tokens: Option<u64>,
     pub(super) completion_tokens_details: Option<Details>,
     /// Responses, images and messages.

@@ -2,6 +2,7 @@
 
 use relay_domain::{Amount, Budget, Limits, Money, Period, Ratio, RouteCost};
 use relay_testkit::{Gate, Reply, Usage};
+use tokio::task::JoinSet;
 
 use crate::rig::{MODEL, OTHER_KEY, Rig, Setup, counted, request};
 
@@ -49,6 +50,23 @@ async fn of_64_clients_at_once_exactly_the_limit_gets_through() {
     let count = |status: u16| statuses.iter().filter(|other| **other == status).count();
     assert_eq!((count(200), count(429)), (100, 156));
     assert_eq!(rig.calls(), [100]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_64_clients_at_once_no_more_than_the_concurrency_are_in_flight() {
+    let rig = limited(Limits { concurrency: Some(8), ..Limits::default() }).await;
+    let gate = Gate::new();
+    rig.hosts[0].default_reply(Reply::stream().gate(&gate).text("held"));
+    let mut clients: JoinSet<_> =
+        (0..64).map(|client| rig.say(&format!("{client}"))).map(|call| async { call.send().await.status }).collect();
+    // Those who are too many wait in vain, and are refused.
+    for _ in 0..56 {
+        assert_eq!(clients.join_next().await.expect("is there").expect("does not panic"), 429);
+    }
+    assert_eq!(rig.calls(), [8]);
+    gate.open();
+    assert_eq!(clients.join_all().await, [200; 8]);
+    assert_eq!(rig.calls(), [8]);
 }
 
 #[tokio::test]
