@@ -24,7 +24,7 @@ pub(crate) static CHAT_COMPLETIONS: Dialect = Dialect {
     read_whole,
     model_member: b"model",
     ends_with_done: true,
-    may_end_unread: false,
+    may_end_unread: |_| false,
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
     error_event: |body, _| sse::event_of(body),

@@ -17,7 +17,7 @@ pub(crate) static EMBEDDINGS: Dialect = Dialect {
     read_whole,
     model_member: b"model",
     ends_with_done: false,
-    may_end_unread: false,
+    may_end_unread: |_| false,
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
     error_event: |body, _| sse::event_of(body),

@@ -36,7 +36,7 @@ pub(crate) struct Events {
     told_model: ToldModel,
     /// The number of the last event, where events are numbered.
     sequence: Option<u64>,
-    /// The last event was too long to be read.
+    /// The last event was too long to be read, and may have been the end.
     unread: bool,
     mid_event: bool,
 }
@@ -101,7 +101,9 @@ impl Events {
                 Some(self.read(bytes))
             }
             Piece::Oversize(bytes) => {
-                self.unread = true;
+                if !self.mid_event {
+                    self.unread = (self.dialect.may_end_unread)(&bytes);
+                }
                 self.mid_event = !(bytes.ends_with(b"\n\n") || bytes.ends_with(b"\n\r\n"));
                 Some(Event { bytes, meaning: Meaning::Output })
             }
@@ -162,7 +164,7 @@ impl Events {
     /// that have no such event, when everything that was begun has ended; and where
     /// that event can be too long to be read, after one that was.
     pub(crate) fn may_end(&self) -> bool {
-        !self.mid_event && (self.progress.is_whole() || (self.unread && self.dialect.may_end_unread))
+        !self.mid_event && (self.progress.is_whole() || self.unread)
     }
 
     /// An error's body as the last event of this stream.
@@ -210,6 +212,7 @@ impl Events {
 mod tests {
     use super::*;
     use crate::surface::chat_completions::CHAT_COMPLETIONS;
+    use crate::surface::images::IMAGES;
     use crate::surface::responses::RESPONSES;
 
     fn texts(events: &mut Events) -> Vec<String> {
@@ -275,6 +278,27 @@ mod tests {
             events.push(Bytes::from_static(b"data: {\"type\":\"response.output_text.done\"}\n\n"));
             while events.next_event().is_some() {}
             assert!(!events.may_end(), "{dialect:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_too_long_to_be_read_that_says_what_it_is_ends_nothing_else() {
+        let image = "x".repeat(5 << 20);
+        for (dialect, kind, may_end) in [
+            (&RESPONSES, "response.image_generation_call.partial_image", false),
+            (&RESPONSES, "response.completed", true),
+            (&IMAGES, "image_generation.partial_image", false),
+            (&IMAGES, "image_generation.completed", true),
+        ] {
+            for name in [format!("event: {kind}\n"), String::new()] {
+                let mut events = Events::new(dialect, None, false);
+                let event = format!("{name}data: {{\"type\":\"{kind}\",\"b64\":\"{image}");
+                for part in [event.into(), Bytes::from_static(b"\"}\n\n")] {
+                    events.push(part);
+                    while events.next_event().is_some() {}
+                }
+                assert_eq!(events.may_end(), may_end, "{name}{kind}");
+            }
         }
     }
 }

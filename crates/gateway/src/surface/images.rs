@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::members::Members;
-use super::reading::{Meaning, Progress, Said, object, text_of};
+use super::reading::{Meaning, Progress, Said, kind_in_head, object, text_of};
 use super::responses::read_usage;
 use super::whole::Whole;
 use super::{COMMENT, Call, Dialect, Envelope, EnvelopeError, ErrorShape, Request, sse};
@@ -26,7 +26,7 @@ pub(crate) static IMAGES: Dialect = Dialect {
     read_whole,
     model_member: b"model",
     ends_with_done: false,
-    may_end_unread: true,
+    may_end_unread: |head| kind_in_head(head).is_none_or(|kind| kind.ends_with(".completed")),
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
     error_event: |body, _| sse::event_of(body),

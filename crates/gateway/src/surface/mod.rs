@@ -68,8 +68,8 @@ pub(crate) struct Dialect {
     model_member: &'static [u8],
     /// Streams end with `[DONE]`.
     ends_with_done: bool,
-    /// The event that ends a stream may be one that is too long to be read.
-    may_end_unread: bool,
+    /// Whether an event that is too long to be read, and begins so, may be the one that ends a stream.
+    may_end_unread: fn(&[u8]) -> bool,
     /// What keeps a silent stream alive, and means nothing to a client.
     pub(crate) keep_alive: Bytes,
     /// The shape of errors.

@@ -175,14 +175,28 @@ impl Dialect {
     /// Where the model's name stands in an answer of which only the beginning
     /// was read; `None` when it has not come yet.
     pub(crate) fn model_in_head(&self, head: &[u8]) -> Option<Range<usize>> {
-        let found = Cell::new(None);
-        let mut reader = serde_json::Deserializer::from_slice(head);
-        // The text is cut, so this ends in an error; what was found before it counts.
-        let cut = FindMember { name: self.model_member, found: &found }.deserialize(&mut reader);
-        drop(cut);
-        // Of a number nobody could say whether it was all there.
-        found.get().filter(|model| model.get().starts_with('"')).map(|model| place(head, model))
+        member_in_head(head, self.model_member).map(|model| place(head, model))
     }
+}
+
+/// The type of an event of which only the beginning is there; `None` when it has not come yet.
+pub(super) fn kind_in_head(event: &[u8]) -> Option<String> {
+    let fields = sse::fields(event);
+    if !fields.name.is_empty() {
+        return String::from_utf8(fields.name.to_vec()).ok();
+    }
+    Some(text_of(Some(member_in_head(&fields.data?, b"type")?)).into_owned())
+}
+
+/// A member of an object of which only the beginning is there, when it is a text.
+fn member_in_head<'h>(head: &'h [u8], name: &'static [u8]) -> Option<&'h RawValue> {
+    let found = Cell::new(None);
+    let mut reader = serde_json::Deserializer::from_slice(head);
+    // The text is cut, so this ends in an error; what was found before it counts.
+    let cut = FindMember { name, found: &found }.deserialize(&mut reader);
+    drop(cut);
+    // Of a number nobody could say whether it was all there.
+    found.get().filter(|value| value.get().starts_with('"'))
 }
 
 /// Reads a JSON object. A list would do for a struct as well, its elements for members in order.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::call::WrongMethod;
 use super::envelope::text;
 use super::members::Members;
-use super::reading::{Meaning, Said, is_blank, object, says_something, text_of};
+use super::reading::{Meaning, Said, is_blank, kind_in_head, object, says_something, text_of};
 use super::stable_prefix::{Opening, Speaker, StablePrefix};
 use super::usage::Usage;
 use super::{
@@ -28,7 +28,7 @@ pub(crate) static RESPONSES: Dialect = Dialect {
     read_whole,
     model_member: b"model",
     ends_with_done: false,
-    may_end_unread: true,
+    may_end_unread: |head| kind_in_head(head).is_none_or(|kind| is_end(&kind)),
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
     error_event,
@@ -49,7 +49,7 @@ static STORED: Dialect = Dialect {
     read_whole: |body| read_whole(body).map(|said| Said { meaning: Meaning::Output, ..said }),
     model_member: b"model",
     ends_with_done: false,
-    may_end_unread: true,
+    may_end_unread: |head| kind_in_head(head).is_none_or(|kind| is_end(&kind)),
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
     error_event,
@@ -212,12 +212,7 @@ impl Event<'_> {
             "response.content_part.added" | "response.reasoning_summary_part.added" => {
                 holds(self.part.is_some_and(|part| says_something(part, &[b"type"])))
             }
-            // Hosts have used other words for these ends than OpenAI has.
-            "response.completed"
-            | "response.done"
-            | "response.incomplete"
-            | "response.cancelled"
-            | "response.canceled" => match self.response.as_ref().and_then(|response| response.output) {
+            kind if is_end(kind) => match self.response.as_ref().and_then(|response| response.output) {
                 Some(output) if !is_blank(output) => Meaning::TerminalOutput,
                 _ => Meaning::Terminal,
             },
@@ -227,6 +222,12 @@ impl Event<'_> {
             _ => Meaning::Output,
         }
     }
+}
+
+/// Hosts have used other words for these ends than OpenAI has.
+fn is_end(kind: &str) -> bool {
+    let kind = kind.strip_prefix("response.");
+    matches!(kind, Some("completed" | "done" | "incomplete" | "cancelled" | "canceled"))
 }
 
 /// Messages and reasoning begin empty; any other item, such as the call of a
