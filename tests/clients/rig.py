@@ -10,7 +10,8 @@ starts hosts `tokyo` and `osaka` and the relay, then the command with
     RELAY_ADMIN     the admin API's base URL
     RELAY_TOKEN     its bearer token
     RELAY_CONTROL   POST a fake host's command to <it>/<host>, its output comes back;
-                    POST to <it>/<host>/kill ends that host as a crash would;
+                    POST to <it>/<host>/kill ends that host as a crash would,
+                    to <it>/<host>/pause halts it where it is, and to <it>/<host>/resume ends that;
 
 and exits with the command's status. Needs nothing beyond Python's standard library.
 """
@@ -54,6 +55,12 @@ class FakeHost:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
 
 def fleet(hosts, key):
     text = []
@@ -89,8 +96,8 @@ def control(hosts):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             _, name, *verb = self.path.split("/")
             host = by_name[name]
-            if verb == ["kill"]:
-                host.kill()
+            if verb:
+                {"kill": host.kill, "pause": host.pause, "resume": host.resume}[verb[0]]()
                 answer = ""
             else:
                 answer = host.command(body)

@@ -29,7 +29,7 @@ function run(program, options, env) {
 // Why a program cannot be tried here, if it cannot.
 async function absent(program) {
   const { status, errors } = await run(program, ["--version"], {});
-  return status === 0 ? undefined : `${program} does not start: ${errors.trim().split("\n").at(-1)}`;
+  return status === 0 ? undefined : `${program} does not start: ${errors.trim().replace(/\s+/g, " ")}`;
 }
 
 async function paths() {

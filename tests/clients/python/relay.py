@@ -1,6 +1,7 @@
 """What the tests share: where the relay is, what its hosts are to do, what it has recorded."""
 import json
 import os
+import urllib.error
 import urllib.request
 
 URL, KEY = os.environ["RELAY_URL"], os.environ["RELAY_KEY"]
@@ -33,6 +34,17 @@ def decision(request_id):
         if found["verdict"] != "open":
             return found
     raise AssertionError(f"{request_id} is still open")
+
+
+def until_decided(request_id):
+    """Waits until the relay has chosen a host for a request."""
+    for _ in range(3000):
+        try:
+            return admin(f"/decisions/{request_id}")
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+    raise AssertionError(f"{request_id} did not come")
 
 
 def heal(name):

@@ -2,7 +2,7 @@
 import anthropic
 import pytest
 
-from relay import KEY, ROOT, ask, decision, heal, host, until_left
+from relay import KEY, ROOT, ask, decision, host, until_left
 
 
 @pytest.fixture
@@ -51,17 +51,10 @@ def test_models(client):
     assert client.models.retrieve("gpt-5").type == "model"
 
 
-def test_errors_are_the_packages_own(client):
-    request = dict(max_tokens=1, messages=ask("x"))
+def test_a_model_that_the_relay_does_not_know(client):
     with pytest.raises(anthropic.NotFoundError) as caught:
-        client.messages.create(model="no-such-model", **request)
+        client.messages.create(model="no-such-model", max_tokens=1, messages=ask("x"))
     assert caught.value.body["error"]["type"] == "not_found_error"
-    with pytest.raises(anthropic.AuthenticationError):
-        client.with_options(api_key="wrong").messages.create(model="gpt-5", **request)
-    host("tokyo", "error upstream_rate_limited")
-    with pytest.raises(anthropic.RateLimitError):
-        client.messages.create(model="gpt-5-solo", **request)
-    heal("tokyo")
 
 
 def test_a_stream_that_is_cut_raises(client):

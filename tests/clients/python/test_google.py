@@ -56,14 +56,10 @@ def test_models(client):
     assert client.models.get(model="gpt-5").name == "models/gpt-5"
 
 
-def test_errors_are_the_packages_own(client):
+def test_a_model_that_the_relay_does_not_know(client):
     with pytest.raises(errors.ClientError) as caught:
         client.models.generate_content(model="no-such-model", contents="x")
     assert (caught.value.code, caught.value.status) == (404, "NOT_FOUND")
-    with pytest.raises(errors.ClientError) as caught:
-        wrong = genai.Client(api_key="wrong", http_options=types.HttpOptions(base_url=ROOT))
-        wrong.models.generate_content(model="gpt-5", contents="x")
-    assert (caught.value.code, caught.value.status) == (401, "UNAUTHENTICATED")
 
 
 def test_a_stream_that_is_cut_raises(client):
