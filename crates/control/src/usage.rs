@@ -204,6 +204,21 @@ pub struct Spent {
     pub price_nanos: i64,
 }
 
+impl Spent {
+    /// Whether some limit may count it: without a consumer it was an operator's probe.
+    pub fn is_limited(&self) -> bool {
+        !self.consumer.is_empty()
+    }
+}
+
+impl From<Rollup> for Spent {
+    fn from(rollup: Rollup) -> Self {
+        let Rollup { hour, consumer, logical_group_id: group, sums, .. } = rollup;
+        let tokens = u64::try_from(sums.input_tokens.saturating_add(sums.output_tokens)).unwrap_or(0);
+        Self { hour, consumer, group, tokens, price_nanos: sums.price_nanos }
+    }
+}
+
 impl Control {
     /// What was used, what has just ended included.
     ///
@@ -230,17 +245,7 @@ pub fn spent_in_present_periods(
     let from = Period::ALL.into_iter().map(|period| period.around(now).0).min().unwrap_or(now);
     let to = after_hour(now);
     let rollups = log.rollups(from, to, &RollupFilter::default())?;
-    // Without a consumer it was an operator's probe, which no limit counts.
-    let consumed = rollups.into_iter().filter(|rollup| !rollup.consumer.is_empty());
-    Ok(consumed
-        .map(|rollup| Spent {
-            hour: rollup.hour,
-            tokens: u64::try_from(rollup.sums.input_tokens.saturating_add(rollup.sums.output_tokens)).unwrap_or(0),
-            price_nanos: rollup.sums.price_nanos,
-            consumer: rollup.consumer,
-            group: rollup.logical_group_id,
-        })
-        .collect())
+    Ok(rollups.into_iter().map(Spent::from).filter(Spent::is_limited).collect())
 }
 
 /// The beginning of the hour: roll-ups know no smaller time.
