@@ -88,13 +88,43 @@ impl FromStr for Dimension {
     }
 }
 
+/// The whole hours that are asked about: roll-ups know no smaller time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageSpan {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+/// No hour lies between two times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be an hour before to; by whole hours they are {} and {}: give an earlier from or a later to", .0.from, .0.to)]
+pub struct NoHour(UsageSpan);
+
+impl UsageSpan {
+    /// The hours from `from` to before `to`, each by the hour that it is in, so that of adjoining spans none counts an
+    /// hour of the other. An hour that is not over yet counts with what it has: up to now when there is no `to`.
+    /// Without `from` they begin with the month that the last hour is in.
+    ///
+    /// # Errors
+    /// There is no such hour.
+    pub fn of(from: Option<Timestamp>, to: Option<Timestamp>, now: Timestamp) -> Result<Self, NoHour> {
+        let present = hour_of(now);
+        let to = match to {
+            None => after_hour(present),
+            Some(to) if to > present => end_of_hour(to),
+            Some(to) => hour_of(to),
+        };
+        let from = from.map_or_else(|| Period::Month.around(before_hour(to)).0, hour_of);
+        let span = Self { from, to };
+        if from < to { Ok(span) } else { Err(NoHour(span)) }
+    }
+}
+
 /// Which usage is asked for.
 #[derive(Clone, Debug)]
 pub struct UsageQuery {
-    /// From this hour.
-    pub from: Timestamp,
-    /// To before this one.
-    pub to: Timestamp,
+    /// Of which hours.
+    pub span: UsageSpan,
     /// What the lines of the answer differ in; none: one line for all.
     pub by: Vec<Dimension>,
     /// Which requests count.
@@ -174,6 +204,21 @@ pub struct Spent {
     pub price_nanos: i64,
 }
 
+impl Spent {
+    /// Whether some limit may count it: without a consumer it was an operator's probe.
+    pub fn is_limited(&self) -> bool {
+        !self.consumer.is_empty()
+    }
+}
+
+impl From<Rollup> for Spent {
+    fn from(rollup: Rollup) -> Self {
+        let Rollup { hour, consumer, logical_group_id: group, sums, .. } = rollup;
+        let tokens = u64::try_from(sums.input_tokens.saturating_add(sums.output_tokens)).unwrap_or(0);
+        Self { hour, consumer, group, tokens, price_nanos: sums.price_nanos }
+    }
+}
+
 impl Control {
     /// What was used, what has just ended included.
     ///
@@ -181,8 +226,7 @@ impl Control {
     /// See [`QueryError`].
     pub async fn usage(&self, query: UsageQuery) -> Result<UsageReport, QueryError> {
         self.parts.ledger.settle().await;
-        let UsageQuery { from, to, by, filter, page } = query;
-        let from = hour_of(from);
+        let UsageQuery { span: UsageSpan { from, to }, by, filter, page } = query;
         let rollups = self.read_log(move |log| log.rollups(from, to, &filter)).await?;
         let Page { items, next_cursor } = cut(add_up(&rollups, &by), page.as_ref());
         Ok(UsageReport { from, to, items, next_cursor })
@@ -199,25 +243,29 @@ pub fn spent_in_present_periods(
     now: Timestamp,
 ) -> Result<Vec<Spent>, relay_ledger::ReadError> {
     let from = Period::ALL.into_iter().map(|period| period.around(now).0).min().unwrap_or(now);
-    let to = now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap_or(Timestamp::MAX);
+    let to = after_hour(now);
     let rollups = log.rollups(from, to, &RollupFilter::default())?;
-    // Without a consumer it was an operator's probe, which no limit counts.
-    let consumed = rollups.into_iter().filter(|rollup| !rollup.consumer.is_empty());
-    Ok(consumed
-        .map(|rollup| Spent {
-            hour: rollup.hour,
-            tokens: u64::try_from(rollup.sums.input_tokens.saturating_add(rollup.sums.output_tokens)).unwrap_or(0),
-            price_nanos: rollup.sums.price_nanos,
-            consumer: rollup.consumer,
-            group: rollup.logical_group_id,
-        })
-        .collect())
+    Ok(rollups.into_iter().map(Spent::from).filter(Spent::is_limited).collect())
 }
 
 /// The beginning of the hour: roll-ups know no smaller time.
 fn hour_of(at: Timestamp) -> Timestamp {
     let second = at.as_second();
     Timestamp::from_second(second - second.rem_euclid(3_600)).unwrap_or(at)
+}
+
+/// The end of the hour that has begun before `at`.
+pub fn end_of_hour(at: Timestamp) -> Timestamp {
+    let hour = hour_of(at);
+    if hour == at { at } else { after_hour(hour) }
+}
+
+fn after_hour(hour: Timestamp) -> Timestamp {
+    hour.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap_or(Timestamp::MAX)
+}
+
+fn before_hour(hour: Timestamp) -> Timestamp {
+    hour.saturating_sub(jiff::SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN)
 }
 
 fn add_up(rollups: &[Rollup], by: &[Dimension]) -> Vec<UsageLine> {
@@ -310,14 +358,16 @@ impl UsageLine {
 }
 
 impl UsageReport {
-    /// The report as CSV (RFC 4180): a line of names, then a line each.
+    /// The report as CSV (RFC 4180): a line of names, then a line each. A share that is not known is an empty cell.
     pub fn to_csv(&self, by: &[Dimension]) -> String {
         let by = Dimension::ALL.into_iter().filter(|dimension| by.contains(dimension)).map(Dimension::field);
         let by: Vec<&str> = by.collect();
-        let mut text = [by.as_slice(), &UsageLine::SUMS].concat().join(",") + "\r\n";
+        let mut text = [by.as_slice(), &UsageLine::SUMS, &["cache_hit_permille"]].concat().join(",") + "\r\n";
         for line in &self.items {
             let dimensions = by.iter().map(|name| csv_cell(line.dimensions[*name].as_str().unwrap_or_default()));
-            let cells: Vec<String> = dimensions.chain(line.sums().iter().map(ToString::to_string)).collect();
+            let sums = line.sums().map(|sum| sum.to_string());
+            let hits = line.cache_hit_permille.map(|share| share.to_string()).unwrap_or_default();
+            let cells: Vec<String> = dimensions.chain(sums).chain([hits]).collect();
             text.push_str(&cells.join(","));
             text.push_str("\r\n");
         }
@@ -383,5 +433,42 @@ mod tests {
         let mut lines = csv.split("\r\n");
         assert!(lines.next().unwrap().starts_with("consumer,requests,complete,failed,with_usage,input_tokens"));
         assert!(lines.next().unwrap().starts_with("\"'=SUM(A1,\"\"x\"\")\",0,0"));
+        assert!(csv.starts_with("consumer,") && csv.contains("cache_saved_nanos,cache_hit_permille\r\n"), "{csv}");
+        assert!(csv.ends_with(",0,\r\n"), "no input has no share: {csv}");
+        let sums = RollupSums { input_tokens: 100, cached_input_tokens: 40, ..RollupSums::default() };
+        let rollups = [rollup("2026-11-26T10:00:00Z", "a", "h", sums)];
+        let report = UsageReport { items: add_up(&rollups, &by), ..report };
+        assert!(report.to_csv(&by).ends_with(",0,400\r\n"));
+    }
+
+    #[test]
+    fn a_span_is_of_whole_hours_and_none_is_in_two_that_adjoin() {
+        let at = |text: &str| format!("2026-{text}Z").parse::<Timestamp>().unwrap();
+        let now = at("11-26T10:45:00");
+        let span = |from: &str, to: &str| {
+            let time = |text: &str| (!text.is_empty()).then(|| at(text));
+            let UsageSpan { from, to } = UsageSpan::of(time(from), time(to), now).unwrap();
+            assert!([from, to].iter().all(|at| *at == hour_of(*at)));
+            [from, to].map(|at| at.strftime("%m-%dT%H").to_string()).join(" ")
+        };
+        assert_eq!(span("11-26T07:30:00", "11-26T09:30:00"), "11-26T07 11-26T09");
+        assert_eq!(span("11-26T09:30:00", "11-26T10:00:00"), "11-26T09 11-26T10");
+        // The present hour counts as far as it has come, and so does a later one.
+        assert_eq!(span("11-26T09:30:00", "11-26T10:30:00"), "11-26T09 11-26T11");
+        assert_eq!(span("11-26T09:30:00", "11-26T12:30:00"), "11-26T09 11-26T13");
+        assert_eq!(span("11-26T09:30:00", "11-26T12:00:00"), "11-26T09 11-26T12");
+        assert_eq!(span("11-26T10:45:00", ""), "11-26T10 11-26T11");
+        // Without a beginning it is the month of the last hour.
+        assert_eq!(span("", ""), "11-01T00 11-26T11");
+        assert_eq!(span("", "10-15T12:00:00"), "10-01T00 10-15T12");
+        assert_eq!(span("", "11-01T00:00:00"), "10-01T00 11-01T00");
+
+        let fault = |from: &str, to| UsageSpan::of(Some(at(from)), to, now).unwrap_err().to_string();
+        assert_eq!(
+            fault("11-26T09:50:00", Some(at("11-26T09:10:00"))),
+            "must be an hour before to; by whole hours they are 2026-11-26T09:00:00Z and 2026-11-26T09:00:00Z: \
+             give an earlier from or a later to"
+        );
+        assert!(fault("11-26T11:00:00", None).contains("2026-11-26T11:00:00Z and 2026-11-26T11:00:00Z"));
     }
 }

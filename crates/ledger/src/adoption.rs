@@ -29,14 +29,19 @@ use crate::filing::decode;
 use crate::interrupted::{Planned, interrupted};
 use crate::journal::{HEADER_BYTES, Link, WriterId, next_record};
 use crate::meta::Meta;
+use crate::pending::CountedUnder;
 use crate::progress::{Progress, count};
 use crate::queue::{Queue, Slot, SlotState};
 use crate::recovery::{Unended, damaged};
 use crate::schema::{self, BLOCK_BITS, intent_at, request_key};
+use crate::sums::Rollup;
 use crate::writer::Writing;
 
 /// How often the files are looked at. They exist for the minutes of a handover only.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Is told what an adopted end adds to the roll-ups.
+pub(crate) type Tell = dyn FnMut(Rollup) + Send;
 
 /// A row of another process as it stands in its file, to be numbered anew.
 #[derive(Debug)]
@@ -83,13 +88,16 @@ impl AdoptedRow {
     }
 }
 
-/// A request without an outcome: where its row is, and where it was going.
+/// A request without an outcome: where its row is, what it counts under, and where it was going.
+#[derive(Debug)]
 struct Open {
     slot: Arc<Slot>,
+    under: CountedUnder,
     planned: Planned,
 }
 
 /// One file, and how far it is adopted.
+#[derive(Debug)]
 struct Followed {
     path: PathBuf,
     file: File,
@@ -103,6 +111,7 @@ struct Followed {
 }
 
 /// What the thread works on.
+#[derive(Debug)]
 pub(crate) struct Adoption {
     pub(crate) dir: PathBuf,
     pub(crate) queue: Arc<Queue>,
@@ -132,11 +141,11 @@ impl Adoption {
             let (offset, link) = (HEADER_BYTES as u64, first_link(writer));
             Ok(Followed { path, file, offset, link, ended: false, damaged: false, open: HashMap::new() })
         };
-        let unended = unended.into_iter().map(|Unended { day, seq, planned }| {
+        let unended = unended.into_iter().map(|Unended { day, seq, under, planned }| {
             let slot = Arc::new(Slot::default());
             slot.assign(day, seq);
             slot.settle(SlotState::Committed);
-            (seq, Open { slot, planned })
+            (seq, Open { slot, under, planned })
         });
         Ok(Self {
             dir: dir.to_owned(),
@@ -152,11 +161,12 @@ impl Adoption {
         })
     }
 
-    /// Adopts until every writer has ended and all its rows are in the log, or until `stop` speaks or is dropped.
-    pub(crate) fn run(mut self, stop: &Receiver<()>) {
+    /// Adopts until every writer has ended and all its rows are in the log, or until `stop` speaks or is dropped; tells
+    /// of each end.
+    pub(crate) fn run(mut self, stop: &Receiver<()>, tell: &mut Tell) {
         let mut failing = false;
         loop {
-            match self.look() {
+            match self.look(tell) {
                 Ok(true) => break,
                 Ok(false) => failing = false,
                 Err(error) => {
@@ -187,12 +197,12 @@ impl Adoption {
     }
 
     /// Adopts what has been written; whether nothing more will be, and all of it is on disk.
-    fn look(&mut self) -> io::Result<bool> {
+    fn look(&mut self, tell: &mut Tell) -> io::Result<bool> {
         let mut followed = std::mem::take(&mut self.followed);
         let looked = followed.iter_mut().try_for_each(|file| {
             // Asked before reading: what was written before its writer ended is then read.
             file.ended = file.ended || file.file.try_lock().is_ok();
-            self.adopt(file)
+            self.adopt(file, tell)
         });
         self.followed = followed;
         self.write_queued();
@@ -204,7 +214,7 @@ impl Adoption {
         Ok(self.followed.iter().all(|file| file.ended) && self.unsettled.is_empty())
     }
 
-    fn adopt(&mut self, from: &mut Followed) -> io::Result<()> {
+    fn adopt(&mut self, from: &mut Followed, tell: &mut Tell) -> io::Result<()> {
         let mut bytes = Vec::new();
         from.file.seek(SeekFrom::Start(from.offset))?;
         from.file.read_to_end(&mut bytes)?;
@@ -223,7 +233,7 @@ impl Adoption {
             };
             let taken = match kind {
                 Kind::Intent => self.adopt_intent(from, values.slice(), record.row).map_err(io::Error::other)?,
-                Kind::Outcome => self.adopt_outcome(from, values.slice(), record.row),
+                Kind::Outcome => self.adopt_outcome(from, values.slice(), record.row, tell),
             };
             if !taken {
                 return Err(io::Error::other("the log is closed"));
@@ -250,18 +260,23 @@ impl Adoption {
                 if !self.take(&slot, AdoptedRow { kind: Kind::Intent, row: row.into() }) {
                     return Ok(false);
                 }
-                from.open.insert(number, Open { slot, planned: Planned::of_intent(values) });
+                let (under, planned) = (CountedUnder::of_intent(values), Planned::of_intent(values));
+                from.open.insert(number, Open { slot, under, planned });
             }
         }
         Ok(true)
     }
 
-    fn adopt_outcome(&mut self, from: &mut Followed, values: &[Value<'_>], row: &[u8]) -> bool {
+    fn adopt_outcome(&mut self, from: &mut Followed, values: &[Value<'_>], row: &[u8], tell: &mut Tell) -> bool {
         let number = values[0].integer().unwrap_or(0) as u64;
         let open = if number < FIRST_ASIDE { &mut self.unended } else { &mut from.open };
         // One whose request is not open was taken before.
-        let Some(Open { slot, .. }) = open.remove(&number) else { return true };
-        self.take(&slot, AdoptedRow { kind: Kind::Outcome, row: row.into() })
+        let Some(Open { slot, under, .. }) = open.remove(&number) else { return true };
+        let taken = self.take(&slot, AdoptedRow { kind: Kind::Outcome, row: row.into() });
+        if taken {
+            tell(under.rollup_of(values));
+        }
+        taken
     }
 
     /// Whether the log took it.
@@ -316,7 +331,7 @@ impl Adoption {
         let at = self.opened_at + elapsed;
         let left = self.followed.iter_mut().flat_map(|file| file.open.drain()).chain(self.unended.drain());
         let mut slots = Vec::new();
-        for (_, Open { slot, planned }) in left {
+        for (_, Open { slot, planned, .. }) in left {
             if self.queue.push_outcome(&slot, Box::new(interrupted(at, &planned))).is_none() {
                 return false;
             }

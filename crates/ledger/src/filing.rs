@@ -20,6 +20,7 @@ use crate::interrupted::{Planned, interrupted};
 use crate::journal::{Link, WriterId, next_record};
 use crate::meta::{Meta, Rolled};
 use crate::pending::{CountedUnder, Pending};
+use crate::recovery::Unended;
 use crate::schema;
 use crate::upgrade::upgrade;
 
@@ -238,11 +239,16 @@ impl Segment {
     }
 
     /// The intents that still wait: another process may end them.
-    pub(crate) fn unended(&mut self) -> Result<Vec<(u64, Planned)>, FilingError> {
+    pub(crate) fn unended(&mut self, day: Day) -> Result<Vec<Unended>, FilingError> {
         self.load_waiting()?;
         let waiting = self.waiting.iter_mut();
         Ok(waiting
-            .map(|(seq, waiting)| (*seq, waiting.planned.take().map(|planned| *planned).unwrap_or_default()))
+            .map(|(seq, waiting)| Unended {
+                day,
+                seq: *seq,
+                under: waiting.under.clone(),
+                planned: waiting.planned.take().map(|planned| *planned).unwrap_or_default(),
+            })
             .collect())
     }
 
@@ -336,11 +342,7 @@ fn note(
             }
             meta.intents += 1;
             meta.last_seq = meta.last_seq.max(seq);
-            let at = values[schema::intent_at::AT].integer().unwrap_or(0);
-            let text = |at: usize| values[at].text();
-            let (consumer, group) = (text(schema::intent_at::CONSUMER), text(schema::intent_at::GROUP));
-            let under = CountedUnder::new(at, consumer, group, text(schema::intent_at::MODEL));
-            waiting.insert(seq, Waiting { under, planned: None });
+            waiting.insert(seq, Waiting { under: CountedUnder::of_intent(values), planned: None });
         }
         Kind::Outcome => {
             meta.outcomes += 1;

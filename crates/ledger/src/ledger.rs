@@ -250,7 +250,7 @@ impl Ledger {
         } else {
             let log = (Arc::clone(&queue), Arc::clone(&writing), Arc::clone(&progress));
             let adoption = Adoption::new((&dir, &writer), beside, recovered.unended, log, now).map_err(io(&dir))?;
-            Some(Adopting::start(adoption).map_err(io(&dir))?)
+            Some(Adopting::NotYet(Box::new(adoption)))
         };
         Ok(Self(Arc::new(Inner {
             queue,

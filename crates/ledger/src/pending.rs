@@ -7,8 +7,10 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::codec::{Decoder, Encoder, Value};
+use crate::decision::timestamp;
 use crate::rollup::{Dimension, HOUR, LATENCY_MAX, RollupSums, SUMS};
-use crate::schema::outcome_at;
+use crate::schema::{intent_at, outcome_at};
+use crate::sums::Rollup;
 
 /// Columns of a roll-up's primary key: the hour, and a text for each dimension.
 const KEY_COLUMNS: usize = 1 + Dimension::ALL.len();
@@ -19,7 +21,7 @@ const MARGINAL_KEY_COLUMNS: usize = 3;
 /// What an intent is counted under, as canonical bytes: the head of the primary key of its roll-up.
 ///
 /// One piece of memory, since thousands of consumers in turn find none of theirs in a processor's cache.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CountedUnder(Box<[u8]>);
 
 impl CountedUnder {
@@ -34,6 +36,26 @@ impl CountedUnder {
             key.text(text);
         }
         Self(bytes.into_boxed_slice())
+    }
+
+    /// What an intent is counted under.
+    pub(crate) fn of_intent(values: &[Value<'_>]) -> Self {
+        let text = |at: usize| values[at].text();
+        let at = values[intent_at::AT].integer().unwrap_or(0);
+        Self::new(at, text(intent_at::CONSUMER), text(intent_at::GROUP), text(intent_at::MODEL))
+    }
+
+    /// The roll-up of an outcome alone.
+    pub(crate) fn rollup_of(&self, outcome: &[Value<'_>]) -> Rollup {
+        let mut key = Decoder(&self.0);
+        let hour = timestamp(key.next().and_then(Value::integer).unwrap_or(0));
+        let [consumer, logical_group_id, public_model] =
+            std::array::from_fn(|_| key.next().map_or("", Value::text).to_owned());
+        let text = |at: usize| outcome[at].text().to_owned();
+        let (route_id, host_id) = (text(outcome_at::ROUTE), text(outcome_at::HOST));
+        let mut sums = RollupSums::default();
+        sums.add_outcome(outcome);
+        Rollup { hour, consumer, logical_group_id, public_model, route_id, host_id, sums }
     }
 }
 

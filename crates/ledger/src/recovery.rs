@@ -12,6 +12,7 @@ use crate::interrupted::Planned;
 use crate::journal::{JournalImage, Link, WriterId};
 use crate::ledger::OpenError;
 use crate::meta::Meta;
+use crate::pending::CountedUnder;
 use crate::schema;
 
 /// Where a writer goes on.
@@ -32,6 +33,7 @@ pub(crate) struct Recovered {
 pub(crate) struct Unended {
     pub(crate) day: Day,
     pub(crate) seq: u64,
+    pub(crate) under: CountedUnder,
     pub(crate) planned: Planned,
 }
 
@@ -139,10 +141,7 @@ fn recover_segment(
     match interrupt_at {
         _ if !segment.is_waiting() => {}
         Some(now) => recovered.interrupted += segment.interrupt(now)?,
-        None => {
-            let unended = segment.unended()?.into_iter();
-            recovered.unended.extend(unended.map(|(seq, planned)| Unended { day, seq, planned }));
-        }
+        None => recovered.unended.extend(segment.unended(day)?),
     }
     segment.roll_up(&|| false)?;
     if segment.close()? {

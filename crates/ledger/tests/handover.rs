@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use relay_ledger::{Ledger, Ticket, Verdict, VerifyReport, verify};
+use jiff::ToSpan as _;
+use relay_ledger::{Ledger, LedgerOptions, Rollup, RollupFilter, RollupSums, Ticket, Verdict, VerifyReport, verify};
 
 mod support;
 use support::{intent, noon, open, outcome, write};
@@ -69,6 +70,41 @@ async fn requests_in_flight_at_a_handover_end_in_the_log_of_the_next_process() {
     new.close().await;
     let report = verified(dir.path());
     assert_eq!((report.rows, report.interrupted_count, report.beside), (4, 0, 0));
+}
+
+#[tokio::test]
+async fn what_is_taken_in_is_told_once_and_in_no_sum_before() {
+    let dir = tempfile::tempdir().expect("makes a directory");
+    let old = open(dir.path());
+    let in_flight = begin(&old, "in-flight").await;
+    old.hand_over().await.expect("hands over");
+    old.outcome(in_flight.reference(), outcome(Verdict::Complete, noon()));
+    let late = write(&old, "late", noon(), Verdict::Truncated).await;
+    let unended = begin(&old, "unended").await;
+    old.close().await;
+    drop((old, in_flight, late, unended));
+
+    let new = Ledger::open(LedgerOptions::new(dir.path().join("log")), noon()).expect("opens");
+    let (from, to) = (noon() - 1.hour(), noon() + 1.hour());
+    let requests = |sums: &[RollupSums]| sums.iter().map(|sums| sums.requests).sum::<i64>();
+    let sums = || -> Vec<RollupSums> {
+        let rollups = new.reader().rollups(from, to, &RollupFilter::default()).expect("reads");
+        rollups.into_iter().map(|rollup| rollup.sums).collect()
+    };
+    assert_eq!(requests(&sums()), 0);
+    let (sender, told) = std::sync::mpsc::channel();
+    new.adopt(move |rollup| sender.send(rollup).expect("is received")).expect("begins");
+    adopted(dir.path()).await;
+    new.settle().await;
+    // What nobody ended used nothing that anybody knows.
+    assert_eq!(requests(&sums()), 3);
+    let told: Vec<Rollup> = told.iter().collect();
+    assert_eq!(told.len(), 2);
+    for rollup in told {
+        assert_eq!((rollup.hour, &*rollup.consumer, &*rollup.logical_group_id), (noon(), "team-a", "gpt"));
+        assert_eq!((rollup.sums.input_tokens, rollup.sums.output_tokens, rollup.sums.price_nanos), (1_000, 300, 1_500));
+    }
+    new.close().await;
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use relay_control::hosts::WatchSettings;
 use relay_control::managed::{ManagedAccess, ManagedParts, Worker};
 use relay_control::prices::PriceTable;
 use relay_control::publication::Applied;
-use relay_control::usage::spent_in_present_periods;
+use relay_control::usage::{Spent, spent_in_present_periods};
 use relay_control::{BudgetUse, Control, ControlParts};
 use relay_domain::{Clock, Fleet, Money, Secret, SystemClock};
 use relay_gateway::{Gateway, GatewayParts, Shutdown, Used};
@@ -213,6 +213,7 @@ pub(crate) async fn build(
         shutdown: gateway_shutdown.clone(),
     }));
     restore_spending(&gateway, &ledger)?;
+    count_adopted(&gateway, &ledger)?;
     let control = Control::new(ControlParts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         keyring,
@@ -408,10 +409,28 @@ fn price_table(own: Option<&Path>) -> anyhow::Result<PriceTable> {
 fn restore_spending(gateway: &Gateway, ledger: &Ledger) -> anyhow::Result<()> {
     let spent = spent_in_present_periods(&ledger.reader(), SystemClock.now());
     for spent in spent.context("cannot read what was spent from the decision log")? {
-        let used = Used { tokens: spent.tokens, money: Money::from_nanos(spent.price_nanos) };
-        gateway.restore(&spent.consumer, &spent.group, spent.hour, used);
+        restore(gateway, &spent);
     }
     Ok(())
+}
+
+/// Has what the process before this one still ends counted when it comes into the log: it spends the same budgets.
+/// After [`restore_spending`], so that nothing is counted twice.
+fn count_adopted(gateway: &Arc<Gateway>, ledger: &Ledger) -> anyhow::Result<()> {
+    // The gateway holds the log, whose thread must not hold the gateway.
+    let gateway = Arc::downgrade(gateway);
+    let count = move |rollup| {
+        let spent = Spent::from(rollup);
+        if let Some(gateway) = gateway.upgrade().filter(|_| spent.is_limited()) {
+            restore(&gateway, &spent);
+        }
+    };
+    ledger.adopt(count).context("cannot take in what the process before this one wrote")
+}
+
+fn restore(gateway: &Gateway, spent: &Spent) {
+    let used = Used { tokens: spent.tokens, money: Money::from_nanos(spent.price_nanos) };
+    gateway.restore(&spent.consumer, &spent.group, spent.hour, used);
 }
 
 /// The admin listener's task: not ready once `draining`, ends after `cancelled`.

@@ -153,6 +153,13 @@ async fn usage_is_shown_as_table_csv_and_json() {
     assert!(table.contains("team-a") && table.contains("25.0 %"), "{table}");
     let csv = stdout(&server.cli(&["usage", "--by", "consumer", "--format", "csv"]));
     assert!(csv.starts_with("consumer,requests,") && csv.contains("team-a,1,1,0,1,20,5,0,10,0,1,40000000000"), "{csv}");
+    assert!(csv.ends_with(",250\r\n") || csv.ends_with(",250\n"), "{csv}");
+    let refused = server.cli(&["usage", "--from", "2026-10-02T00:00:00Z", "--to", "2026-10-01T00:00:00Z"]);
+    assert!(
+        !refused.status.success() && stderr(&refused).contains("from must be an hour before to"),
+        "{}",
+        stderr(&refused)
+    );
     let prices = server.json(&["prices", "gpt-5"]);
     assert_eq!((&prices["items"][0]["table"], &prices["items"][0]["input"]), (&"own".into(), &"1000000".into()));
 }

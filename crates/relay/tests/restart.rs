@@ -16,7 +16,7 @@ use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use relay_testkit::{FakeHost, Gate, Reply, errors};
+use relay_testkit::{FakeHost, Gate, Reply, Usage, errors};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 use serde_json::Value;
@@ -318,6 +318,27 @@ async fn breakers_cool_downs_and_rates_outlive_a_restart() {
         assert!(!directory.path().join("data").join(file).exists(), "{file} was taken");
     }
     others_have_ended(directory.path()).await;
+    stop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_old_process_still_spends_counts_in_the_budgets_of_the_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let gate = Gate::new();
+    let usage = Usage { input: 20, cached: 0, output: 10, reasoning: 0 };
+    let host = FakeHost::builder().name("tokyo").start().await;
+    host.default_reply(Reply::chat("one two three").usage(usage).hold_after(2, &gate));
+    let server = Server::start(directory.path());
+    let limited = fleet(&[("tokyo", &host.base_url())])
+        .replace("key_id = \"team-a\"", "key_id = \"team-a\"\nbudgets = [{ tokens = 30, period = \"month\" }]");
+    assert!(server.apply(&limited).status.success());
+    let mut stream = chat(server.gateway, "c-1", true).await;
+    stream.wait_for("one").await;
+    restart(&server);
+    gate.open();
+    assert!(stream.text().await.contains("three"));
+    others_have_ended(directory.path()).await;
+    assert_eq!(chat(server.gateway, "c-2", false).await.status, 429, "the budget is spent");
     stop(server);
 }
 

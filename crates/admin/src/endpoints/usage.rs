@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use relay_control::page::PageRequest;
-use relay_control::usage::{Dimension, RollupFilter, UnknownDimension, UsageKey, UsageQuery, UsageReport};
-use relay_domain::{Period, Timestamp};
+use relay_control::usage::{Dimension, RollupFilter, UnknownDimension, UsageKey, UsageQuery, UsageReport, UsageSpan};
+use relay_domain::Timestamp;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Viewer;
@@ -23,9 +23,9 @@ struct UsageParams {
     /// What the lines differ in, separated by commas: `consumer`, `group`, `model`, `route`, `host`, `hour` or `day`.
     #[param(pattern = "^(consumer|group|model|route|host|hour|day)(,(consumer|group|model|route|host|hour|day))*$")]
     by: Option<String>,
-    /// From this hour; the beginning of the month when left out.
+    /// From this hour; the beginning of the month that the last hour is in when left out.
     from: Option<Timestamp>,
-    /// To before this one; now when left out.
+    /// To before this one; the present and later hours count if anything of them is before it. Now when left out.
     to: Option<Timestamp>,
     /// `json` or `csv`.
     #[param(inline)]
@@ -67,8 +67,8 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, mut input
     let time = |text: &str| text.parse::<Timestamp>().map_err(|_| "must be a time such as 2026-10-01T12:00:00Z");
     let now = state.control.now();
     let query = &mut input.query;
-    let from = query.parsed("from", time).unwrap_or(Period::Month.around(now).0);
-    let to = query.parsed("to", time).unwrap_or(now);
+    let (from, to) = (query.parsed("from", time), query.parsed("to", time));
+    let span = UsageSpan::of(from, to, now).map_err(|fault| query.fault("from", fault.to_string()));
     let by = query.parsed("by", dimensions).unwrap_or_default();
     let format = query.parsed("format", |text| match text {
         "json" => Ok(Format::Json),
@@ -93,8 +93,8 @@ pub(crate) async fn handle(State(state): State<AdminState>, _: Viewer, mut input
         route_id: query.text("route_id"),
         host_id: query.text("host_id"),
     };
-    input.finish()?;
-    let report = state.control.usage(UsageQuery { from, to, by: by.clone(), filter, page }).await?;
+    let span = input.finish_with(span.ok())?;
+    let report = state.control.usage(UsageQuery { span, by: by.clone(), filter, page }).await?;
     if is_csv {
         return Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], report.to_csv(&by)).into_response());
     }

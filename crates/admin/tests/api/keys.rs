@@ -145,8 +145,15 @@ async fn usage_and_prices_are_there_to_be_asked() {
     assert_eq!(usage["items"], json!([]));
     let csv = server.get("/api/v1/usage?by=model,hour&format=csv").await;
     assert!(csv.text.starts_with("hour,public_model,requests,"), "{}", csv.text);
+    assert!(csv.text.ends_with(",cache_saved_nanos,cache_hit_permille\r\n"), "{}", csv.text);
     assert!(csv.headers["content-type"].to_str().expect("text").starts_with("text/csv"));
     assert_eq!(server.get("/api/v1/usage?by=mood").await.status, StatusCode::BAD_REQUEST);
+    let of_before = server.get("/api/v1/usage?from=2026-10-03T09:40:00Z&to=2026-10-03T11:20:00Z").await.ok();
+    let told = [&of_before["from"], &of_before["to"]];
+    assert_eq!(told, ["2026-10-03T09:00:00Z", "2026-10-03T11:00:00Z"], "what was covered is said");
+    let reversed = server.get("/api/v1/usage?from=2026-10-03T11:00:00Z&to=2026-10-03T10:00:00Z").await;
+    assert_eq!(reversed.status, StatusCode::BAD_REQUEST);
+    assert!(reversed.text.contains("\"from\"") && reversed.text.contains("or a later to"), "{}", reversed.text);
     let prices = server.get("/api/v1/prices?model=gpt-5").await.ok();
     let first = &prices["items"][0];
     assert_eq!((&first["model"], &first["input"], &first["table"]), (&json!("gpt-5"), &json!("1.25"), &json!("list")));

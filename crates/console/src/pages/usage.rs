@@ -11,7 +11,7 @@ use relay_control::Control;
 use relay_control::traffic::{
     OverTime, OverTimeQuery, RollupFilter, RollupSums, Share, Traffic, TrafficQuery, UsualSpan, shares,
 };
-use relay_control::usage::Dimension;
+use relay_control::usage::{Dimension, end_of_hour};
 use relay_domain::Timestamp;
 
 use crate::chart::Chart;
@@ -239,7 +239,7 @@ impl Usage {
             (UsualSpan::SevenDays.from(visit.now), t.seven_days()),
             (UsualSpan::ThisMonth.from(visit.now), t.this_month()),
         ];
-        let (csv_from, csv_to) = (from.to_string(), to.to_string());
+        let (csv_from, csv_to) = (from.to_string(), end_of_hour(to).to_string());
         Self {
             t,
             shell: visit.shell(Section::Usage),

@@ -15,7 +15,9 @@ pub(crate) fn noon() -> Timestamp {
 pub(crate) fn open(dir: &Path) -> Ledger {
     // Nothing here is decided by how long a busy machine takes to settle.
     let options = LedgerOptions { stall_limit: Duration::from_mins(1), ..LedgerOptions::new(dir.join("log")) };
-    Ledger::open(options, noon()).expect("opens")
+    let ledger = Ledger::open(options, noon()).expect("opens");
+    ledger.adopt(drop).expect("begins");
+    ledger
 }
 
 pub(crate) fn intent(request_id: &str, at: Timestamp) -> Box<Intent> {

@@ -15,7 +15,7 @@ pub(crate) struct UsageArgs {
     /// What the lines differ in: consumer, group, model, route, host, hour, day; several with commas
     #[arg(long, value_name = "WHAT", default_value = "consumer,model")]
     by: String,
-    /// From this hour on; the beginning of the month when left out
+    /// From this hour on; the beginning of the month of `--to` when left out
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// Up to this hour; now when left out
