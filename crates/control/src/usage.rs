@@ -227,13 +227,16 @@ impl Control {
     pub async fn usage(&self, query: UsageQuery) -> Result<UsageReport, QueryError> {
         self.parts.ledger.settle().await;
         let UsageQuery { span: UsageSpan { from, to }, by, filter, page } = query;
-        let rollups = self.read_log(move |log| log.rollups(from, to, &filter)).await?;
-        let Page { items, next_cursor } = cut(add_up(&rollups, &by), page.as_ref());
+        let added = self.read_log(move |log| {
+            let mut added = AddedUp::by(&by);
+            log.each_rollup(from, to, &filter, |rollup| added.add(&rollup)).map(|()| added)
+        });
+        let Page { items, next_cursor } = cut(added.await?.lines(), page.as_ref());
         Ok(UsageReport { from, to, items, next_cursor })
     }
 }
 
-/// What consumers used in the present day, week and month, by hour; read before
+/// Tells what consumers used in the present day, week and month, by hour; read before
 /// the server takes requests. Blocking.
 ///
 /// # Errors
@@ -241,11 +244,15 @@ impl Control {
 pub fn spent_in_present_periods(
     log: &relay_ledger::LedgerReader,
     now: Timestamp,
-) -> Result<Vec<Spent>, relay_ledger::ReadError> {
+    mut tell: impl FnMut(Spent),
+) -> Result<(), relay_ledger::ReadError> {
     let from = Period::ALL.into_iter().map(|period| period.around(now).0).min().unwrap_or(now);
-    let to = after_hour(now);
-    let rollups = log.rollups(from, to, &RollupFilter::default())?;
-    Ok(rollups.into_iter().map(Spent::from).filter(Spent::is_limited).collect())
+    log.each_rollup(from, after_hour(now), &RollupFilter::default(), |rollup| {
+        let spent = Spent::from(rollup);
+        if spent.is_limited() {
+            tell(spent);
+        }
+    })
 }
 
 /// The beginning of the hour: roll-ups know no smaller time.
@@ -268,20 +275,30 @@ fn before_hour(hour: Timestamp) -> Timestamp {
     hour.saturating_sub(jiff::SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN)
 }
 
-fn add_up(rollups: &[Rollup], by: &[Dimension]) -> Vec<UsageLine> {
-    let by: Vec<Dimension> = Dimension::ALL.into_iter().filter(|dimension| by.contains(dimension)).collect();
-    let mut lines: BTreeMap<Vec<String>, RollupSums> = BTreeMap::new();
-    for rollup in rollups {
-        let key = by.iter().map(|dimension| dimension.value(rollup)).collect();
-        lines.entry(key).or_default().add(&rollup.sums);
+/// Roll-ups added up while they are read: only the lines of the answer are in memory.
+struct AddedUp {
+    by: Vec<Dimension>,
+    lines: BTreeMap<Vec<String>, RollupSums>,
+}
+
+impl AddedUp {
+    fn by(by: &[Dimension]) -> Self {
+        let by = Dimension::ALL.into_iter().filter(|dimension| by.contains(dimension)).collect();
+        Self { by, lines: BTreeMap::new() }
     }
-    lines
-        .into_iter()
-        .map(|(values, sums)| {
-            let named = by.iter().map(|dimension| dimension.field().to_owned());
+
+    fn add(&mut self, rollup: &Rollup) {
+        let key = self.by.iter().map(|dimension| dimension.value(rollup)).collect();
+        self.lines.entry(key).or_default().add(&rollup.sums);
+    }
+
+    fn lines(self) -> Vec<UsageLine> {
+        let lines = self.lines.into_iter().map(|(values, sums)| {
+            let named = self.by.iter().map(|dimension| dimension.field().to_owned());
             UsageLine::new(named.zip(values.into_iter().map(Into::into)).collect(), &sums)
-        })
-        .collect()
+        });
+        lines.collect()
+    }
 }
 
 /// The lines of a page; they are sorted by their dimensions, which name them.
@@ -385,6 +402,14 @@ fn csv_cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn add_up(rollups: &[Rollup], by: &[Dimension]) -> Vec<UsageLine> {
+        let mut added = AddedUp::by(by);
+        for rollup in rollups {
+            added.add(rollup);
+        }
+        added.lines()
+    }
 
     fn rollup(hour: &str, consumer: &str, host: &str, sums: RollupSums) -> Rollup {
         Rollup {

@@ -92,6 +92,18 @@ impl LedgerReader {
     /// Roll-ups of the hours from `from` to before `to`, oldest first, deleted segments' included.
     pub fn rollups(&self, from: Timestamp, to: Timestamp, filter: &RollupFilter) -> Result<Vec<Rollup>, ReadError> {
         let mut found = Vec::new();
+        self.each_rollup(from, to, filter, |rollup| found.push(rollup))?;
+        Ok(found)
+    }
+
+    /// The same one after the other, for who adds them up: a month of many consumers and routes is millions.
+    pub fn each_rollup(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        filter: &RollupFilter,
+        mut see: impl FnMut(Rollup),
+    ) -> Result<(), ReadError> {
         self.each_file(from, to, |connection, not_twice| {
             let sql = format!(
                 "SELECT hour, consumer, logical_group_id, public_model, route_id, host_id, {} FROM rollups \
@@ -112,7 +124,7 @@ impl LedgerReader {
                 &filter.host_id,
             ))?;
             while let Some(row) = rows.next()? {
-                found.push(Rollup {
+                see(Rollup {
                     hour: timestamp(row.get(0)?),
                     consumer: row.get(1)?,
                     logical_group_id: row.get(2)?,
@@ -123,8 +135,7 @@ impl LedgerReader {
                 });
             }
             Ok(())
-        })?;
-        Ok(found)
+        })
     }
 
     /// The sums of each hour from `from` to before `to` by one dimension; with `values` of those alone, which are looked

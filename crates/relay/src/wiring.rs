@@ -407,11 +407,8 @@ fn price_table(own: Option<&Path>) -> anyhow::Result<PriceTable> {
 
 /// Tells the gateway what was spent before this start: budgets are what the log says they are.
 fn restore_spending(gateway: &Gateway, ledger: &Ledger) -> anyhow::Result<()> {
-    let spent = spent_in_present_periods(&ledger.reader(), SystemClock.now());
-    for spent in spent.context("cannot read what was spent from the decision log")? {
-        restore(gateway, &spent);
-    }
-    Ok(())
+    spent_in_present_periods(&ledger.reader(), SystemClock.now(), |spent| restore(gateway, &spent))
+        .context("cannot read what was spent from the decision log")
 }
 
 /// Has what the process before this one still ends counted when it comes into the log: it spends the same budgets.
