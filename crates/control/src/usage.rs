@@ -101,8 +101,8 @@ pub struct UsageSpan {
 pub struct NoHour(UsageSpan);
 
 impl UsageSpan {
-    /// The hours from `from` to before `to`, each by the hour that it is in, so that of adjoining spans none counts an
-    /// hour of the other. An hour that is not over yet counts with what it has: up to now when there is no `to`.
+    /// The hours from `from` to before `to`, each by the hour that it is in, so that of adjoining spans, once they are over,
+    /// none counts an hour of the other. The present hour counts with what it has, in a span that ends in it or has no `to`.
     /// Without `from` they begin with the month that the last hour is in.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ pub struct UsageLine {
     pub complete: i64,
     /// … that failed, were cut, or were interrupted.
     pub failed: i64,
-    /// … whose host told its usage. The tokens are of these alone: of the others they are not known.
+    /// … of which there is a usage: what the host told, or an estimate. The tokens are of these alone: of the others they are not known.
     pub with_usage: i64,
     /// All input tokens.
     pub input_tokens: i64,
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_is_of_whole_hours_and_none_is_in_two_that_adjoin() {
+    fn a_span_is_of_whole_hours_and_of_those_that_are_over_none_is_in_two_that_adjoin() {
         let at = |text: &str| format!("2026-{text}Z").parse::<Timestamp>().unwrap();
         let now = at("11-26T10:45:00");
         let span = |from: &str, to: &str| {

@@ -22,7 +22,6 @@ use crate::client::{Client, Peer};
 use crate::coding::Takes;
 use crate::credentials::{Credentials, Subscriber};
 use crate::error::{GatewayError, Interrupted, log_stalled};
-use crate::estimate;
 use crate::exchange::{Ending, Exchange, Opening};
 use crate::headers;
 use crate::inside::InsideCaller;
@@ -74,8 +73,7 @@ impl Gateway {
             return Err(compressed().into());
         }
         let received = self.receive(client, &head, &call).await?;
-        let estimate = estimate(&call, &received);
-        let Received { envelope, body, held, intake, .. } = received;
+        let Received { envelope, body, estimate, held, intake } = received;
 
         let facts = IntentFacts {
             at: self.clock.now(),
@@ -95,6 +93,9 @@ impl Gateway {
         };
         let rescoped = rescoped(&pool, client.peer());
         let pool = Pool { group: rescoped.as_ref().unwrap_or(pool.group), ..pool };
+        if envelope.background && (key.limits.has_budget() || pool.group.limits.has_budget()) {
+            return Err(self.unmetered(&facts, &pool, started).await.into());
+        }
         let (charge, standing) = match self.pass_limits(&facts, caller.gate, &pool, estimate).await {
             Ok(passed) => passed,
             Err(refused) => return Err(self.limited(&facts, &pool, &refused, started).await.into()),
@@ -109,7 +110,8 @@ impl Gateway {
         let ticket = self.ledger.intent(Box::new(intent)).await.map_err(|_| log_stalled())?;
         let mut exchange = self.open(&facts, Some(pool.group.id.shared()), ticket, started);
         exchange.charge(charge);
-        if call.only_counts {
+        // What a stored response used was counted when it was made.
+        if call.only_counts || call.response_id.is_some() {
             exchange.uses_nothing();
         }
         exchange.request_bytes(body.len() as u64);
@@ -129,7 +131,6 @@ impl Gateway {
             public: ModelName::new(pool.public_model),
             caller: caller.key,
             gone: envelope.response_id.as_ref().map(StoredResponse::gone),
-            stored: call.response_id.clone(),
             outgoing: Outgoing {
                 dialect: call.dialect,
                 lines: headers::to_host(&head.fields, id, facts.trace.as_ref()),
@@ -266,6 +267,14 @@ impl Gateway {
         Ok((charge, standing))
     }
 
+    /// What is made in the background has used nothing when it is answered, and whoever fetches it is told of usage that
+    /// nobody has counted: no budget could hold.
+    async fn unmetered(&self, facts: &IntentFacts<'_>, pool: &Pool<'_>, started: Instant) -> GatewayError {
+        let message = "Responses in the background are not available to a key with a budget; leave `background` out.";
+        let error = GatewayError::bad_request(message.to_owned(), Some("background"));
+        self.refuse(facts, facts.refused(pool), error.code, error, started).await
+    }
+
     /// A request that a limit refuses is a decision too.
     async fn limited(
         &self,
@@ -274,10 +283,8 @@ impl Gateway {
         refused: &Refused,
         started: Instant,
     ) -> GatewayError {
-        let (logical_group_id, public_model) = (pool.group.id.shared(), pool.public_model.into());
-        let intent = Intent { logical_group_id, public_model, ..facts.unroutable() };
         let error = limit_fields::refusal_error(refused);
-        self.refuse(facts, intent, limit_fields::class(&refused.refusal), error, started).await
+        self.refuse(facts, facts.refused(pool), limit_fields::class(&refused.refusal), error, started).await
     }
 
     /// A model that the key may not call, or a response that nobody here knows, is
@@ -305,15 +312,6 @@ impl Gateway {
         let committed = exchange.committed().await;
         exchange.settle(Ending::failed(Some(class), error.status));
         GatewayError { is_decision: true, ..committed.map_or_else(|stalled| stalled, |()| error) }
-    }
-}
-
-/// Tokens that are reserved for a request until its host has counted.
-fn estimate(call: &Call, received: &Received) -> u64 {
-    match received {
-        _ if call.only_counts => 0,
-        Received { is_form: true, body, .. } => estimate::tokens_of_form(body),
-        Received { body, .. } => estimate::tokens(body),
     }
 }
 

@@ -270,16 +270,17 @@ impl Exchange {
         self.output_events = events;
     }
 
-    /// What a stream has used that its client left before its host told. Left uncounted, leaving would make every answer free.
-    fn estimate(&self) -> Option<Usage> {
+    /// What a stream has used that its client left before its host told all, in place of what it `told`. Left uncounted, leaving
+    /// would make every answer free.
+    fn estimate(&self, told: Usage) -> Option<Usage> {
         let charge = self.charge.as_ref().filter(|_| self.output_events > 0 && !self.uses_nothing)?;
-        Some(Usage {
-            input: Some(charge.admission.estimate()),
-            // Hosts send a token or some in each event.
-            output: Some(self.output_events),
-            provenance: Some("estimated"),
-            ..Usage::default()
-        })
+        // Hosts send a token or some in each event. What Anthropic's tell in the first is of the first.
+        let is_more = told.output.is_some_and(|output| output < self.output_events);
+        if told.provenance.is_some() && !is_more {
+            return None;
+        }
+        let input = told.input.or_else(|| told.provenance.is_none().then(|| charge.admission.estimate()));
+        Some(Usage { input, output: Some(self.output_events), provenance: Some("estimated"), ..told })
     }
 
     /// The answer was read to its end, although the client had left.
@@ -312,10 +313,10 @@ impl Exchange {
         outcome.latency_us = micros(self.started.elapsed());
         outcome.first_output_us = self.first_output.map(|at| micros(at - self.started));
         outcome.overhead_us = Some(overhead_us);
-        if outcome.verdict == Verdict::ClientGone && outcome.usage.provenance.is_none() {
-            outcome.usage = self.estimate().unwrap_or_default();
-        } else if outcome.verdict != Verdict::Complete && !self.usage_is_whole && outcome.usage.provenance.is_some() {
-            outcome.usage.provenance = Some("partial");
+        if outcome.verdict != Verdict::Complete && !self.usage_is_whole {
+            let estimate = self.estimate(outcome.usage).filter(|_| outcome.verdict == Verdict::ClientGone);
+            let partial = Usage { provenance: outcome.usage.provenance.and(Some("partial")), ..outcome.usage };
+            outcome.usage = estimate.unwrap_or(partial);
         }
         if let Some(charge) = self.charge.take() {
             charge.settle(&mut outcome, self.last.map(|route| self.serving.snapshot.route(route)));

@@ -16,6 +16,7 @@ use crate::Gateway;
 use crate::buffers::Held;
 use crate::client::{Client, may_take};
 use crate::error::{GatewayError, Interrupted, overloaded};
+use crate::estimate;
 use crate::lanes::reading;
 use crate::surface::{Call, Envelope, EnvelopeError, Form, Request};
 
@@ -24,9 +25,10 @@ pub(crate) struct Received {
     pub(crate) envelope: Envelope,
     /// All of it, or its beginning.
     pub(crate) body: Bytes,
+    /// Tokens to be reserved for it until its host has counted.
+    pub(crate) estimate: u64,
     /// What it takes of the memory for bodies; nothing when `intake` counts that.
     pub(crate) held: Held,
-    pub(crate) is_form: bool,
     /// What is still coming.
     pub(crate) intake: Option<Box<Intake>>,
 }
@@ -69,8 +71,10 @@ impl Gateway {
         let Some(form) = call.form(content_type) else {
             let body = client.body(limit, &mut held).await?;
             let request = Request { call, path: head.path(), body: &body };
-            let envelope = reading(body.len(), || request.read()).map_err(GatewayError::from)?;
-            return Ok(Received { envelope, body, held, is_form: false, intake: None });
+            let read = || Ok((request.read()?, if call.only_counts { 0 } else { estimate::tokens(&body) }));
+            let (envelope, estimate) =
+                reading(body.len(), read).map_err(|error: EnvelopeError| GatewayError::from(error))?;
+            return Ok(Received { envelope, body, estimate, held, intake: None });
         };
         let mut form = form.map_err(unfinished)?;
         client.refuse_announced(limit)?;
@@ -85,15 +89,16 @@ impl Gateway {
             }
             let Some(envelope) = form.envelope() else { continue };
             let body = body.freeze();
+            let estimate = estimate::tokens_of_form(&body);
             if is_whole {
-                return Ok(Received { envelope, body, held, is_form: true, intake: None });
+                return Ok(Received { envelope, body, estimate, held, intake: None });
             }
             let arriving =
                 Arriving { upload: Upload::default(), length: client.announced_rest(), whole_since: Arc::default() };
             let (received, answers) = (body.len() as u64, held.nothing_yet());
             let (piece, since) = (BytesMut::new(), Instant::now());
             let intake = Intake { form, arriving, received, limit, held, piece, since };
-            return Ok(Received { envelope, body, held: answers, is_form: true, intake: Some(Box::new(intake)) });
+            return Ok(Received { envelope, body, estimate, held: answers, intake: Some(Box::new(intake)) });
         }
     }
 }

@@ -56,7 +56,6 @@ mod stream;
 mod subject;
 mod surface;
 mod trace;
-mod unpaid;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -200,9 +199,9 @@ impl Gateway {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts what the log says that a consumer of a group used in the hour of `arrived`, before this
-    /// process began; to be called before [`Gateway::serve`], for each roll-up of the present
-    /// day, week and month.
+    /// Counts what the log says that a consumer of a group used in the hour of `arrived`, and that this process has not
+    /// counted itself: each roll-up of the present day, week and month before [`Gateway::serve`], and after it
+    /// what a process before this one still writes.
     pub fn restore(&self, consumer: &str, group: &str, arrived: Timestamp, used: Used) {
         let now = self.clock.now();
         self.gates.keys.of(&consumer.into()).restore(arrived, used, now);

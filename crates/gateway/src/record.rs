@@ -55,6 +55,12 @@ impl IntentFacts<'_> {
         }
     }
 
+    /// The row of a request that is refused before it is planned.
+    pub(crate) fn refused(&self, pool: &Pool<'_>) -> Intent {
+        let (logical_group_id, public_model) = (pool.group.id.shared(), pool.public_model.into());
+        Intent { logical_group_id, public_model, ..self.unroutable() }
+    }
+
     /// The row of a request whose model this key may not call.
     pub(crate) fn unroutable(&self) -> Intent {
         Intent {

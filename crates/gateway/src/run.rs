@@ -31,7 +31,6 @@ use crate::retries::Retry;
 use crate::serving::Serving;
 use crate::sticky::Sticky;
 use crate::surface::ModelName;
-use crate::unpaid;
 
 /// An admitted request with everything that its attempts need.
 pub(crate) struct Job {
@@ -44,8 +43,6 @@ pub(crate) struct Job {
     pub(crate) public: ModelName,
     /// Who calls.
     pub(crate) caller: KeyIndex,
-    /// The stored response that the request is about.
-    pub(crate) stored: Option<String>,
     /// What is told when only the maker of a stored response may serve the request, and is gone.
     pub(crate) gone: Option<GatewayError>,
     pub(crate) outgoing: Outgoing,
@@ -277,7 +274,7 @@ impl Job {
         let Served { key, position, success, permit } = served;
         exchange.first_output();
         exchange.end_attempt(AttemptEnd::Answered.as_str(), None, Some(success.status.as_u16()));
-        self.note_usage(&success.answer, exchange).await;
+        exchange.usage(success.answer.usage());
         exchange.told_model(success.answer.told_model());
         let settlement =
             self.plan.settle(&self.serving.snapshot, position, walk.left_first(), self.gateway.clock.now());
@@ -333,18 +330,6 @@ impl Job {
         }
     }
 
-    /// What a stored response tells of its usage was counted when it was made, unless nobody knew it then.
-    async fn note_usage(&self, answer: &Committed, exchange: &mut Exchange) {
-        if let Some(response_id) = &self.stored {
-            let is_told = answer.usage().is_some() || matches!(answer, Committed::Stream(_));
-            let (bindings, now) = (&*self.gateway.bindings, self.gateway.clock.now());
-            if !unpaid::is_unpaid(bindings, &self.consumer().id, response_id, is_told, now).await {
-                exchange.uses_nothing();
-            }
-        }
-        exchange.usage(answer.usage());
-    }
-
     /// Whoever made a response is the only one that can go on from it (spec §4).
     async fn note_owner(&self, position: usize, key: &GatewayKey, answer: &Committed, exchange: &mut Exchange) {
         let Some(response_id) = answer.response_id() else { return };
@@ -353,10 +338,6 @@ impl Job {
         let route = &self.serving.snapshot.route(self.plan.candidates[position].route).route;
         let now = self.gateway.clock.now();
         let owner = ResponseOwner::new(route.host.clone(), route.id.clone(), credential, now);
-        let is_untold = self.stored.is_none() && matches!(answer, Committed::Whole { usage: None, .. });
-        if is_untold {
-            unpaid::remember(&*self.gateway.bindings, &self.consumer().id, response_id, owner.clone()).await;
-        }
         self.gateway.bindings.record_response_owner(&self.consumer().id, response_id, owner).await;
     }
 
@@ -431,25 +412,24 @@ impl Job {
 
     /// The same, waited for. A key that cannot be had is noted, and its candidate left out.
     async fn key(&self, route: RouteIndex, attempts: &mut Attempts, exchange: &mut Exchange) -> Option<GatewayKey> {
-        let since = Instant::now();
         let had = match self.present_key(route) {
             Ok(Some(key)) => return Some(key),
             Ok(None) => {
                 let entry = &self.serving.snapshot.route(route).route;
                 let (limit, now) = (self.gateway.options().managed_wait, self.gateway.clock.now());
-                self.subscriber().obtained(entry, limit, now).await
+                let since = Instant::now();
+                let had = self.subscriber().obtained(entry, limit, now).await;
+                if had.is_ok() {
+                    exchange.waited(since);
+                } else {
+                    exchange.begin_attempt_at(route, since);
+                    exchange.end_attempt(AttemptEnd::NotSent.as_str(), Some("managed_key_unavailable"), None);
+                }
+                had
             }
             Err(fault) => Err(fault),
         };
-        if had.is_ok() {
-            exchange.waited(since);
-        }
-        had.map_err(|why| {
-            exchange.begin_attempt_at(route, since);
-            exchange.end_attempt(AttemptEnd::NotSent.as_str(), Some("managed_key_unavailable"), None);
-            attempts.keyless.push(Exclusion::CredentialUnusable { why });
-        })
-        .ok()
+        had.map_err(|why| attempts.keyless.push(Exclusion::CredentialUnusable { why })).ok()
     }
 
     fn consumer(&self) -> &ConsumerKey {

@@ -203,6 +203,7 @@ impl Relaying {
                 return Err(Gone);
             }
             exchange.usage(self.events.usage());
+            exchange.output_events(self.events.outputs());
         }
         if let (Some(permit), Some(outcome)) = (permit, self.then.judge()) {
             exchange.report(permit, &outcome);

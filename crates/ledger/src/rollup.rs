@@ -111,7 +111,7 @@ pub struct RollupSums {
     pub reasoning_tokens: i64,
     /// Requests whose price is known.
     pub priced: i64,
-    /// Requests whose host told its usage, or some of it.
+    /// Requests of which there is a usage: what their hosts told of it, or an estimate.
     pub with_usage: i64,
     /// What consumers pay, in billionths of the currency unit.
     pub price_nanos: i64,

@@ -18,6 +18,7 @@ pub(super) const LINES: &[Line] = &[
     ("The limit of tokens per day is reached.", "已达到每日 token 上限。"),
     ("Too many requests are in flight.", "并发请求过多。"),
     ("The budget for this {} is spent.", "本{0}的预算已用完。"),
+    ("Requests in flight may use what is left of the budget for this {}.", "进行中的请求可能用完本{0}预算的剩余部分。"),
     ("The budget for this day is spent.", "今日预算已用完。"),
     ("The budget for this week is spent.", "本周预算已用完。"),
     ("The budget for this month is spent.", "本月预算已用完。"),
@@ -41,5 +42,13 @@ pub(super) const LINES: &[Line] = &[
     ("The request body names `{}` twice; send it once.", "请求体重复出现 `{0}`，只能出现一次。"),
     ("You must provide a model parameter.", "必须提供 model 参数。"),
     ("`model` must be a non-empty string.", "`model` 应为非空字符串。"),
+    (
+        "Responses in the background are not available to a key with a budget; leave `background` out.",
+        "设有预算的密钥不能使用后台应答；请去掉 `background`。",
+    ),
+    (
+        "`model` must have {} bytes at most; see GET /v1/models for the names.",
+        "`model` 最多 {0} 字节；名称见 GET /v1/models。",
+    ),
     ("`stream` must be true or false.", "`stream` 应为 true 或 false。"),
 ];

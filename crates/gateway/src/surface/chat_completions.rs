@@ -24,6 +24,7 @@ pub(crate) static CHAT_COMPLETIONS: Dialect = Dialect {
     read_whole,
     model_member: b"model",
     ends_with_done: true,
+    failures_are_answers: false,
     may_end_unread: |_| false,
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,

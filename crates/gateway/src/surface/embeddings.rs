@@ -17,6 +17,7 @@ pub(crate) static EMBEDDINGS: Dialect = Dialect {
     read_whole,
     model_member: b"model",
     ends_with_done: false,
+    failures_are_answers: false,
     may_end_unread: |_| false,
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,

@@ -34,6 +34,8 @@ pub(crate) struct Envelope {
     pub(crate) stable_prefix: Option<[u8; 16]>,
     /// The stored response that it goes on from, or is about: a hard binding (spec §4).
     pub(crate) response_id: Option<StoredResponse>,
+    /// The answer comes before the work is done (`background`).
+    pub(crate) background: bool,
     /// Not to be tried again once a host may have worked (spec §5).
     pub(crate) stateful: bool,
 }

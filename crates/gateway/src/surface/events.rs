@@ -132,8 +132,11 @@ impl Events {
             _ => bytes,
         };
         // What a host says of its failure may name it (field note 47).
-        let bytes = if reading.meaning == Meaning::Failed { self.without_host(bytes) } else { bytes };
-        Event { bytes, meaning: reading.meaning }
+        if reading.meaning != Meaning::Failed {
+            return Event { bytes, meaning: reading.meaning };
+        }
+        let meaning = if self.dialect.failures_are_answers { Meaning::TerminalOutput } else { Meaning::Failed };
+        Event { bytes: self.without_host(bytes), meaning }
     }
 
     fn without_host(&self, bytes: Bytes) -> Bytes {

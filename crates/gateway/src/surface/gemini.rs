@@ -35,6 +35,7 @@ pub(crate) static GEMINI: Dialect = Dialect {
     read_whole,
     model_member: b"modelVersion",
     ends_with_done: false,
+    failures_are_answers: false,
     // Where it says so may be behind what it says.
     may_end_unread: |_| true,
     // Google's own package for Python takes any line without `data: ` for JSON, comments too.

@@ -26,6 +26,7 @@ pub(crate) static IMAGES: Dialect = Dialect {
     read_whole,
     model_member: b"model",
     ends_with_done: false,
+    failures_are_answers: false,
     may_end_unread: |head| kind_in_head(head).is_none_or(|kind| kind.ends_with(".completed")),
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
@@ -55,8 +56,8 @@ fn read_event(data: &[u8]) -> Option<Said<'_>> {
         _ => Meaning::Output,
     };
     let image = Progress::bit(0);
-    let (finished, resumed) = if kind.ends_with(".completed") { (image, 0) } else { (0, image) };
-    let resumed = if meaning == Meaning::Start { 0 } else { resumed };
+    let finished = if kind.ends_with(".completed") { image } else { 0 };
+    let resumed = if kind.ends_with(".partial_image") { image } else { 0 };
     let progress = Progress { begun: image, finished, resumed };
     Some(Said { counts: event.usage.and_then(read_usage), progress, ..Said::plain(meaning) })
 }
@@ -87,6 +88,7 @@ mod tests {
         assert_eq!(read(r#"{"type":"error","error":{}}"#).meaning, Meaning::Error);
         let mut progress = completed.progress;
         progress.update(read(r#"{"type":"keepalive"}"#).progress);
+        progress.update(read(r#"{"usage":{}}"#).progress);
         assert!(progress.is_whole());
         progress.update(partial.progress);
         assert!(!progress.is_whole(), "another image has begun");

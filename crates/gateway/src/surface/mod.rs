@@ -68,6 +68,8 @@ pub(crate) struct Dialect {
     model_member: &'static [u8],
     /// Streams end with `[DONE]`.
     ends_with_done: bool,
+    /// That an answer failed is what was asked for, and no failure of the host.
+    failures_are_answers: bool,
     /// Whether an event that is too long to be read, and begins so, may be the one that ends a stream.
     may_end_unread: fn(&[u8]) -> bool,
     /// What keeps a silent stream alive, and means nothing to a client.

@@ -28,6 +28,7 @@ pub(crate) static RESPONSES: Dialect = Dialect {
     read_whole,
     model_member: b"model",
     ends_with_done: false,
+    failures_are_answers: false,
     may_end_unread: |head| kind_in_head(head).is_none_or(|kind| is_end(&kind)),
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
@@ -40,15 +41,11 @@ static STORED: Dialect = Dialect {
     recognize,
     takes_forms: false,
     read_request,
-    read_event: |data| {
-        read_event(data).map(|said| match said.meaning {
-            Meaning::Failed => Said { meaning: Meaning::TerminalOutput, ..said },
-            _ => said,
-        })
-    },
+    read_event,
     read_whole: |body| read_whole(body).map(|said| Said { meaning: Meaning::Output, ..said }),
     model_member: b"model",
     ends_with_done: false,
+    failures_are_answers: true,
     may_end_unread: |head| kind_in_head(head).is_none_or(|kind| is_end(&kind)),
     keep_alive: COMMENT,
     errors: ErrorShape::OpenAi,
@@ -98,6 +95,7 @@ fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
     };
     let previous = text(members.previous_response_id).filter(|id| !id.trim().is_empty());
     let is = |value: Option<&RawValue>, expected: &str| value.is_some_and(|value| value.get() == expected);
+    let background = is(members.background, "true");
     // Responses are stored unless the client says otherwise.
     let goes_on_stored = previous.is_some() && !is(members.store, "false");
     let in_conversation = members.conversation.is_some_and(|value| !is_blank(value));
@@ -106,7 +104,8 @@ fn read_request(request: Request<'_>) -> Result<Envelope, EnvelopeError> {
     Ok(Envelope {
         stable_prefix: if is_whole_input { stable_prefix(&envelope.model, &members) } else { None },
         response_id: about.or(previous.map(StoredResponse::Previous)),
-        stateful: is(members.background, "true") || goes_on_stored || in_conversation,
+        background,
+        stateful: background || goes_on_stored || in_conversation,
         ..envelope
     })
 }

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::Dialect;
 
-/// How much of the end is kept. A usage has some hundreds of bytes, and little follows it.
-const KEPT: usize = 64 * 1024;
+/// How much of the end is kept. A usage has some hundreds of bytes, and little follows it; and there may be no memory for more.
+const KEPT: usize = 8 * 1024;
 
 /// Keeps the end of an answer in one piece.
 pub(crate) struct UsageTail {

@@ -266,3 +266,28 @@ async fn what_a_stream_has_used_is_estimated_when_its_client_leaves_before_that_
     assert!(decision.price_nanos.is_some_and(|price| price > 0));
     assert_eq!(rig.say("more").send().await.status, 429, "the budget has counted it");
 }
+
+/// Anthropic tells the input in its first event, and there an output of one token.
+#[tokio::test]
+async fn what_was_told_of_the_output_first_is_not_what_the_client_has_had() {
+    let rig = Setup::hosts(1).start().await;
+    let window = Gate::new();
+    let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"gpt-5\",\
+        \"usage\":{\"input_tokens\":3,\"cache_read_input_tokens\":60,\"output_tokens\":1}}}\n\n";
+    let delta = |text: &str| {
+        let delta = format!("{{\"type\":\"text_delta\",\"text\":\"{text}\"}}");
+        format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{delta}}}\n\n"
+        )
+    };
+    let stream = Reply::stream().raw_text(start).raw_text(delta("one")).raw_text(delta("two")).raw_text(delta("three"));
+    rig.hosts[0].script(stream.gate(&window).text("four"));
+    let body = r#"{"model":"gpt-5","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"x"}]}"#;
+    let mut answer = rig.call("POST", "/v1/messages").body(body).id("r-1").send().await;
+    answer.until("three").await;
+    drop(answer);
+    let_go(&rig, 0).await;
+    let usage = gone(&rig, "r-1").await.usage;
+    assert_eq!((usage.input, usage.cached_input, usage.output), (Some(63), Some(60), Some(3)));
+    assert_eq!(usage.provenance.as_deref(), Some("estimated"));
+}

@@ -129,7 +129,7 @@ async fn a_stored_response_that_is_streamed_again_is_as_it_was_and_costs_nothing
         format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"response\":{response}}}\n\n")
     };
     let head = format!(r#"{{"id":"{id}","object":"response","model":"{MODEL}","#);
-    let failed = format!(r#"{head}"status":"failed","error":{{"code":"server_error","message":"m"}}}}"#);
+    let failed = format!(r#"{head}"status":"failed","error":{{"code":"server_error","message":"no 127.0.0.1"}}}}"#);
     let completed =
         format!(r#"{head}"status":"completed","output":[{{}}],"usage":{{"input_tokens":9,"output_tokens":5}}}}"#);
     for (end, last) in [("response.failed", failed), ("response.completed", completed)] {
@@ -137,7 +137,7 @@ async fn a_stored_response_that_is_streamed_again_is_as_it_was_and_costs_nothing
         let path = format!("/v1/responses/{id}");
         rig.hosts[1].script_path(&path, Reply::raw("text/event-stream", stream.clone()));
         let mut answer = rig.call("GET", &format!("{path}?stream=true")).send().await;
-        assert_eq!((answer.status, answer.text().await), (200, stream), "{end}");
+        assert_eq!((answer.status, answer.text().await), (200, stream.replace("no 127.0.0.1", "no upstream")), "{end}");
         let decision = rig.decision(&answer.request_id()).await;
         assert_eq!((&*decision.verdict, decision.price_nanos), ("complete", None), "{end}");
         assert_eq!((decision.usage.input, decision.usage.provenance), (None, None), "{end}");
@@ -145,30 +145,17 @@ async fn a_stored_response_that_is_streamed_again_is_as_it_was_and_costs_nothing
     assert_eq!(rig.route_health("route-2").failed, 0);
 }
 
+/// Its usage is told to whoever fetches it, so that no budget could count it.
 #[tokio::test]
-async fn what_a_response_in_the_background_uses_counts_once_when_it_is_told() {
-    let rig = Setup::hosts(1).start().await;
-    let id = "resp_in_the_background";
-    let response = |status: &str, usage: &str| {
-        let text = format!(
-            r#"{{"id":"{id}","object":"response","model":"{MODEL}","status":"{status}","output":[],"usage":{usage}}}"#
-        );
-        Reply::raw("application/json", text)
-    };
-    rig.hosts[0].script(response("queued", "null"));
-    let body = format!(r#"{{"model":"{MODEL}","input":"hi","background":true}}"#);
-    assert_eq!(RESPONSES.call(&rig, "hi", false).body(body).send().await.status, 200);
-    let path = format!("/v1/responses/{id}");
-    let mut counted = Vec::new();
-    let done = r#"{"input_tokens":9,"output_tokens":5}"#;
-    for (status, usage) in [("in_progress", "null"), ("completed", done), ("completed", done)] {
-        rig.hosts[0].script_path(&path, response(status, usage));
-        let mut answer = rig.call("GET", &path).send().await;
-        assert_eq!(answer.json().await["status"], status);
-        let decision = rig.decision(&answer.request_id()).await;
-        counted.push((decision.usage.output, decision.price_nanos.is_some()));
-    }
-    assert_eq!(counted, [(None, false), (Some(5), true), (None, false)]);
+async fn a_response_in_the_background_is_not_for_keys_with_a_budget() {
+    let rig = Setup::hosts(1).fleet(|fleet| fleet.keys[0].limits.tpd = Some(1_000_000)).start().await;
+    let call =
+        || RESPONSES.call(&rig, "", false).body(format!(r#"{{"model":"{MODEL}","input":"hi","background":true}}"#));
+    let mut answer = call().send().await;
+    assert_eq!((answer.status, &answer.json().await["error"]["param"]), (400, &"background".into()));
+    let decision = rig.decision(&answer.request_id()).await;
+    assert_eq!((&*decision.verdict, &*decision.logical_group_id, decision.attempts.len()), ("failed", "gpt", 0));
+    assert_eq!(call().key(OTHER_KEY).send().await.status, 200, "a key without one");
 }
 
 #[tokio::test]
