@@ -133,7 +133,7 @@ async fn a_budget_is_told_of_when_requests_have_nearly_and_when_they_have_wholly
 async fn usage_is_shown_as_table_csv_and_json() {
     let directory = tempfile::tempdir().unwrap();
     let host = host().await;
-    let own = "[[price]]\nmodel = \"gpt-5\"\ninput = \"1000000\"\noutput = \"2000000\"\n";
+    let own = "[[price]]\nmodel = \"gpt-5\"\ninput = \"1000000\"\ncached_input = \"800000\"\noutput = \"2000000\"\n";
     std::fs::write(directory.path().join("prices.toml"), own).unwrap();
     let server = Server::start_with(directory.path(), |command| command.env("RELAY_MANAGER_PRICES", "prices.toml"));
     let fleet = fleet(&[("tokyo", &host.base_url())])
@@ -144,15 +144,17 @@ async fn usage_is_shown_as_table_csv_and_json() {
     let usage = server.json(&["usage", "--by", "host,model"]);
     let line = &usage["items"][0];
     assert_eq!((&line["host_id"], &line["public_model"]), (&"tokyo".into(), &"gpt-5".into()));
-    // 20 in at 1 and 10 out at 2 each; the host takes a twentieth.
-    assert_eq!(line["price_nanos"], 40_000_000_000_i64);
-    assert_eq!(line["cost_nanos"], 2_000_000_000_i64);
-    assert_eq!(line["margin_nanos"], 38_000_000_000_i64);
-    assert_eq!(line["cache_hit_permille"], 250);
+    // 15 in at 1, 5 from the cache at 0.8 and 10 out at 2 each; the host takes a twentieth.
+    assert_eq!(line["price_nanos"], 39_000_000_000_i64);
+    assert_eq!(line["cost_nanos"], 1_950_000_000_i64);
+    assert_eq!(line["margin_nanos"], 37_050_000_000_i64);
+    let group = &server.json(&["usage", "--by", "group"])["items"][0];
+    assert_eq!((&group["logical_group_id"], &group["cache_hit_permille"]), (&"gpt".into(), &250.into()));
+    assert_eq!(group["cache_saved_nanos"], 50_000_000_i64, "five times 0.2, at a twentieth");
     let table = stdout(&server.cli(&["usage"]));
     assert!(table.contains("team-a") && table.contains("25.0 %"), "{table}");
     let csv = stdout(&server.cli(&["usage", "--by", "consumer", "--format", "csv"]));
-    assert!(csv.starts_with("consumer,requests,") && csv.contains("team-a,1,1,0,1,20,5,0,10,0,1,40000000000"), "{csv}");
+    assert!(csv.starts_with("consumer,requests,") && csv.contains("team-a,1,1,0,1,20,5,0,10,0,1,39000000000"), "{csv}");
     assert!(csv.ends_with(",250\r\n") || csv.ends_with(",250\n"), "{csv}");
     let refused = server.cli(&["usage", "--from", "2026-10-02T00:00:00Z", "--to", "2026-10-01T00:00:00Z"]);
     assert!(

@@ -3,8 +3,8 @@
 //!
 //! A surface is a [`Dialect`]: one value that says how its requests, answers and
 //! errors are written. The one path of a request through the gateway asks the
-//! dialect and never which surface it is, so a surface is added here and nowhere
-//! else. `docs/surfaces.md` says the same for those who call.
+//! dialect and never which surface it is, so how a surface is written is said here and nowhere
+//! else. Beside it stand its name (`relay_routing::Surface`) and what belongs to no call (the lists of models). `docs/surfaces.md` says the same for those who call.
 //!
 //! Nothing is re-serialized: what is read is borrowed from the bytes, and what
 //! changes is told as places in them ([`crate::splice`]).

@@ -273,7 +273,7 @@ async fn what_was_told_of_the_output_first_is_not_what_the_client_has_had() {
     let rig = Setup::hosts(1).start().await;
     let window = Gate::new();
     let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"gpt-5\",\
-        \"usage\":{\"input_tokens\":3,\"cache_read_input_tokens\":60,\"output_tokens\":1}}}\n\n";
+        \"usage\":{\"input_tokens\":3,\"cache_read_input_tokens\":60,\"cache_creation_input_tokens\":7,\"output_tokens\":1}}}\n\n";
     let delta = |text: &str| {
         let delta = format!("{{\"type\":\"text_delta\",\"text\":\"{text}\"}}");
         format!(
@@ -288,6 +288,7 @@ async fn what_was_told_of_the_output_first_is_not_what_the_client_has_had() {
     drop(answer);
     let_go(&rig, 0).await;
     let usage = gone(&rig, "r-1").await.usage;
-    assert_eq!((usage.input, usage.cached_input, usage.output), (Some(63), Some(60), Some(3)));
+    assert_eq!((usage.input, usage.cached_input, usage.cache_write), (Some(70), Some(60), Some(7)));
+    assert_eq!(usage.output, Some(3));
     assert_eq!(usage.provenance.as_deref(), Some("estimated"));
 }

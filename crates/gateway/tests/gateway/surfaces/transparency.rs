@@ -1,7 +1,7 @@
 //! What a client sent is what the host got, byte for byte, on every surface: only
 //! the model's name and the credential are others.
 
-use super::{ALL, CHAT, GEMINI, IMAGES, MESSAGES, RESPONSES, SHADOW, Surface};
+use super::{ALL, CHAT, GEMINI, SHADOW, STREAMED, Surface};
 use crate::client::Call;
 use crate::rig::{KEY, MODEL, Setup, host_key};
 
@@ -10,36 +10,41 @@ use crate::rig::{KEY, MODEL, Setup, host_key};
 const ODD: &str = "{ \"x\" : {\"model\":\"gpt-5\"},\r\n\t\"big\":1e400,\"neg\":-0.0 ,\"zero\":-0,\"seed\":9007199254740993,\
     \"twice\":1,\"twice\":2,\"s\":\"\\ud83d 日本 \\u00e9 \\\"model\\\" \",\"\\ud83d\":[null,1.50],";
 
-fn odd(surface: Surface, model: &str) -> String {
-    format!("{ODD}{} \n", &surface.body(model, "hi", false)[1..])
+fn odd(surface: Surface, model: &str, stream: bool) -> String {
+    format!("{ODD}{} \n", &surface.body(model, "hi", stream)[1..])
+}
+
+/// Every surface, and whether it is asked for a stream.
+fn whole_and_streamed() -> impl Iterator<Item = (Surface, bool)> {
+    ALL.map(|surface| (surface, false)).into_iter().chain(STREAMED.map(|surface| (surface, true)))
 }
 
 #[tokio::test]
 async fn a_body_reaches_the_host_as_it_was_written_except_for_the_model() {
-    for surface in ALL {
+    for (surface, stream) in whole_and_streamed() {
         let rig = Setup::hosts(1).shadow_model(SHADOW).start().await;
-        surface.call(&rig, "", false).body(odd(surface, MODEL)).send().await;
+        surface.call(&rig, "", stream).body(odd(surface, MODEL, stream)).send().await;
         let received = rig.hosts[0].next_request().await;
-        assert_eq!(std::str::from_utf8(&received.body), Ok(odd(surface, SHADOW).as_str()));
-        assert_eq!(received.target, surface.target(SHADOW, false));
+        assert_eq!(std::str::from_utf8(&received.body), Ok(odd(surface, SHADOW, stream).as_str()));
+        assert_eq!(received.target, surface.target(SHADOW, stream));
     }
 }
 
 #[tokio::test]
 async fn a_body_is_untouched_where_the_names_are_the_same() {
-    for surface in ALL {
+    for (surface, stream) in whole_and_streamed() {
         let rig = Setup::hosts(1).start().await;
-        surface.call(&rig, "", false).body(odd(surface, MODEL)).send().await;
+        surface.call(&rig, "", stream).body(odd(surface, MODEL, stream)).send().await;
         let received = rig.hosts[0].next_request().await;
-        assert_eq!(std::str::from_utf8(&received.body), Ok(odd(surface, MODEL).as_str()));
-        assert_eq!(received.target, surface.target(MODEL, false));
+        assert_eq!(std::str::from_utf8(&received.body), Ok(odd(surface, MODEL, stream).as_str()));
+        assert_eq!(received.target, surface.target(MODEL, stream));
     }
 }
 
 #[tokio::test]
 async fn a_data_url_of_five_megabytes_passes() {
     let url = format!("data:image/png;base64,{}", "iVBORw0K".repeat(5 * 1024 * 1024 / 8));
-    for surface in [CHAT, RESPONSES, MESSAGES, GEMINI, IMAGES] {
+    for surface in ALL {
         let rig = Setup::hosts(1).shadow_model(SHADOW).start().await;
         let answer = surface.call(&rig, &url, false).send().await;
         assert_eq!(answer.status, 200, "{surface:?}");
