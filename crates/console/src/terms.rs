@@ -259,7 +259,7 @@ terms! {
     provenance {
         "host" => "the host" / "主机";
         "partial" => "the host, before it broke off" / "主机（中断之前）";
-        "estimated" => "nobody; estimated, since the client left before" / "无；客户端提前离开，按估算";
+        "estimated" => "an estimate, in part or whole: the client left before the host told" / "部分或全部为估算：客户端在主机给出用量之前离开";
     }
 
     /// Whether a host can do something; what assigning a subscription does that is there already.

@@ -28,7 +28,7 @@ use self::charts::{charts, drawn_by_name};
 words! {
     UsageWords {
         title => "Usage and money" / "用量与费用";
-        intro => "Added up from what was recorded with each decision. Tokens are of requests whose host told them, money of requests with a known price." / "根据每条决策的记录汇总。Token 只统计主机上报了用量的请求，费用只统计价格已知的请求。";
+        intro => "Added up from what was recorded with each decision. Tokens are of requests whose host told them or whose client left before (an estimate), money of requests with a known price." / "根据每条决策的记录汇总。Token 只统计主机上报了用量的请求，以及客户端提前离开的请求（估算），费用只统计价格已知的请求。";
         by => "By" / "汇总维度";
         consumer => "Consumer" / "使用方";
         group => "Group" / "分组";
